@@ -1,0 +1,15 @@
+"""jaxmlp: why an MLP trains or does not, with evidence.
+
+The rooms; imports only point downwards in this list:
+
+    evidence   statistics, claims and verdicts, figures, the HTML report
+    study      grid -> groups -> blocks of lanes; progress, tidy results
+    training   RunSpec and Hyper, optimizers, one step, one epoch, evaluation
+    data       where images come from, preprocessing, splits
+    nn         linear, batch norm, activations, initializers, losses, mlp: pure functions
+
+One legend of axis letters holds for every docstring: B batch, I inputs, O outputs, C features,
+K classes, N examples, E epochs, S seeds, W lanes (runs that share one compiled program).
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,30 @@
+"""Layers and networks as pure functions; every backward rule stands below its forward."""
+
+from jaxmlp.nn.activations import ACTIVATIONS
+from jaxmlp.nn.batch_norm import batch_norm_eval, batch_norm_train
+from jaxmlp.nn.dropout import dropout
+from jaxmlp.nn.initializers import INITIALIZERS
+from jaxmlp.nn.linear import BACKWARDS, PRECISIONS, linear
+from jaxmlp.nn.losses import LOSSES, cross_entropy
+from jaxmlp.nn.mlp import NetHyper, NormState, Params, apply_mlp, count_parameters, init_mlp
+from jaxmlp.nn.spec import MLPSpec
+
+__all__ = [
+    "ACTIVATIONS",
+    "BACKWARDS",
+    "INITIALIZERS",
+    "LOSSES",
+    "PRECISIONS",
+    "MLPSpec",
+    "NetHyper",
+    "NormState",
+    "Params",
+    "apply_mlp",
+    "batch_norm_eval",
+    "batch_norm_train",
+    "count_parameters",
+    "cross_entropy",
+    "dropout",
+    "init_mlp",
+    "linear",
+]

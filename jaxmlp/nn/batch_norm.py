@@ -1,0 +1,105 @@
+"""Batch normalization and its hand-derived backward rule (S-025, S-026).
+
+Forward, per feature over the B rows of a batch, with the *biased* variance:
+
+    μ = (1/B) Σ x      σ² = (1/B) Σ (x − μ)²      x̂ = (x − μ)/√(σ² + ε)      y = γ x̂ + β
+
+Backward. μ and σ² depend on every row, so the chain rule runs through them; with g = ∂L/∂y [B, C]:
+
+    (1) dx̂  = g γ
+    (2) dσ² = Σ dx̂ (x − μ) · (−½)(σ² + ε)^(−3/2)
+    (3) dμ  = −Σ dx̂ /√(σ² + ε)  +  dσ² · Σ −2(x − μ)/B        the second term is 0, since Σ(x − μ) = 0
+    (4) dx  = dx̂ /√(σ² + ε)  +  dσ² · 2(x − μ)/B  +  dμ /B
+    (5) dγ  = Σ g x̂
+    (6) dβ  = Σ g
+
+`batch_norm_train` also returns μ and σ²; what flows back into them is added in (2) and (3).
+"""
+
+import jax
+import jax.numpy as jnp
+from jax import Array, lax
+
+from jaxmlp.errors import check_choice
+from jaxmlp.nn.linear import BACKWARDS
+
+
+def batch_norm_train(
+    scale: Array, shift: Array, x: Array, eps: Array | float, *, backward: str = "manual"
+) -> tuple[Array, Array, Array]:
+    """Normalize a batch by its own statistics.
+
+    Args:
+        scale: γ, [C].
+        shift: β, [C].
+        x: [B, C].
+        eps: ε > 0 added to the variance (1e-5 in D0, 1e-3 in D4: S-029); a constant of the rule, its
+            cotangent is zero. May be traced.
+        backward: `manual` or `autodiff`.
+
+    Returns:
+        (y [B, C], mean μ [C], biased variance σ² [C]); all three carry gradients.
+
+    Raises:
+        InputError: unknown `backward`.
+    """
+    check_choice("backward", backward, BACKWARDS)
+    eps = lax.stop_gradient(jnp.asarray(eps, x.dtype))
+    return (_batch_norm if backward == "manual" else _batch_norm_forward)(scale, shift, x, eps)
+
+
+def batch_norm_eval(
+    scale: Array, shift: Array, mean: Array, var: Array, x: Array, eps: Array | float
+) -> Array:
+    """Normalize by given statistics, such as the running ones (S-025, S-031): γ (x − mean)/√(var + ε) + β.
+
+    Args:
+        scale: γ, [C].
+        shift: β, [C].
+        mean: [C].
+        var: [C], at least 0.
+        x: [B, C].
+        eps: ε > 0.
+
+    Returns:
+        y, [B, C].
+    """
+    inv_std = lax.rsqrt(var + jnp.asarray(eps, x.dtype))
+    return (x - mean[None, :]) * (scale * inv_std)[None, :] + shift[None, :]
+
+
+def _batch_norm_forward(scale, shift, x, eps):
+    mean = jnp.mean(x, axis=0)
+    # Two passes: E[x²] − μ² cancels catastrophically where |μ| ≫ σ.
+    var = jnp.mean(jnp.square(x - mean[None, :]), axis=0)
+    return batch_norm_eval(scale, shift, mean, var, x, eps), mean, var
+
+
+_batch_norm = jax.custom_vjp(_batch_norm_forward)
+
+
+def _batch_norm_fwd(scale, shift, x, eps):
+    y, mean, var = _batch_norm_forward(scale, shift, x, eps)
+    # x is alive anyway as the layer's input; keeping x̂ as well would double the memory of the rule.
+    return (y, mean, var), (scale, x, mean, var, eps)
+
+
+def _batch_norm_bwd(residuals, cotangents):
+    scale, x, mean, var, eps = residuals
+    g, g_mean, g_var = cotangents
+    batch = x.shape[0]
+    centred = x - mean[None, :]
+    inv_std = lax.rsqrt(var + eps)
+
+    d_xhat = g * scale[None, :]  # (1)
+    d_var = jnp.sum(d_xhat * centred, axis=0) * (-0.5 * inv_std**3) + g_var  # (2)
+    d_mean = -jnp.sum(d_xhat, axis=0) * inv_std + g_mean  # (3)
+    dx = (  # (4)
+        d_xhat * inv_std[None, :] + centred * (d_var * (2.0 / batch))[None, :] + (d_mean / batch)[None, :]
+    )
+    d_scale = jnp.sum(g * centred, axis=0) * inv_std  # (5)
+    d_shift = jnp.sum(g, axis=0)  # (6)
+    return d_scale, d_shift, dx, None
+
+
+_batch_norm.defvjp(_batch_norm_fwd, _batch_norm_bwd)

@@ -1,0 +1,133 @@
+"""S-025, S-026: batch norm's rule for all three outputs, checked three ways; running statistics; modes."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen
+from jax.test_util import check_grads
+
+from jaxmlp.nn import MLPSpec, NetHyper, apply_mlp, batch_norm_eval, batch_norm_train, init_mlp
+from tests.nn import oracles
+
+CASES = [(2, 1, 1e-5), (5, 3, 1e-5), (16, 4, 1e-3), (100, 2, 1e-5)]  # B, C, eps
+
+
+def make(batch, features, seed=0):
+    rng = np.random.default_rng(seed)
+    x = rng.normal(loc=3.0, scale=2.0, size=(batch, features))
+    scale, shift, g_mean, g_var = rng.normal(size=(4, features))
+    return scale, shift, x, (rng.normal(size=x.shape), g_mean, g_var)
+
+
+@pytest.mark.parametrize(("batch", "features", "eps"), CASES)
+def test_forward_and_backward_are_the_closed_form(x64, batch, features, eps):
+    scale, shift, x, cotangents = make(batch, features)
+    outputs, vjp = jax.vjp(lambda *a: batch_norm_train(*a, eps), *map(jnp.asarray, (scale, shift, x)))
+    for mine, formula in zip(outputs, oracles.batch_norm(scale, shift, x, eps), strict=True):
+        np.testing.assert_allclose(mine, formula, rtol=1e-11, atol=1e-12)
+    backward = oracles.batch_norm_backward(scale, x, eps, *cotangents)
+    for mine, formula in zip(vjp(tuple(map(jnp.asarray, cotangents))), backward, strict=True):
+        np.testing.assert_allclose(mine, formula, rtol=1e-9, atol=1e-10)
+
+
+def scalar(scale, shift, x, backward="manual", eps=1e-5):
+    """A scalar that uses all three outputs, so that a rule which forgets one shows."""
+    y, mean, var = batch_norm_train(scale, shift, x, eps, backward=backward)
+    return jnp.sum(jnp.sin(y)) + jnp.sum(jnp.cos(mean)) + jnp.sum(mean * var)
+
+
+@pytest.mark.parametrize(("batch", "features", "eps"), CASES)
+def test_backward_is_the_numeric_derivative(x64, batch, features, eps):
+    scale, shift, x, _ = make(batch, features)
+    check_grads(lambda *a: scalar(*a, eps=eps), (scale, shift, x), order=1, modes=("rev",), eps=1e-6)
+
+
+def gradients(backward, transform):
+    scale, shift, x, _ = make(6, 3)
+    scale, shift, x = map(jnp.asarray, (scale, shift, x))
+    grad = jax.grad(lambda *a: scalar(*a, backward=backward), argnums=(0, 1, 2))
+    if transform == "plain":
+        return grad(scale, shift, x)
+    if transform == "vmap of grad":
+        return jax.vmap(grad, (0, None, 0))(jnp.stack([scale, -scale]), shift, jnp.stack([x, x * x]))
+    if transform == "grad of vmap":
+        many = jax.vmap(lambda s, x: scalar(s, shift, x, backward), (None, 0))
+        return jax.grad(lambda s: jnp.sum(many(s, jnp.stack([x, x * x]))))(scale)
+    layer = lambda h, _: (jnp.sin(batch_norm_train(scale, shift, h, 1e-5, backward=backward)[0]), None)
+    return jax.jit(jax.grad(lambda x: jnp.sum(jax.lax.scan(layer, x, None, 3)[0])))(x)
+
+
+@pytest.mark.parametrize("transform", ["plain", "vmap of grad", "grad of vmap", "grad of scan"])
+def test_backward_equals_its_autodiff_twin(x64, transform):
+    manual, twin = (gradients(backward, transform) for backward in ("manual", "autodiff"))
+    for a, b in zip(jax.tree.leaves(manual), jax.tree.leaves(twin), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+
+
+def test_eps_may_be_traced_and_carries_no_gradient(x64):
+    scale, shift, x, _ = make(6, 3)
+    for backward in ("manual", "autodiff"):
+        grad = jax.grad(lambda eps, b=backward: scalar(scale, shift, jnp.asarray(x), b, eps))
+        assert jax.jit(grad)(1e-3) == 0.0
+
+
+def test_large_means_do_not_cancel():
+    x = 1e4 + np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
+    _, _, var = batch_norm_train(jnp.ones(2), jnp.zeros(2), jnp.asarray(x), 1e-5)
+    np.testing.assert_allclose(var, x.astype(np.float64).var(axis=0), rtol=1e-3)  # E[x²] − μ² is off by > 1
+
+
+@pytest.mark.parity
+def test_equals_torch_up_to_the_unbiased_running_variance(x64):
+    torch = pytest.importorskip("torch")
+    batch = 10
+    scale, shift, x, (g, _, _) = make(batch, 4)
+    theirs = torch.nn.BatchNorm1d(4, eps=1e-5, momentum=0.1, dtype=torch.float64)
+    theirs.weight.data, theirs.bias.data = torch.tensor(scale), torch.tensor(shift)
+    leaf = torch.tensor(x, requires_grad=True)
+    out = theirs(leaf)
+    out.backward(torch.tensor(g))
+    forward = lambda *a: batch_norm_train(*a, 1e-5)
+    (y, mean, var), vjp = jax.vjp(forward, *map(jnp.asarray, (scale, shift, x)))
+    np.testing.assert_allclose(y, out.detach().numpy(), rtol=1e-10)
+    mine = vjp((jnp.asarray(g), jnp.zeros(4), jnp.zeros(4)))
+    for a, b in zip(mine, (theirs.weight.grad, theirs.bias.grad, leaf.grad), strict=True):
+        np.testing.assert_allclose(a, b.numpy(), rtol=1e-8, atol=1e-10)
+    np.testing.assert_allclose(0.1 * mean, theirs.running_mean.numpy(), rtol=1e-10)
+    unbiased = var * batch / (batch - 1)
+    np.testing.assert_allclose(0.9 + 0.1 * unbiased, theirs.running_var.numpy(), rtol=1e-10)
+    theirs.eval()
+    evaluated = batch_norm_eval(scale, shift, 0.1 * mean, 0.9 + 0.1 * unbiased, jnp.asarray(x), 1e-5)
+    np.testing.assert_allclose(evaluated, theirs(torch.tensor(x)).detach().numpy(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("var_start", [0.0, 1.0])
+def test_running_statistics_are_flax_s_from_either_start(var_start):
+    """Two training batches, then evaluation; A-12: the variance starts at 0 (D0) or 1."""
+    spec = MLPSpec(widths=(3, 5, 2), norm="batch_norm", norm_position="pre_activation", bias=False)
+    hyper = NetHyper(running_var_start=var_start)
+    params, state = init_mlp(jax.random.key(0), spec, hyper)
+    batches = jax.random.normal(jax.random.key(1), (2, 8, 3))
+    flax_norm = linen.BatchNorm(momentum=0.9, epsilon=1e-5, use_fast_variance=False)
+    stats = {"mean": jnp.zeros(5), "var": jnp.full(5, var_start)}
+    norm = {"scale": jnp.ones(5), "bias": jnp.zeros(5)}
+    for x in batches:
+        _, state, _ = apply_mlp(params, state, x, spec=spec, hyper=hyper, train=True)
+        _, new = flax_norm.apply(
+            {"params": norm, "batch_stats": stats},
+            x @ params[0]["weight"].T,
+            use_running_average=False,
+            mutable=["batch_stats"],
+        )
+        stats = new["batch_stats"]
+    np.testing.assert_allclose(state[0]["mean"], stats["mean"], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(state[0]["var"], stats["var"], rtol=1e-5)
+    x = batches[0]
+    hidden = flax_norm.apply(
+        {"params": norm, "batch_stats": stats}, x @ params[0]["weight"].T, use_running_average=True
+    )
+    logits, after, _ = apply_mlp(params, state, x, spec=spec, hyper=hyper, train=False)
+    expected = np.maximum(hidden, 0) @ np.asarray(params[1]["weight"]).T
+    np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
+    assert after[0]["mean"] is state[0]["mean"]  # evaluation leaves them alone
