@@ -48,9 +48,7 @@ def batch_norm_train(
     return (_batch_norm if backward == "manual" else _batch_norm_forward)(scale, shift, x, eps)
 
 
-def batch_norm_eval(
-    scale: Array, shift: Array, mean: Array, var: Array, x: Array, eps: Array | float
-) -> Array:
+def batch_norm_eval(scale: Array, shift: Array, mean: Array, var: Array, x: Array, eps: Array | float) -> Array:
     """Normalize by given statistics, such as the running ones (S-025, S-031): γ (x − mean)/√(var + ε) + β.
 
     Args:
@@ -79,7 +77,7 @@ _batch_norm = jax.custom_vjp(_batch_norm_forward)
 
 
 def _batch_norm_fwd(scale, shift, x, eps):
-    y, mean, var = _batch_norm_forward(scale, shift, x, eps)
+    y, mean, var = _batch_norm(scale, shift, x, eps)  # through the rule itself, as in linear
     # x is alive anyway as the layer's input; keeping x̂ as well would double the memory of the rule.
     return (y, mean, var), (scale, x, mean, var, eps)
 

@@ -59,9 +59,7 @@ def _product(a: Array, b: Array, axis_a: int, axis_b: int, precision: str) -> Ar
     """Contract axis `axis_a` of matrix `a` with axis `axis_b` of matrix `b`; the free axes stay in order."""
     dims = (((axis_a,), (axis_b,)), ((), ()))
     if precision == "bfloat16":
-        y = lax.dot_general(
-            a.astype(jnp.bfloat16), b.astype(jnp.bfloat16), dims, preferred_element_type=jnp.float32
-        )
+        y = lax.dot_general(a.astype(jnp.bfloat16), b.astype(jnp.bfloat16), dims, preferred_element_type=jnp.float32)
         return y.astype(a.dtype)
     level = lax.Precision.HIGHEST if precision == "float32" else lax.Precision.DEFAULT
     return lax.dot_general(a, b, dims, precision=level)
@@ -76,7 +74,8 @@ _linear = partial(jax.custom_vjp, nondiff_argnums=(3,))(_linear_forward)
 
 
 def _linear_fwd(weight, bias, x, precision):
-    return _linear_forward(weight, bias, x, precision), (weight, bias is None, x)
+    # Through the rule itself, not its forward: second derivatives use the rule too, and it shows in a jaxpr.
+    return _linear(weight, bias, x, precision), (weight, bias is None, x)
 
 
 def _linear_bwd(precision, residuals, g):

@@ -57,9 +57,7 @@ def gradients(backward, transform):
 
     def through_scan(weight, bias):
         square = weight[:, :4]
-        return jnp.sum(
-            jax.lax.scan(lambda h, _: (linear(square, bias, h, backward=backward), h), g, None, 3)[0]
-        )
+        return jnp.sum(jax.lax.scan(lambda h, _: (linear(square, bias, h, backward=backward), h), g, None, 3)[0])
 
     return jax.jit(jax.grad(through_scan, argnums=(0, 1)))(weight, bias)
 

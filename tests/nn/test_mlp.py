@@ -67,9 +67,7 @@ def test_count_equals_the_size_of_what_is_drawn():
     spec = MLPSpec((7, 5, 4, 3), norm="batch_norm")
     params, _ = init_mlp(jax.random.key(0), spec, NetHyper())
     assert (
-        count_parameters(spec)
-        == sum(leaf.size for leaf in jax.tree.leaves(params))
-        == 7 * 5 + 5 * 4 + 4 * 3 + 12 + 18
+        count_parameters(spec) == sum(leaf.size for leaf in jax.tree.leaves(params)) == 7 * 5 + 5 * 4 + 4 * 3 + 12 + 18
     )
 
 
@@ -83,9 +81,7 @@ def by_hand(params, norm_state, x, position):
         if norm_state:
             s = {k: np.asarray(v) for k, v in norm_state[i].items()}
             scale, shift = np.asarray(p["scale"]), np.asarray(p["shift"])
-            norm = lambda x, s=s, scale=scale, shift=shift: (
-                scale * (x - s["mean"]) / np.sqrt(s["var"] + 1e-5) + shift
-            )
+            norm = lambda x, s=s, scale=scale, shift=shift: scale * (x - s["mean"]) / np.sqrt(s["var"] + 1e-5) + shift
         relu = lambda x: np.maximum(x, 0)
         x = norm(relu(x)) if position == "post_activation" else relu(norm(x))
     return None
@@ -142,9 +138,7 @@ def test_dropout_zeroes_the_rate_and_keeps_the_mean():
     params = ({"weight": jnp.eye(n)},) * 2
 
     def call(**mode):
-        return apply_mlp(params, (), jnp.ones((1, n)), spec=spec, hyper=NetHyper(dropout_rate=rate), **mode)[
-            0
-        ]
+        return apply_mlp(params, (), jnp.ones((1, n)), spec=spec, hyper=NetHyper(dropout_rate=rate), **mode)[0]
 
     dropped = np.asarray(call(train=True, key=jax.random.key(0)))[0]
     assert abs((dropped == 0).mean() - rate) < 4 * np.sqrt(rate * (1 - rate) / n)
@@ -179,9 +173,7 @@ def test_arms_that_differ_in_scale_share_their_draws():
         draws[name] = params
     for a, b, fan_in in zip(draws["randn"], draws["he_normal"], (50, 20), strict=True):
         np.testing.assert_allclose(a["weight"] * (2 / fan_in) ** 0.5, b["weight"], rtol=1e-6)
-    other, _ = init_mlp(
-        jax.random.key(3), MLPSpec((50, 20, 7)), NetHyper()
-    )  # the first layer agrees in shape
+    other, _ = init_mlp(jax.random.key(3), MLPSpec((50, 20, 7)), NetHyper())  # the first layer agrees in shape
     np.testing.assert_array_equal(other[0]["weight"], draws["he_normal"][0]["weight"])
 
 
@@ -194,9 +186,7 @@ def test_activations_keep_dtype_and_are_elementwise(name):
 
 
 def test_relu_has_no_gradient_at_the_kink():
-    np.testing.assert_array_equal(
-        jax.vmap(jax.grad(ACTIVATIONS["relu"]))(jnp.array([-1.0, 0.0, 2.0])), [0, 0, 1]
-    )
+    np.testing.assert_array_equal(jax.vmap(jax.grad(ACTIVATIONS["relu"]))(jnp.array([-1.0, 0.0, 2.0])), [0, 0, 1])
 
 
 GRID = [
@@ -225,9 +215,7 @@ def test_every_network_keeps_the_contracts(spec):
     traces.clear()
     for i, key in enumerate(keys):
         before, (_, after, _) = jitted(key, x, jax.tree.map(lambda v, i=i: v * (1 + 0.1 * i), hyper))
-        assert jax.tree.map(lambda a: (a.shape, a.dtype), before) == jax.tree.map(
-            lambda a: (a.shape, a.dtype), after
-        )
+        assert jax.tree.map(lambda a: (a.shape, a.dtype), before) == jax.tree.map(lambda a: (a.shape, a.dtype), after)
         for a, b in zip(jax.tree.leaves(plain[i]), jax.tree.leaves(lanes), strict=True):
             np.testing.assert_allclose(a, b[i], rtol=1e-4, atol=1e-5)
     assert len(traces) == 1
@@ -260,6 +248,4 @@ def test_wrong_calls_say_what_is_accepted():
     with pytest.raises(InputError, match=r"shape \(5, 3\); this network takes \[batch, 4\]"):
         apply_mlp(params, state, jnp.ones((5, 3)), spec=spec, hyper=NetHyper(), train=False)
     with pytest.raises(InputError, match="update_norm needs norm_stats='batch'"):
-        apply_mlp(
-            params, state, jnp.ones((5, 4)), spec=spec, hyper=NetHyper(), train=True, norm_stats="running"
-        )
+        apply_mlp(params, state, jnp.ones((5, 4)), spec=spec, hyper=NetHyper(), train=True, norm_stats="running")

@@ -1,0 +1,244 @@
+"""The command line: the tour, list, run, report, claims, publish.
+
+    python -m experiments                    the tour on the built-in digits
+    python -m experiments run NAME ...       one or more experiments
+
+Every user error is one line on stderr and exit code 2; nothing has been written then.
+"""
+
+import argparse
+import shlex
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from rich.console import Console
+from rich.table import Table
+
+from jaxmlp.errors import InputError, check_choice
+
+DATASETS = ("digits", "mnist", "fashion_mnist", "kmnist")
+PRESETS = ("quick", "full")
+RESULTS = Path("results")
+
+
+class _Parser(argparse.ArgumentParser):
+    """argparse, with its errors as `InputError`."""
+
+    def error(self, message: str) -> NoReturn:
+        raise InputError(f"{message} (see {self.prog} --help)")
+
+
+def _positive(text: str) -> int:
+    try:
+        number = int(text)
+    except ValueError:
+        number = 0
+    if number < 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
+    return number
+
+
+def _names(text: str) -> list[str]:
+    return [name for name in text.split(",") if name]
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = _Parser(
+        prog="python -m experiments",
+        description="Why an MLP trains or does not: rerun the experiments of five documents and judge their "
+        "claims. Without a command: the tour, on the built-in digits, offline, in about two minutes.",
+    )
+    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
+
+    add = commands.add_parser("list", help="every experiment: question, arms, runs, claims")
+    add.set_defaults(command=list_experiments)
+
+    add = commands.add_parser("run", help="train, judge and report one or more experiments")
+    add.add_argument("names", nargs="+", metavar="NAME", help="see `list`")
+    add.add_argument("--dataset", default="digits", help=f"one of {', '.join(DATASETS)}; default digits")
+    add.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of IDX files, plain or .gz")
+    add.add_argument("--preset", default="quick", help="quick (default) or full, the documents' own size")
+    add.add_argument("--seeds", type=_positive, metavar="N", help="seeds 0 to N-1 for every arm")
+    add.add_argument("--epochs", type=_positive, metavar="N")
+    add.add_argument("--arms", type=_names, metavar="A,B", help="only these arms; see `list`")
+    add.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="default results/")
+    add.add_argument("--resume", action="store_true", help="continue OUT/NAME: train only what is missing")
+    add.add_argument("--precision", default="float32", help="float32 (default), tf32 or bfloat16")
+    add.add_argument("--lanes", type=_positive, metavar="W", help="runs trained side by side in one block")
+    add.set_defaults(command=run)
+
+    add = commands.add_parser("report", help="rebuild verdicts, figures and report from saved results")
+    add.add_argument("out", type=Path, metavar="OUT", help="the --out of a run, or one study in it")
+    add.set_defaults(command=report)
+
+    add = commands.add_parser("claims", help="all claims: the published verdict, or why there is none")
+    add.add_argument("--doc", metavar="D0", help="only this document's: D0 to D4")
+    add.set_defaults(command=claims)
+
+    add = commands.add_parser("publish", help="copy a finished full study into experiments/published/")
+    add.add_argument("folder", type=Path, metavar="OUT/NAME")
+    add.set_defaults(command=publish)
+
+    parser.set_defaults(command=tour)
+    return parser
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command line; returns the exit code."""
+    argv = sys.argv[1:] if argv is None else argv
+    console = Console()
+    try:
+        arguments = make_parser().parse_args(argv)
+        arguments.line = shlex.join(["python", "-m", "experiments", *argv])
+        command: Callable[[argparse.Namespace, Console], None] = arguments.command
+        command(arguments, console)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print("interrupted: what was finished is kept; the same command with --resume goes on", file=sys.stderr)
+        return 130
+    return 0
+
+
+# Each command imports what it needs: jax takes a second to load, and an error in the arguments should not.
+
+
+def tour(arguments: argparse.Namespace, console: Console) -> None:
+    """The quick studies on the digits, one page for all."""
+    from experiments.registry import EXPERIMENTS, TOUR
+    from experiments.session import REPORT_FILE, run_experiment
+    from jaxmlp import data
+    from jaxmlp.evidence import print_verdicts, write_report
+
+    _prepare_jax()
+    out = RESULTS / "tour"
+    digits = data.load("digits")
+    if out.exists():
+        console.print(f"{out} holds a tour already: its finished runs are kept (delete it to train anew)")
+    studies = [
+        run_experiment(
+            EXPERIMENTS[name],
+            digits,
+            preset_name="quick",
+            preset=EXPERIMENTS[name].presets["quick"],
+            out=out,
+            console=console,
+            command=arguments.line,
+            resume=True,
+        )
+        for name in TOUR
+    ]
+    print_verdicts([verdict for study in studies for verdict in study.verdicts], console)
+    path = write_report(out / REPORT_FILE, studies=studies)
+    console.print(f"report: {path}", highlight=False, soft_wrap=True)
+
+
+def list_experiments(arguments: argparse.Namespace, console: Console) -> None:
+    """One row per experiment."""
+    from experiments.registry import EXPERIMENTS
+    from jaxmlp import data
+
+    digits = data.load("digits")
+    for experiment in EXPERIMENTS.values():
+        console.rule(experiment.name)
+        console.print(experiment.question)
+        table = Table(box=None, show_header=False, pad_edge=False)
+        table.add_column(no_wrap=True)
+        table.add_column()
+        arms = [arm.name for arm in experiment.arms(digits, experiment.presets["quick"])]
+        table.add_row("arms", ", ".join(arms))
+        for name, preset in experiment.presets.items():
+            runs = len(arms) * preset.seeds
+            table.add_row(f"{name} preset", f"{runs} runs: {preset.seeds} seeds, {preset.epochs} epochs")
+        table.add_row("claims", ", ".join(claim.id for claim in experiment.claims))
+        table.add_row("reruns", ", ".join(experiment.ledger))
+        console.print(table, highlight=False)
+
+
+def run(arguments: argparse.Namespace, console: Console) -> None:
+    """Everything is checked, for all experiments named, before the first one starts."""
+    check_choice("dataset", arguments.dataset, DATASETS)
+    check_choice("preset", arguments.preset, PRESETS)
+    from experiments.base import choose_arms, resize
+    from experiments.registry import EXPERIMENTS
+    from experiments.session import REPORT_FILE, run_experiment
+    from jaxmlp import data
+    from jaxmlp.evidence import print_verdicts
+    from jaxmlp.nn import PRECISIONS
+
+    for name in arguments.names:
+        check_choice("experiment", name, EXPERIMENTS)
+    check_choice("precision", arguments.precision, PRECISIONS)
+    chosen = [EXPERIMENTS[name] for name in dict.fromkeys(arguments.names)]
+    for experiment in chosen:
+        folder = arguments.out / experiment.name
+        if folder.exists() and not arguments.resume:
+            raise InputError(f"{folder} exists already: give another --out, or --resume to continue it")
+    dataset = data.load(arguments.dataset, data_dir=arguments.data_dir)
+    presets = [
+        resize(experiment.presets[arguments.preset], seeds=arguments.seeds, epochs=arguments.epochs)
+        for experiment in chosen
+    ]
+    for experiment, preset in zip(chosen, presets, strict=True):
+        choose_arms(experiment.arms(dataset, preset), arguments.arms)
+    _prepare_jax()
+    for experiment, preset in zip(chosen, presets, strict=True):
+        study = run_experiment(
+            experiment,
+            dataset,
+            preset_name=arguments.preset,
+            preset=preset,
+            out=arguments.out,
+            console=console,
+            command=arguments.line,
+            arms=arguments.arms,
+            resume=arguments.resume,
+            precision=arguments.precision,
+            lanes=arguments.lanes,
+        )
+        print_verdicts(study.verdicts, console)
+        path = arguments.out / experiment.name / REPORT_FILE
+        console.print(f"report: {path}", highlight=False, soft_wrap=True)
+
+
+def report(arguments: argparse.Namespace, console: Console) -> None:
+    """Pages from results: nothing is trained."""
+    from experiments.session import REPORT_FILE, find_studies, write_pages
+    from jaxmlp.evidence import print_verdicts
+
+    for experiment, folder in find_studies(arguments.out):
+        print_verdicts(write_pages(experiment, folder).verdicts, console)
+        console.print(f"report: {folder / REPORT_FILE}", highlight=False, soft_wrap=True)
+
+
+def claims(arguments: argparse.Namespace, console: Console) -> None:
+    """The published verdict of every claim."""
+    from experiments.ledger import load_ledger
+    from experiments.published import claim_rows
+    from jaxmlp.evidence import print_verdicts
+
+    if arguments.doc is not None:
+        check_choice("document", arguments.doc, load_ledger().documents)
+    print_verdicts([row for row in claim_rows() if arguments.doc in (None, row["doc"])], console)
+
+
+def publish(arguments: argparse.Namespace, console: Console) -> None:
+    """Keep a study's small files in the repository, and the README's findings with them."""
+    from experiments.published import publish_study
+
+    for path in publish_study(arguments.folder):
+        console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+
+
+def _prepare_jax() -> None:
+    """Keep compiled programs between processes: a second run starts at once."""
+    import jax
+
+    from jaxmlp.data import cache_folder
+
+    jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "xla"))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

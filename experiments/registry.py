@@ -1,0 +1,9 @@
+"""Every experiment by name: adding one is adding its file and its line here."""
+
+from experiments.base import Experiment
+from experiments.initialization import INITIALIZATION
+
+EXPERIMENTS: dict[str, Experiment] = {experiment.name: experiment for experiment in (INITIALIZATION,)}
+
+TOUR = ("initialization",)
+"""What `python -m experiments` runs, on the digits."""

@@ -1,0 +1,120 @@
+"""From an experiment to its files: train what is missing, judge, draw, report."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from rich.console import Console
+
+from experiments.base import Experiment, Preset, choose_arms
+from experiments.ledger import load_ledger
+from experiments.registry import EXPERIMENTS
+from jaxmlp import study
+from jaxmlp.data import Dataset
+from jaxmlp.errors import InputError
+from jaxmlp.evidence import (
+    StudyReport,
+    captioned_svgs,
+    compare_reported,
+    judge,
+    save_figures,
+    write_report,
+)
+from jaxmlp.files import write_json
+
+VERDICTS_FILE, FIGURES_FOLDER, REPORT_FILE = "verdicts.json", "figures", "report.html"
+
+
+def run_experiment(
+    experiment: Experiment,
+    dataset: Dataset,
+    *,
+    preset_name: str,
+    preset: Preset,
+    out: Path,
+    console: Console,
+    command: str,
+    arms: Sequence[str] | None = None,
+    resume: bool = False,
+    precision: str = "float32",
+    lanes: int | None = None,
+) -> StudyReport:
+    """Train what `out/NAME` does not hold yet, then write verdicts, figures and report beside it.
+
+    Raises:
+        InputError: a wrong setting, an unknown arm, or an `out` that cannot be used; nothing is written then.
+    """
+    chosen = [
+        replace(arm, spec=replace(arm.spec, precision=precision))
+        for arm in choose_arms(experiment.arms(dataset, preset), arms)
+    ]
+    about = {
+        "question": experiment.question,
+        "command": command,
+        "preset": preset_name,
+        "epochs": preset.epochs,
+        "precision": precision,
+    }
+    folder = out / experiment.name
+    display = study.make_display(experiment.name, console)
+    study.run(
+        chosen,
+        dataset,
+        seeds=preset.seeds,
+        name=experiment.name,
+        out=folder,
+        resume=resume,
+        lanes=lanes,
+        display=display,
+        about=about,
+    )
+    return write_pages(experiment, folder)
+
+
+def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
+    """Verdicts, figures and report of a finished study, from its saved results alone.
+
+    Raises:
+        InputError: the folder holds no finished study.
+    """
+    results = study.Results.load(folder)
+    manifest = results.manifest
+    claims = load_ledger().claims
+    verdicts = judge(
+        experiment.claims,
+        results.rows,
+        ledger={claim.id: (claim.document, claim.statement) for claim in claims.values()},
+        dataset=manifest["dataset"]["name"],
+        device=manifest["device"],
+        preset=manifest["preset"],
+    )
+    write_json(folder / VERDICTS_FILE, verdicts)
+    figures = folder / FIGURES_FOLDER
+    figures.mkdir(exist_ok=True)
+    save_figures(experiment.figures, results.rows, figures)
+    report = StudyReport(
+        manifest=manifest,
+        verdicts=verdicts,
+        reported=compare_reported(experiment.reported, results.rows),
+        rows=results.rows,
+        figures=captioned_svgs(experiment.figures, figures),
+    )
+    write_report(folder / REPORT_FILE, studies=[report])
+    return report
+
+
+def find_studies(out: Path) -> list[tuple[Experiment, Path]]:
+    """The experiments whose results lie in `out`, or the one whose results `out` is.
+
+    Raises:
+        InputError: there is none.
+    """
+    folders = [out, *sorted(path for path in out.glob("*") if path.is_dir())] if out.is_dir() else []
+    found = [
+        (EXPERIMENTS[folder.name], folder)
+        for folder in folders
+        if folder.name in EXPERIMENTS and study.Results.saved_in(folder)
+    ]
+    if not found:
+        raise InputError(f"{out} holds no finished study: give the --out of a run, or one study's folder inside it")
+    return found

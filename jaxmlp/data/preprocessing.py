@@ -1,0 +1,161 @@
+"""Preprocessings as fit/apply pairs: `fit` once per run on its training part, `apply` on each batch in the step.
+
+Images stay uint8 [N, I] on the device. `fit(images, index)` looks at the rows `index` [M] in chunks, so that many
+runs with different training parts can fit side by side under vmap without float copies of their images;
+`apply(state, images)` turns a batch [B, I] into float32. With u = x/255:
+
+| name | y | fitted on | source |
+|---|---|---|---|
+| unit | u | – | S-002, S-012 |
+| shifted | (x - 128)/255 | – | S-004 |
+| global_mean | x - m, m the scalar mean of x; no scaling | **all** images, validation too | S-007 |
+| train_mean | u - m, m the scalar mean of u | training part | S-010 |
+| sample_mean | u - the image's own mean | – | S-009 |
+| standardize | (u - m)/s per pixel; s = 1 where a pixel is constant | training part | S-011 |
+| pca_whiten | (u - m) V (Λ + ε)^-1/2, largest variance first | training part | S-011 |
+| zca_whiten | (u - m) V (Λ + ε)^-1/2 Vᵀ, the whitening that stays nearest to the image | training part | S-011 |
+| none | x, for points that are float32 already | – | S-014, S-015 |
+
+Means and covariances divide by M. V and Λ are the eigenvectors and eigenvalues of the covariance of u.
+"""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array, lax
+
+from jaxmlp.data.dataset import Dataset
+from jaxmlp.errors import InputError, check_choice
+
+WHITENING_EPSILON = 1e-5
+"""ε, added to every eigenvalue before its root (the usual value for data in [0, 1]). A direction of variance v ends
+with variance v/(v + ε): 1 for real variation, near 0 for the constant pixels at the borders, whose eigenvalues are
+rounding noise (about 1e-7)."""
+
+_CONSTANT_STD = 1e-6
+"""Below this a pixel is constant but for rounding: one grey level in one of a million images gives 4e-6."""
+
+_CHUNK = 512
+
+State = Any
+"""Pytree of float32 arrays; () where nothing is fitted."""
+
+
+class Preprocessing(NamedTuple):
+    """`fit(images uint8 [N, I], index int32 [M]) -> state` and `apply(state, images [B, I]) -> float32 [B, I]`."""
+
+    fit: Callable[[Array, Array], State]
+    apply: Callable[[State, Array], Array]
+
+
+def check_preprocessing(name: str, dataset: Dataset) -> None:
+    """Check that a preprocessing exists and suits the values of a data set.
+
+    Raises:
+        InputError: unknown name, "none" for uint8 images, or anything else for float points.
+    """
+    check_choice("preprocessing", name, PREPROCESSINGS)
+    is_images = dataset.train_images.dtype == np.uint8
+    if is_images and name == "none":
+        scaled = ", ".join(other for other in PREPROCESSINGS if other != "none")
+        raise InputError(
+            f"preprocessing 'none' leaves the uint8 images of {dataset.name!r} unscaled: choose one of {scaled}"
+        )
+    if not is_images and name != "none":
+        raise InputError(
+            f"preprocessing {name!r} is for uint8 images, {dataset.name!r} has float points: choose 'none'"
+        )
+
+
+def _unit(images: Array) -> Array:
+    return images.astype(jnp.float32) / 255
+
+
+def _mean_over(images: Array, index: Array, term: Callable[[Array], Array]) -> Array:
+    """Mean over the chosen images of a sum of terms, in chunks that bound the float copies.
+
+    Args:
+        images: uint8 [N, I].
+        index: int32 [M].
+        term: from u [B, I] and its row mask [B, 1], 1 for real rows and 0 for padding, to the sum of the chunk.
+    """
+    count = index.shape[0]
+    chunks = -(-count // _CHUNK)
+    rows = jnp.pad(index, (0, chunks * _CHUNK - count)).reshape(chunks, _CHUNK)
+    mask = (jnp.arange(chunks * _CHUNK) < count).astype(jnp.float32).reshape(chunks, _CHUNK, 1)
+
+    def add(total: Array, chunk: tuple[Array, Array]) -> tuple[Array, None]:
+        return total + term(_unit(images[chunk[0]]), chunk[1]), None
+
+    zero = jax.eval_shape(term, *(jax.ShapeDtypeStruct((_CHUNK, n), jnp.float32) for n in (images.shape[1], 1)))
+    total, _ = lax.scan(add, jnp.zeros(zero.shape, zero.dtype), (rows, mask))
+    return total / count
+
+
+def _pixel_mean(images: Array, index: Array) -> Array:
+    """Mean of u per pixel, [I]."""
+    return _mean_over(images, index, lambda u, mask: jnp.sum(u * mask, axis=0))
+
+
+def _fit_nothing(images: Array, index: Array) -> State:
+    return ()
+
+
+def _fit_global_mean(images: Array, index: Array) -> State:
+    """S-007 leaks, harmlessly: the document's mean is taken over the validation part too."""
+    everything = jnp.arange(images.shape[0], dtype=jnp.int32)
+    return 255 * jnp.mean(_pixel_mean(images, everything))
+
+
+def _fit_train_mean(images: Array, index: Array) -> State:
+    return jnp.mean(_pixel_mean(images, index))
+
+
+def _fit_standardize(images: Array, index: Array) -> State:
+    mean = _pixel_mean(images, index)
+    variance = _mean_over(images, index, lambda u, mask: jnp.sum(mask * (u - mean[None, :]) ** 2, axis=0))
+    std = jnp.sqrt(variance)
+    return mean, jnp.where(std > _CONSTANT_STD, std, jnp.ones_like(std))
+
+
+def _fit_whitening(images: Array, index: Array, *, back: bool) -> State:
+    """(mean [I], matrix [I, I]) with y = (u - mean) matrix; `back` rotates into pixel space again (ZCA)."""
+    mean = _pixel_mean(images, index)
+
+    def scatter(u: Array, mask: Array) -> Array:
+        centred = (u - mean[None, :]) * mask
+        return jnp.matmul(centred.T, centred, precision=lax.Precision.HIGHEST)
+
+    variances, axes = jnp.linalg.eigh(_mean_over(images, index, scatter))  # smallest first
+    scaled = axes * lax.rsqrt(jnp.maximum(variances, 0.0) + WHITENING_EPSILON)[None, :]
+    matrix = jnp.matmul(scaled, axes.T, precision=lax.Precision.HIGHEST) if back else scaled[:, ::-1]
+    return mean, matrix
+
+
+def _whiten(state: State, images: Array) -> Array:
+    mean, matrix = state
+    return jnp.matmul(_unit(images) - mean[None, :], matrix, precision=lax.Precision.HIGHEST)
+
+
+def _apply_sample_mean(state: State, images: Array) -> Array:
+    u = _unit(images)
+    return u - jnp.mean(u, axis=1, keepdims=True)
+
+
+PREPROCESSINGS: dict[str, Preprocessing] = {
+    "unit": Preprocessing(_fit_nothing, lambda state, images: _unit(images)),
+    "shifted": Preprocessing(_fit_nothing, lambda state, images: (images.astype(jnp.float32) - 128) / 255),
+    "global_mean": Preprocessing(_fit_global_mean, lambda mean, images: images.astype(jnp.float32) - mean),
+    "train_mean": Preprocessing(_fit_train_mean, lambda mean, images: _unit(images) - mean),
+    "sample_mean": Preprocessing(_fit_nothing, _apply_sample_mean),
+    "standardize": Preprocessing(
+        _fit_standardize, lambda state, images: (_unit(images) - state[0][None, :]) / state[1][None, :]
+    ),
+    "pca_whiten": Preprocessing(partial(_fit_whitening, back=False), _whiten),
+    "zca_whiten": Preprocessing(partial(_fit_whitening, back=True), _whiten),
+    "none": Preprocessing(_fit_nothing, lambda state, images: images),
+}

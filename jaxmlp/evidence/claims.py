@@ -1,0 +1,101 @@
+"""Claims as declarations: what an experiment commits to before its results exist.
+
+    randn, he = Value("randn", final("test_accuracy")), Value("he", final("test_accuracy"))
+    fails = Probability(randn, "below", 0.5, bound=0.5)
+    better = Difference(he, randn, margin=0.1)
+    as_told = Equivalence(he, 0.9774, margin=0.005)
+    claims = [Claim("C-001", (fails,), planned_n=30), Claim("C-005", (better, as_told), planned_n=30)]
+
+`verdicts.judge` decides them; nothing here looks at a result.
+"""
+
+from dataclasses import dataclass
+
+from jaxmlp.errors import InputError, check_choice
+from jaxmlp.evidence.measures import Measure, Value
+from jaxmlp.evidence.parts import Difference, Identity, Part, Probability
+from jaxmlp.evidence.planning import MINIMUM_RUNS
+
+# By evidence tag of the ledger, how far a reported number may be from what its author saw: [fig] ones are
+# read off a figure.
+READING_ERROR = {"doc": 0.0, "code": 0.0, "fig": 0.003, "run": 0.0, "inf": 0.0}
+
+
+@dataclass(frozen=True)
+class Rival:
+    """The effect of a claim's first part once more, with its cause removed or with a rival cause alone.
+
+    `cause` names what is then left as the cause. `a` and `b` stand for the first part's `a` and `b`; where that
+    is a probability, `a` stands for its `value` and `b` is left out.
+    """
+
+    cause: str
+    a: Value
+    b: Value | float | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of the ledger; it is reproduced only if every part is.
+
+    With a `factor` every part names its `level`, and the levels are judged apart: reproduced at one and
+    refuted at another is `mixed`. With a `rival`, a reproduced claim is `other_cause` where at least half of
+    the effect remains. Below `required_n` runs a part is descriptive; `planned_n` is the n that was promised.
+
+    Raises:
+        InputError: no parts; fewer than three required or planned runs (theory, made of identities alone,
+            needs one); a factor without levels or levels without a factor; a rival without an effect.
+    """
+
+    id: str
+    parts: tuple[Part, ...]
+    planned_n: int
+    required_n: int = MINIMUM_RUNS
+    factor: str | None = None
+    rival: Rival | None = None
+
+    def __post_init__(self) -> None:
+        if not self.parts:
+            raise InputError(f"claim {self.id} has no parts: declare at least one")
+        theory = all(isinstance(part, Identity) for part in self.parts)
+        if self.required_n < MINIMUM_RUNS or self.planned_n < (1 if theory else self.required_n):
+            raise InputError(
+                f"claim {self.id} requires {self.required_n} runs and plans {self.planned_n}: "
+                f"give {MINIMUM_RUNS} <= required_n <= planned_n"
+            )
+        if any((part.level is None) != (self.factor is None) for part in self.parts):
+            raise InputError(f"claim {self.id}: give a factor and a level in every part, or neither")
+        if self.rival is not None and not _has_effect(self.parts[0], self.rival, self.factor):
+            raise InputError(
+                f"claim {self.id}: a rival needs no factor and a first part that is a difference "
+                "(margin >= 0, the rival with a and b) or a probability (more than a share, the rival with a)"
+            )
+
+
+@dataclass(frozen=True)
+class Reported:
+    """The number of one run in a document, to stand beside ours; `tag` is the ledger's evidence tag.
+
+    Raises:
+        InputError: an unknown tag.
+    """
+
+    ledger_id: str
+    arm: str
+    measure: Measure
+    value: float
+    tag: str
+
+    def __post_init__(self) -> None:
+        check_choice("evidence tag", self.tag, READING_ERROR)
+
+
+def _has_effect(first: Part, rival: Rival, factor: str | None) -> bool:
+    """Whether half of the first part's effect makes sense, and `rival` says where to look for it."""
+    if factor is not None:
+        return False
+    if isinstance(first, Difference):
+        return first.margin >= 0 and rival.b is not None
+    if isinstance(first, Probability):
+        return first.direction == "more" and not isinstance(first.bound, Value) and rival.b is None
+    return False

@@ -1,0 +1,267 @@
+"""The figures an experiment lists: each says what to draw, `draw(rows)` draws it, `save_figures` saves it.
+
+`rows` is the tidy table of results: one row per run and epoch. Every figure shows every run, n, the mean with
+its 95 % interval, diverged runs as crosses and the document's own numbers as diamonds.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from jaxmlp.errors import InputError
+from jaxmlp.evidence import plotting
+from jaxmlp.evidence.claims import Reported
+from jaxmlp.evidence.curves import Mark, Series, draw_panel
+from jaxmlp.evidence.plotting import EndLabel, format_value, title_of
+from jaxmlp.evidence.strips import draw_strips, final_values, strip_of
+from jaxmlp.files import write_whole
+
+READING = "Thin lines: single runs. Thick line and band: their mean and its 95 % interval."
+CROSSES = "Crosses (×): the last finite value of a run that diverged."
+TRAIN, VAL, TEST = plotting.COLOURS[:3]
+COLUMN_COLOURS = {"train_loss": TRAIN, "train_accuracy": TRAIN, "val_accuracy": VAL, "test_accuracy": TEST}
+DIAMONDS = "Diamonds: the number the document reports for its one run."
+
+
+class FigureSpec(Protocol):
+    """What an experiment lists: a file name, a caption, the arms it shows, and how to draw it."""
+
+    @property
+    def name(self) -> str:
+        """File name without its ending; unique within an experiment."""
+        ...
+
+    @property
+    def caption(self) -> str:
+        """What is shown and how to read it."""
+        ...
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The arms it shows, those of them that are in the results."""
+        ...
+
+    def draw(self, rows: pd.DataFrame) -> Figure:
+        """The figure of these results."""
+        ...
+
+
+@dataclass(frozen=True)
+class TrainingCurves:
+    """One arm in D0's figure format (S-092): left the training loss, right the accuracies.
+
+    The dashed line is the mean test accuracy of the models selected by validation. `document` names whose
+    numbers `reported` holds: "D0" labels them "D0: 97.74 %".
+    """
+
+    arm: str
+    note: str = ""
+    reported: tuple[Reported, ...] = ()
+    document: str = "document"
+
+    @property
+    def name(self) -> str:
+        """File name without its ending."""
+        return f"training_{self.arm}"
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """The one arm it shows."""
+        return (self.arm,)
+
+    @property
+    def caption(self) -> str:
+        """What is shown, the experiment's own note, and how to read it."""
+        dashed = "Dashed: mean test accuracy of the models selected by validation."
+        diamonds = DIAMONDS if self.reported else ""
+        return _joined(f"Training curves of {self.arm}.", self.note, READING, dashed, CROSSES, diamonds)
+
+    def draw(self, rows: pd.DataFrame) -> Figure:
+        """The two panels; raises InputError where `rows` has no run of the arm."""
+        rows = _rows_of(rows, self.arms, self.name)
+        with mpl.rc_context(plotting.STYLE):
+            figure = Figure(figsize=(7.6, 3.4))
+            figure.subplots_adjust(left=0.07, right=0.83, top=0.81, bottom=0.14, wspace=0.74)
+            loss, accuracy = figure.subplots(1, 2)
+            self._draw_loss(loss, rows)
+            self._draw_accuracies(accuracy, rows)
+            plotting.set_heading(figure, f"{self.arm}   {_count(rows)}", left=0.07)
+        return figure
+
+    def _draw_loss(self, ax: Axes, rows: pd.DataFrame) -> None:
+        series = [Series("mean", rows, "train_loss", COLUMN_COLOURS["train_loss"])]
+        draw_panel(ax, "train_loss", series, self._marks(("train_loss",)))
+        ax.set_title(plotting.panel_title(ax, "train_loss"))
+
+    def _draw_accuracies(self, ax: Axes, rows: pd.DataFrame) -> None:
+        series = [
+            Series(_part_of(column), rows, column, COLUMN_COLOURS[column])
+            for column in ("train_accuracy", "val_accuracy")
+        ]
+        tested = final_values(rows, "test_accuracy").mean()  # NaN where nothing was tested
+        colour = COLUMN_COLOURS["test_accuracy"]
+        text = f"test {format_value('test_accuracy', tested)}"
+        level = EndLabel(0, tested, text, colour) if np.isfinite(tested) else None
+        draw_panel(ax, "accuracy", series, self._marks(("train_accuracy", "val_accuracy", "test_accuracy")), level)
+        ax.set_title(plotting.panel_title(ax, "accuracy"))
+
+    def _marks(self, columns: tuple[str, ...]) -> list[Mark]:
+        """The document's numbers for these columns; of several epochs only the last is labelled."""
+        ours = [one for one in self.reported if one.arm == self.arm and one.measure.column in columns]
+        latest = {one.measure.column: one for one in sorted(ours, key=_epoch_or_end)}
+        return [self._mark(one, labelled=one is latest[one.measure.column]) for one in ours]
+
+    def _mark(self, one: Reported, labelled: bool) -> Mark:
+        column = one.measure.column
+        text = f"{self.document} {_part_of(column)} {format_value(column, one.value)}" if labelled else ""
+        return Mark(one.measure.epoch, one.value, text, COLUMN_COLOURS[column])
+
+
+@dataclass(frozen=True)
+class CompareArms:
+    """One metric over epochs for several arms, each with its runs and its band over seeds."""
+
+    arms: tuple[str, ...]
+    column: str
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """File name without its ending."""
+        return f"compare_{self.column}"
+
+    @property
+    def caption(self) -> str:
+        """What is shown, the experiment's own note, and how to read it."""
+        return _joined(f"{title_of(self.column).capitalize()} over epochs.", self.note, READING, CROSSES)
+
+    def draw(self, rows: pd.DataFrame) -> Figure:
+        """One line per arm found in `rows`; raises InputError where there is none."""
+        rows = _rows_of(rows, self.arms, self.name)
+        series = [
+            Series(arm, rows[rows["arm"] == arm], self.column, plotting.colour_of(i), plotting.line_style_of(i))
+            for i, arm in enumerate(self.arms)
+            if (rows["arm"] == arm).any()
+        ]
+        with mpl.rc_context(plotting.STYLE):
+            figure = Figure(figsize=(5.6, 3.5))
+            longest = max(len(one.label) for one in series)
+            figure.subplots_adjust(left=0.11, right=0.83 - 0.0135 * longest, top=0.89, bottom=0.13)
+            ax = figure.subplots()
+            draw_panel(ax, self.column, series)
+            plotting.set_heading(figure, f"{plotting.panel_title(ax, self.column)}   {_count(rows)}", left=0.1)
+        return figure
+
+
+@dataclass(frozen=True)
+class EveryRun:
+    """The last value of `column` in every run, one strip of dots per arm, with mean and interval."""
+
+    column: str
+    arms: tuple[str, ...]
+    note: str = ""
+    reported: tuple[Reported, ...] = ()
+    document: str = "document"
+
+    @property
+    def name(self) -> str:
+        """File name without its ending."""
+        return f"runs_{self.column}"
+
+    @property
+    def caption(self) -> str:
+        """What is shown, the experiment's own note, and how to read it."""
+        dots = "One dot is one run; the bar below is the 95 % interval of their mean, the tick the mean."
+        crosses = "Crosses (×): runs that diverged."
+        diamonds = DIAMONDS if self.reported else ""
+        return _joined(f"{title_of(self.column).capitalize()} of every run.", self.note, dots, crosses, diamonds)
+
+    def draw(self, rows: pd.DataFrame) -> Figure:
+        """One strip per arm found in `rows`; raises InputError where there is none."""
+        rows = _rows_of(rows, self.arms, self.name)
+        strips = [
+            strip_of(rows[rows["arm"] == arm], self.column, plotting.colour_of(i), self._texts(arm))
+            for i, arm in enumerate(self.arms)
+            if (rows["arm"] == arm).any()
+        ]
+        height = 1.0 + 0.78 * len(strips)
+        with mpl.rc_context(plotting.STYLE):
+            figure = Figure(figsize=(5.6, height))
+            figure.subplots_adjust(left=0.03, right=0.96, top=1 - 0.38 / height, bottom=0.52 / height)
+            draw_strips(figure.subplots(), self.column, strips)
+            plotting.set_heading(figure, f"{title_of(self.column)}   {_count(rows)}", left=0.03)
+        return figure
+
+    def _texts(self, arm: str) -> list[tuple[float, str]]:
+        return [
+            (one.value, f"{self.document}: {format_value(self.column, one.value)}")
+            for one in self.reported
+            if one.arm == arm and one.measure.column == self.column and one.measure.when == "final"
+        ]
+
+
+def save_figures(figures: Sequence[FigureSpec], rows: pd.DataFrame, folder: Path) -> list[Path]:
+    """Draw `figures` and save each as SVG and PNG in `folder`; returns the paths.
+
+    A figure none of whose arms was run is left out. All are drawn before the first is written, and each file
+    is written whole or not at all: an error while drawing leaves the folder as it was.
+
+    Raises:
+        InputError: two figures of one name.
+    """
+    names = [spec.name for spec in figures]
+    if repeated := sorted({name for name in names if names.count(name) > 1}):
+        raise InputError(f"two figures are named {', '.join(repeated)}: give each figure its own name")
+    contents: dict[Path, bytes] = {}
+    for spec in figures:
+        if rows["arm"].isin(spec.arms).any():
+            figure = spec.draw(rows)
+            contents[folder / f"{spec.name}.svg"] = plotting.svg_bytes(figure, spec.name)
+            contents[folder / f"{spec.name}.png"] = plotting.png_bytes(figure)
+    folder.mkdir(parents=True, exist_ok=True)
+    for path, content in contents.items():
+        write_whole(path, lambda temporary, content=content: temporary.write_bytes(content))
+    return list(contents)
+
+
+def captioned_svgs(figures: Sequence[FigureSpec], folder: Path) -> list[tuple[str, str]]:
+    """(caption, SVG text) of those of `figures` that `save_figures` left in `folder`, for the report."""
+    files = [(spec.caption, folder / f"{spec.name}.svg") for spec in figures]
+    return [(caption, path.read_text(encoding="utf-8")) for caption, path in files if path.exists()]
+
+
+def _part_of(column: str) -> str:
+    """The short name beside a line: "train", "val", "test"; "loss" for the training loss."""
+    return "loss" if column == "train_loss" else column.removesuffix("_accuracy")
+
+
+def _epoch_or_end(one: Reported) -> float:
+    return float("inf") if one.measure.epoch is None else one.measure.epoch
+
+
+def _rows_of(rows: pd.DataFrame, arms: Sequence[str], name: str) -> pd.DataFrame:
+    """The rows of `arms`; InputError where none of them was run."""
+    chosen = rows[rows["arm"].isin(arms)]
+    if chosen.empty:
+        raise InputError(f"figure {name} needs arm {', '.join(arms)}, of which the results have none: run one")
+    return chosen
+
+
+def _count(rows: pd.DataFrame) -> str:
+    """How many runs an arm has, and how many diverged: "n = 10, 1 diverged (×)"."""
+    per_arm = rows.groupby("arm")["run_id"].nunique()
+    diverged = int(rows.groupby("run_id")["diverged"].any().sum())
+    few, many = per_arm.min(), per_arm.max()
+    n = f"n = {few}" if few == many else f"n = {few} to {many}"
+    return (n if len(per_arm) == 1 else f"{n} per arm") + (f", {diverged} diverged (×)" if diverged else "")
+
+
+def _joined(*sentences: str) -> str:
+    return " ".join(sentence for sentence in sentences if sentence)

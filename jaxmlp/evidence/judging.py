@@ -1,0 +1,169 @@
+"""Judge one part: read its numbers, take the interval, compare it with what the part declared.
+
+A decision needs the whole interval on one side; anything else is `inconclusive`, with the seeds a decision
+would need. The rules themselves are worded in `parts`, the intervals computed in `statistics`.
+"""
+
+import math
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from jaxmlp.evidence.claims import Claim
+from jaxmlp.evidence.measures import MissingResultsError, Value, read
+from jaxmlp.evidence.parts import (
+    DIFFERENCE_LEVEL,
+    EQUIVALENCE_LEVEL,
+    PROBABILITY_LEVEL,
+    Difference,
+    Equivalence,
+    Identity,
+    Probability,
+    SinglePart,
+)
+from jaxmlp.evidence.planning import seeds_for_mean, seeds_for_proportion
+from jaxmlp.evidence.statistics import Interval, mcnemar, mean_interval, pair_by_seed, proportion_interval
+from jaxmlp.evidence.wording import measured, measured_gap, operand, share, span
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What the runs say of one part: verdict, effect with its interval, n, and the sentence that tells it.
+
+    `seeds_needed` is None where the part is decided, or where no affordable number of seeds would decide it.
+    """
+
+    verdict: str
+    evidence: str
+    n: int = 0
+    effect: float | None = None
+    interval: Interval | None = None
+    seeds_needed: int | None = None
+
+
+def judge_part(part: SinglePart, claim: Claim, rows: pd.DataFrame) -> Outcome:
+    """The outcome of `part` on `rows`; `not_tested`, saying what is missing, where `rows` do not hold it."""
+    try:
+        match part:
+            case Identity():
+                return _judge_identity(part, rows)
+            case Probability(bound=Value() as other):
+                outcome = _judge_paired_probability(part, other, rows)
+            case Probability():
+                outcome = _judge_probability(part, rows)
+            case _:
+                outcome = _judge_means(part, claim, rows)
+    except MissingResultsError as missing:
+        return Outcome("not_tested", f"Missing: {missing}.")
+    return _settle(outcome, claim)
+
+
+def _judge_means(part: Difference | Equivalence, claim: Claim, rows: pd.DataFrame) -> Outcome:
+    a, b, note = _pair(part.a, part.b, rows)
+    is_difference = isinstance(part, Difference)
+    level = DIFFERENCE_LEVEL if is_difference else EQUIVALENCE_LEVEL
+    interval = mean_interval(a - b, level)
+    if is_difference:
+        verdict = _decide(interval.is_above(part.margin), interval.is_below(part.margin))
+        to_bound = abs(interval.estimate - part.margin)
+    else:
+        verdict = _decide(interval.is_within(part.margin), interval.is_outside(part.margin))
+        to_bound = abs(abs(interval.estimate) - part.margin)
+    # One run has no spread to plan with: what was promised stands.
+    needed = claim.planned_n
+    if interval.n > 1:
+        needed = seeds_for_mean(float(np.std(a - b, ddof=1)), to_bound, level)
+    other = operand(part.b, part.unit)
+    if isinstance(part.b, Value):
+        other = f"mean {other} {measured(b.mean(), part.unit)}"
+    evidence = (
+        f"Mean {part.a} {measured(a.mean(), part.unit)}, {other}: difference "
+        f"{measured_gap(interval.estimate, part.unit)}, {span(interval, level, part.unit)}.{note}"
+    )
+    return Outcome(verdict, evidence, interval.n, interval.estimate, interval, needed)
+
+
+def _judge_probability(part: Probability, rows: pd.DataFrame) -> Outcome:
+    (numbers,) = read([part.value], rows)
+    happened = _happened(part, numbers)
+    interval = proportion_interval(int(happened.sum()), len(happened), PROBABILITY_LEVEL)
+    evidence = (
+        f"{happened.sum()} of {len(happened)} runs of {part.value.arm} have {part.event}: "
+        f"{share(interval.estimate)}, {span(interval, PROBABILITY_LEVEL, part.effect_unit)}."
+    )
+    needed = seeds_for_proportion(interval.estimate, part.delta, PROBABILITY_LEVEL)
+    return Outcome(_side(part, interval), evidence, interval.n, interval.estimate, interval, needed)
+
+
+def _judge_paired_probability(part: Probability, other: Value, rows: pd.DataFrame) -> Outcome:
+    """Exact McNemar test: p < 5 % where the interval of the share among discordant pairs excludes 1/2."""
+    a, b, note = _pair(part.value, other, rows)
+    in_a, in_b = _happened(part, a), _happened(part, b)
+    test = mcnemar(list(in_a), list(in_b))
+    discordant = test.only_a + test.only_b
+    evidence = (
+        f"{in_a.sum()} of {len(a)} runs of {part.value.arm} and {in_b.sum()} of {other.arm} have "
+        f"{part.event}; {test.only_a} pairs only in {part.value.arm}, {test.only_b} only in {other.arm}, "
+        f"exact McNemar p = {test.p_value:.2g}.{note}"
+    )
+    if not discordant:
+        return Outcome("inconclusive", evidence, len(a))
+    interval = proportion_interval(test.only_a, discordant, PROBABILITY_LEVEL)
+    pairs = seeds_for_proportion(interval.estimate, part.delta, PROBABILITY_LEVEL)
+    needed = None if pairs is None else math.ceil(pairs * len(a) / discordant)
+    return Outcome(_side(part, interval), evidence, len(a), interval.estimate, interval, needed)
+
+
+def _judge_identity(part: Identity, rows: pd.DataFrame) -> Outcome:
+    a, b, note = _pair(part.a, part.b, rows)
+    worst = float((a - b).abs().max())
+    verdict = "reproduced" if worst <= part.tolerance else "refuted"
+    evidence = (
+        f"{part.a} and {operand(part.b, part.unit)} differ by at most {worst:.3g} {part.unit}".rstrip()
+        + f" in {len(a)} runs.{note}"
+    )
+    return Outcome(verdict, evidence, len(a), worst)
+
+
+def _pair(a: Value, b: Value | float, rows: pd.DataFrame) -> tuple[pd.Series, pd.Series, str]:
+    """`a` and `b` over their common seeds, and a sentence that says which seeds were left out."""
+    if not isinstance(b, Value):
+        (numbers,) = read([a], rows)
+        return numbers, pd.Series(float(b), index=numbers.index), ""
+    all_a, all_b = read([a, b], rows)
+    numbers_a, numbers_b = pair_by_seed(all_a, all_b)
+    if numbers_a.empty:
+        raise MissingResultsError(f"arms {a.arm} and {b.arm} have no seed in common")
+    left_out = sorted(all_a.index.symmetric_difference(all_b.index))
+    note = f" Seeds {', '.join(map(str, left_out))} ran in one arm only and are left out." if left_out else ""
+    return numbers_a, numbers_b, note
+
+
+def _happened(part: Probability, numbers: pd.Series) -> pd.Series:
+    return numbers < part.threshold if part.side == "below" else numbers > part.threshold
+
+
+def _side(part: Probability, interval: Interval) -> str:
+    above, below = interval.is_above(part.delta), interval.is_below(part.delta)
+    return _decide(above, below) if part.direction == "more" else _decide(below, above)
+
+
+def _decide(holds: bool, fails: bool) -> str:
+    if holds:
+        return "reproduced"
+    return "refuted" if fails else "inconclusive"
+
+
+def _settle(outcome: Outcome, claim: Claim) -> Outcome:
+    """Too few runs decide nothing; a decided part needs no more seeds, an undecided one at least one more."""
+    too_few = outcome.n < claim.required_n
+    if outcome.verdict != "inconclusive" and not too_few:
+        return replace(outcome, seeds_needed=None)
+    needed = outcome.seeds_needed
+    if needed is not None:
+        needed = max(needed, claim.required_n, outcome.n + 1)
+    why = f" Below {claim.required_n} runs this is descriptive." if too_few else ""
+    plan = f" About {needed} seeds would decide it." if needed else " No affordable n is known to decide it."
+    evidence = f"{outcome.evidence}{why}{plan}"
+    return replace(outcome, verdict="inconclusive", seeds_needed=needed, evidence=evidence)

@@ -1,0 +1,134 @@
+"""Verdicts for the eye: symbol, words and colour of each verdict, and its effect with interval as short text.
+
+The page and the terminal table both read from here, so they cannot differ. Colour is never alone: every verdict
+has its symbol and its word.
+"""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from jaxmlp.evidence.parts import DIFFERENCE_LEVEL, EQUIVALENCE_LEVEL
+
+
+@dataclass(frozen=True)
+class VerdictLook:
+    """How one verdict appears; `plain` replaces `symbol` where only ASCII can be shown."""
+
+    words: str
+    symbol: str
+    plain: str
+    terminal_style: str
+    meaning: str
+
+
+LOOKS = {
+    "reproduced": VerdictLook(
+        "reproduced", "✓", "+", "green", "the whole interval lies on the side the document claims."
+    ),
+    "refuted": VerdictLook("refuted", "✗", "x", "red", "the whole interval lies on the other side."),
+    "other_cause": VerdictLook(
+        "other cause", "⇄", "~", "magenta",
+        "it happens, but at least half of the effect remains without the cause the document gives.",
+    ),
+    "mixed": VerdictLook(
+        "mixed", "◐", "%", "blue", "reproduced under one declared condition and refuted under another."
+    ),
+    "inconclusive": VerdictLook(
+        "inconclusive", "?", "?", "yellow", "the interval lies on both sides: more seeds would be needed."
+    ),
+    "not_tested": VerdictLook(
+        "not tested", "–", "-", "dim", "the results lack an arm or an epoch the claim needs; it says which."
+    ),
+}  # fmt: skip
+PREVIEW = "preview: digits or quick preset; not a verdict on the document"
+
+
+def effect_text(judged: Mapping[str, Any]) -> str:
+    """The effect of a verdict or of one of its parts, in its unit; "" where nothing was measured."""
+    if judged["effect"] is None:
+        return ""
+    return _number(judged["effect"], judged) + _suffix(judged)
+
+
+def interval_text(judged: Mapping[str, Any]) -> str:
+    """The interval in the effect's unit: "[70.10, 80.50]"; "" where there is none."""
+    if judged["ci_low"] is None or judged["ci_high"] is None:
+        return ""
+    return f"[{_number(judged['ci_low'], judged)}, {_number(judged['ci_high'], judged)}]"
+
+
+def bound_text(judged: Mapping[str, Any]) -> str:
+    """The bound declared for the effect: "δ = 10 pp", "δ = ±0.5 pp", "bound 50 %"."""
+    digits = f"{_scale(judged) * judged['delta']:.6g}{_suffix(judged)}"
+    if _is_share(judged):
+        return f"bound {digits}"
+    return f"δ = ±{digits}" if judged["kind"] == "equivalence" else f"δ = {digits}"
+
+
+def level_text(judged: Mapping[str, Any]) -> str:
+    """The confidence of the interval: "95 %", and "90 %" for an equivalence (two one-sided 5 % tests)."""
+    level = EQUIVALENCE_LEVEL if judged["kind"] == "equivalence" else DIFFERENCE_LEVEL
+    return f"{100 * level:.0f} %"
+
+
+def accuracy_text(value: float | None) -> str:
+    """An accuracy in percent with two decimals; a dash where there is none."""
+    return "–" if value is None or not math.isfinite(value) else f"{100 * value:.2f} %"
+
+
+@dataclass(frozen=True)
+class Ruler:
+    """Where a verdict's numbers lie on a line, in percent of its width: what the page draws as a small plot."""
+
+    low: float
+    high: float
+    effect: float
+    bounds: tuple[float, ...]
+    zero: float | None
+
+
+def ruler_of(judged: Mapping[str, Any]) -> Ruler | None:
+    """The `Ruler` of a verdict or part; None where it has no interval."""
+    if judged["ci_low"] is None or judged["ci_high"] is None:
+        return None
+    bounds = [judged["delta"], -judged["delta"]] if judged["kind"] == "equivalence" else [judged["delta"]]
+    zero = [0.0] if _is_gap(judged) else []
+    ends = [0.0, 1.0] if _is_share(judged) else []
+    shown = [judged["ci_low"], judged["ci_high"], judged["effect"], *bounds, *zero, *ends]
+    left, width = min(shown), (max(shown) - min(shown)) or 1.0
+
+    def place(value: float) -> float:
+        return round(4 + 92 * (value - left) / width, 2)
+
+    numbers = (judged["ci_low"], judged["ci_high"], judged["effect"])
+    return Ruler(*map(place, numbers), tuple(map(place, bounds)), place(0.0) if zero else None)
+
+
+def _is_gap(judged: Mapping[str, Any]) -> bool:
+    """Whether the effect is a signed difference, which needs its sign and a zero."""
+    return judged["kind"] in ("difference", "equivalence", "ordering")
+
+
+def _is_share(judged: Mapping[str, Any]) -> bool:
+    """Whether the effect is a share: of runs, or of the pairs that differ."""
+    return judged["unit"].startswith("share")
+
+
+def _scale(judged: Mapping[str, Any]) -> float:
+    return 100.0 if _is_share(judged) or judged["unit"] == "accuracy" else 1.0
+
+
+def _suffix(judged: Mapping[str, Any]) -> str:
+    """Differences of accuracies are in percentage points (pp), shares in percent."""
+    if _is_share(judged):
+        return " %"
+    unit = "pp" if judged["unit"] == "accuracy" else judged["unit"]
+    return f" {unit}".rstrip()
+
+
+def _number(value: float, judged: Mapping[str, Any]) -> str:
+    digits = ".1f" if _is_share(judged) else ".2f" if judged["unit"] == "accuracy" else ".4g"
+    sign = "+" if _is_gap(judged) else ""
+    return f"{_scale(judged) * value:{sign}{digits}}".replace("-", "−")

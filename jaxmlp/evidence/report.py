@@ -1,0 +1,188 @@
+"""The report: one HTML file with verdicts, figures and how they came to be.
+
+The file needs nothing else: its style and its SVG figures are inside, it runs no program and loads nothing, so it
+works offline, in an archive, and on a phone. The same results give the same bytes.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+
+from jaxmlp.errors import InputError
+from jaxmlp.evidence import plotting, presentation
+from jaxmlp.evidence.statistics import mean_interval
+from jaxmlp.evidence.strips import final_values
+from jaxmlp.files import write_whole
+
+# A figure's fixed colours become those of the page, which follow the reader's light or dark setting.
+PAGE_COLOURS = {
+    plotting.INK: "var(--ink)",
+    plotting.MUTED: "var(--muted)",
+    plotting.GRID: "var(--line)",
+    plotting.PAPER: "var(--paper)",
+}
+# CSS pixels per point of a figure: below the first its text is too small (it scrolls), the second is its full size.
+SMALLEST, LARGEST = 0.95, 1.39
+
+
+@dataclass(frozen=True)
+class StudyReport:
+    """One study as the report shows it.
+
+    Attributes:
+        manifest: how the study was run; the report needs `experiment` and `question` and shows what else it knows.
+        verdicts: the list in `verdicts.json`.
+        reported: the document's numbers beside ours, from `compare_reported`.
+        rows: the tidy results, one row per run and epoch.
+        figures: (caption, SVG text), from `captioned_svgs`.
+    """
+
+    manifest: Mapping[str, Any]
+    verdicts: Sequence[Mapping[str, Any]]
+    reported: Sequence[Mapping[str, Any]]
+    rows: pd.DataFrame
+    figures: Sequence[tuple[str, str]]
+
+
+def write_report(path: Path, studies: Sequence[StudyReport]) -> Path:
+    """Write one page with `studies`, each a section, to `path`, whole or not at all; returns `path`.
+
+    Raises:
+        InputError: no study.
+    """
+    html = render_report(studies)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_whole(path, lambda temporary: temporary.write_text(html, encoding="utf-8"))
+    return path
+
+
+def render_report(studies: Sequence[StudyReport]) -> str:
+    """The page as text; its title is the question of a single study, or how many were run."""
+    if not studies:
+        raise InputError("a report of no study: give at least one")
+    environment = Environment(
+        loader=PackageLoader("jaxmlp", "evidence"),
+        autoescape=True,  # statements, arm names and paths are text, never markup
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    title = studies[0].manifest["question"] if len(studies) == 1 else _title(studies)
+    views = [_view(study, f"s{i}") for i, study in enumerate(studies, 1)]
+    return environment.get_template("report.html").render(title=title, studies=views, show=presentation)
+
+
+def _title(studies: Sequence[StudyReport]) -> str:
+    claims = sum(len(study.verdicts) for study in studies)
+    return f"{len(studies)} studies, {claims} claims"
+
+
+def _view(study: StudyReport, key: str) -> dict[str, Any]:
+    """What the template shows of one study; `key` makes its ids unique in the page."""
+    return {
+        "key": key,
+        "question": study.manifest["question"],
+        "verdicts": study.verdicts,
+        "preview": any(verdict["preview"] for verdict in study.verdicts),
+        "figures": [
+            {"key": f"{key}-f{i}", "caption": caption, "svg": inline_svg(svg, f"{key}-f{i}")}
+            for i, (caption, svg) in enumerate(study.figures, 1)
+        ],
+        "reported": [_reported_row(one) for one in study.reported],
+        "arms": arm_table(study.rows, study.manifest),
+        "facts": facts_of(study.manifest, study.rows),
+    }
+
+
+def inline_svg(svg: str, key: str) -> Markup:
+    """A Matplotlib SVG as part of the page.
+
+    Its ids and the references to them get the prefix `key`, because two figures use the same ones; its colours
+    become the page's; its size follows the page between `SMALLEST` and `LARGEST`; its caption names it.
+    """
+    body = svg[svg.index("<svg") :]
+    head, rest = body.split(">", 1)
+    view_box = re.search(r'viewBox="([^"]+)"', head)
+    if view_box is None:
+        raise InputError(f"figure {key} is an SVG without viewBox: save it with save_figures")
+    width = float(view_box.group(1).split()[2])
+    rest = re.sub(r'\bid="', f'id="{key}-', rest)
+    rest = re.sub(r'href="#', f'href="#{key}-', rest).replace("url(#", f"url(#{key}-")
+    for fixed, variable in PAGE_COLOURS.items():
+        rest = rest.replace(fixed, variable)
+    size = f"min-width:{SMALLEST * width:.0f}px;max-width:{LARGEST * width:.0f}px"
+    opening = (
+        f'<svg viewBox="{view_box.group(1)}" style="{size}" role="img" aria-labelledby="{key}-caption"'
+        ' xmlns:xlink="http://www.w3.org/1999/xlink"'
+    )
+    return Markup(f"{opening}>{rest.strip()}")  # noqa: S704  # drawn by save_figures, escaped there
+
+
+def arm_table(rows: pd.DataFrame, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Per arm of `rows`: its size, n, mean test accuracy with 95 % interval, least, largest, diverged runs."""
+    described = manifest.get("arms", {})
+    return [
+        {"arm": arm, **described.get(arm, {}), **_arm_summary(group)} for arm, group in rows.groupby("arm", sort=False)
+    ]
+
+
+def _arm_summary(rows: pd.DataFrame) -> dict[str, Any]:
+    values = final_values(rows, "test_accuracy")
+    tested = values.dropna()
+    interval = mean_interval(tested) if len(tested) > 1 else None
+    return {
+        "n": len(values),
+        "mean": tested.mean() if len(tested) else None,
+        "interval": f"{100 * interval.low:.2f} to {100 * interval.high:.2f} %" if interval else "–",
+        "least": tested.min() if len(tested) else None,
+        "largest": tested.max() if len(tested) else None,
+        "diverged": int(rows.groupby("run_id")["diverged"].any().sum()),
+    }
+
+
+def _reported_row(one: Mapping[str, Any]) -> dict[str, Any]:
+    """One of the document's numbers with ours as text."""
+
+    def text(value: float | None) -> str:
+        if "accuracy" in one["measure"]:
+            return presentation.accuracy_text(value)
+        return "–" if value is None else f"{value:.4g}"
+
+    interval = "–" if one["low"] is None else f"{text(one['low'])} to {text(one['high'])}"
+    return {**one, "reported": text(one["reported"]), "mean": text(one["mean"]), "interval": interval}
+
+
+def facts_of(manifest: Mapping[str, Any], rows: pd.DataFrame) -> list[tuple[str, str]]:
+    """How the study was run, as (what, value); what an older manifest does not know is left out."""
+    data = manifest.get("dataset", {})
+    seeds = sorted(int(seed) for seed in rows["seed"].unique())
+    facts = {
+        "command": manifest.get("command"),
+        "dataset": data and f"{data['name']}: {data['num_train']:,} training and {data['num_test']:,} test images",
+        "data digest": data.get("digest"),
+        "preset": manifest.get("preset"),
+        "arms and seeds": f"{rows['arm'].nunique()} arms, {len(seeds)} seeds ({_span(seeds)})",
+        "epochs": f"{int(rows['epoch'].max())}",
+        "device": manifest.get("device"),
+        "precision": manifest.get("precision"),
+        "versions": ", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items()),
+        "started": manifest.get("started"),
+        "time": _duration(manifest["seconds"]) if manifest.get("seconds") is not None else None,
+    }
+    return [(what, str(value)) for what, value in facts.items() if value]
+
+
+def _span(seeds: Sequence[int]) -> str:
+    whole = seeds == list(range(seeds[0], seeds[0] + len(seeds)))
+    return f"{seeds[0]} to {seeds[-1]}" if whole and len(seeds) > 1 else ", ".join(map(str, seeds))
+
+
+def _duration(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    return f"{minutes} min {rest} s" if minutes else f"{seconds:.1f} s"

@@ -1,0 +1,57 @@
+"""Beside a document's number: is it what one of our runs could have shown?
+
+A document reports a single run, so it is compared with the interval that holds one further run of ours with
+95 % probability, and not with the much narrower interval of our mean.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import pandas as pd
+
+from jaxmlp.evidence.claims import READING_ERROR, Reported
+from jaxmlp.evidence.measures import MissingResultsError, Value, check_rows, read
+from jaxmlp.evidence.statistics import prediction_interval
+
+
+def compare_reported(reported: Sequence[Reported], rows: pd.DataFrame) -> list[dict[str, Any]]:
+    """Our runs beside each reported number.
+
+    Returns:
+        Per number a dict of plain types: `ledger_id, arm, measure, tag, reported` as declared; `n`, our
+        `mean`, the 95 % prediction interval `low`, `high` for one run (widened by the reading error of the
+        tag), and `agrees`: inside or not. They are None where they do not exist: below two runs, or where
+        `missing` says what the results lack.
+
+    Raises:
+        InputError: rows without arm, seed or epoch, or with a run twice.
+    """
+    check_rows(rows)
+    return [_compare(one, rows) for one in reported]
+
+
+def _compare(one: Reported, rows: pd.DataFrame) -> dict[str, Any]:
+    declared = {
+        "ledger_id": one.ledger_id,
+        "arm": one.arm,
+        "measure": str(one.measure),
+        "tag": one.tag,
+        "reported": float(one.value),
+    }
+    try:
+        (numbers,) = read([Value(one.arm, one.measure)], rows)
+    except MissingResultsError as missing:
+        nothing = dict.fromkeys(("mean", "low", "high", "agrees"))
+        return {**declared, "n": 0, **nothing, "missing": str(missing)}
+    interval = prediction_interval(numbers, reading_error=READING_ERROR[one.tag])
+    known = math.isfinite(interval.high)
+    return {
+        **declared,
+        "n": interval.n,
+        "mean": interval.estimate,
+        "low": interval.low if known else None,
+        "high": interval.high if known else None,
+        "agrees": interval.low <= one.value <= interval.high if known else None,
+        "missing": None,
+    }

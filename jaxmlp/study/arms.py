@@ -1,0 +1,109 @@
+"""What a study is asked to do: arms and seeds, as runs with names that never change."""
+
+import hashlib
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, fields
+from typing import Any
+
+from jaxmlp.data import Dataset, check_preprocessing
+from jaxmlp.errors import InputError
+from jaxmlp.training import Hyper, RunSpec, check_hyper
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One setting: a static structure and its numbers, under a name."""
+
+    name: str
+    spec: RunSpec
+    hyper: Hyper = field(default_factory=Hyper)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One arm with one seed."""
+
+    arm: Arm
+    seed: int
+    run_id: str
+
+
+def hyper_values(hyper: Hyper) -> dict[str, float]:
+    """The numbers of a `Hyper` as Python floats, by field."""
+    return {item.name: float(getattr(hyper, item.name)) for item in fields(hyper)}
+
+
+def make_run(arm: Arm, seed: int, data_hash: str) -> Run:
+    """A run; its id hashes the canonical spec (precision included), numbers, seed and data: "already run"."""
+    content = {"spec": asdict(arm.spec), "hyper": hyper_values(arm.hyper), "seed": seed, "data": data_hash}
+    return Run(arm, seed, _hash(content))
+
+
+def spec_id(spec: RunSpec) -> str:
+    """A name for a spec that is the same in every process."""
+    return _hash(asdict(spec))
+
+
+def _hash(content: Any) -> str:
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def varying_settings(arms: Sequence[Arm]) -> dict[str, dict[str, Any]]:
+    """For every arm's name, the spec and hyper fields that differ between the arms, as dotted columns."""
+    settings = {arm.name: dict(_flatten(asdict(arm.spec))) for arm in arms}
+    for arm in arms:
+        settings[arm.name] |= {f"hyper.{name}": value for name, value in hyper_values(arm.hyper).items()}
+    first = settings[arms[0].name]
+    varies = [key for key in first if len({str(values[key]) for values in settings.values()}) > 1]
+    return {name: {key: values[key] for key in varies} for name, values in settings.items()}
+
+
+def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, Mapping):
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
+
+
+def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
+    """Seeds as a tuple: n means 0 to n − 1.
+
+    Raises:
+        InputError: no seed, a negative one, one beyond 32 bits, or one given twice.
+    """
+    given = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
+    if not given or any(type(seed) is not int or not 0 <= seed < 2**31 for seed in given):
+        raise InputError(f"seeds are {seeds!r}: give how many (at least 1), or a list of integers from 0 to 2**31 - 1")
+    if len(set(given)) < len(given):
+        raise InputError(f"seeds {list(given)} name one twice: give each once")
+    return given
+
+
+def check_arms(arms: Sequence[Arm], dataset: Dataset) -> None:
+    """Raise `InputError` where an arm cannot run on this dataset, or cannot be told from another."""
+    if not arms:
+        raise InputError("no arms: give at least one")
+    known: dict[str, str] = {}
+    for arm in arms:
+        check_hyper(arm.hyper)
+        _check_fit(arm, dataset)
+        identity = make_run(arm, 0, "").run_id
+        if arm.name in known.values():
+            raise InputError(f"two arms are called {arm.name!r}: give each its own name")
+        if identity in known:
+            raise InputError(f"arms {known[identity]!r} and {arm.name!r} are the same setting: leave one out")
+        known[identity] = arm.name
+
+
+def _check_fit(arm: Arm, dataset: Dataset) -> None:
+    num_examples, inputs = dataset.train_images.shape
+    widths = arm.spec.mlp.widths
+    if (widths[0], widths[-1]) != (inputs, dataset.num_classes):
+        raise InputError(
+            f"arm {arm.name!r} has widths {widths}: on {dataset.name} they must start with "
+            f"its {inputs} inputs and end with its {dataset.num_classes} classes"
+        )
+    arm.spec.data.num_train(num_examples)
+    check_preprocessing(arm.spec.data.preprocessing, dataset)

@@ -1,0 +1,167 @@
+"""One group's compiled program: `init` and `advance` for W lanes, and what they cost.
+
+`advance` is the only training executable a group has. How many steps it does is a traced number, so any
+chunking of the same steps runs the same machine code and gives the same bits.
+"""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from functools import cached_property, partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax import Array
+
+from jaxmlp.data import Dataset
+from jaxmlp.study.arms import Run
+from jaxmlp.study.blocks import padded
+from jaxmlp.training import Hyper, RunSpec, RunState, end_epoch, end_run, init_run, train_epoch
+
+CHUNK_SECONDS = 2.0
+"""Aimed length of one chunk: long enough to hide dispatch, short enough for a live display."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one block, measured once, before step 0."""
+
+    step_seconds: float
+    piece_seconds: float
+    """Once per piece of an epoch: drawing the order of the data."""
+    evaluation_seconds: float
+    memory_bytes: int
+
+
+class Program:
+    """The executables of one group for W lanes on one device."""
+
+    def __init__(self, spec: RunSpec, dataset: Dataset, lanes: int) -> None:
+        self.spec, self.dataset, self.lanes = spec, dataset, lanes
+        self.steps_per_epoch = spec.data.steps_per_epoch(dataset.train_images.shape[0])
+        hypers = _stack_hypers([Hyper()] * lanes)
+        seeds = jax.ShapeDtypeStruct((lanes,), jnp.int32)
+        init = jax.jit(jax.vmap(partial(_init, spec=spec), in_axes=(0, 0, None)))
+        self._init = init.lower(seeds, hypers, dataset).compile()
+        states = jax.eval_shape(init, seeds, hypers, dataset)
+        number = jax.ShapeDtypeStruct((), jnp.int32)
+        advance = jax.jit(partial(_advance, spec=spec), donate_argnums=0)
+        self._advance = advance.lower(states, hypers, dataset, number, number, number).compile()
+
+    def start(self, block: tuple[Run, ...]) -> tuple[RunState, Hyper]:
+        """The block's states before training, epoch 0 measured, and its stacked numbers."""
+        runs = padded(block, self.lanes)
+        seeds = np.asarray([run.seed for run in runs], np.int32)
+        hypers = _stack_hypers([run.arm.hyper for run in runs])
+        return self._init(seeds, hypers, self.dataset), hypers
+
+    def advance(self, states: RunState, hypers: Hyper, clock: int, count: int, repeats: int) -> RunState:
+        """Do `repeats` pieces of `count` steps from global step `clock` on; gives up `states`' buffers.
+
+        Pieces must not run across the end of an epoch: `chunks` makes such pieces.
+        """
+        return self._advance(states, hypers, self.dataset, *map(np.int32, (clock, count, repeats)))
+
+    def chunks(self) -> Iterator[tuple[int, int, int]]:
+        """(clock, count, repeats) of every chunk from step 0 to the end, each about `CHUNK_SECONDS`."""
+        steps, epochs = self.steps_per_epoch, self.spec.epochs
+        whole = int(CHUNK_SECONDS / self._epoch_seconds)
+        if whole >= 1:
+            for epoch in range(0, epochs, whole):
+                yield epoch * steps, steps, min(whole, epochs - epoch)
+            return
+        for epoch in range(epochs):
+            for first in range(0, steps, self._piece):
+                yield epoch * steps + first, min(self._piece, steps - first), 1
+
+    @property
+    def block_seconds(self) -> float:
+        """Estimated seconds of one block."""
+        return self.spec.epochs * self._epoch_seconds
+
+    @property
+    def _piece(self) -> int:
+        """Steps in one piece of an epoch that is too long for one chunk."""
+        wanted = int(CHUNK_SECONDS / max(self.cost.step_seconds, 1e-9))
+        return max(1, min(self.steps_per_epoch, wanted))
+
+    @property
+    def _epoch_seconds(self) -> float:
+        cost, pieces = self.cost, -(-self.steps_per_epoch // self._piece)
+        return self.steps_per_epoch * cost.step_seconds + pieces * cost.piece_seconds + cost.evaluation_seconds
+
+    @cached_property
+    def cost(self) -> Cost:
+        """Time the program on throw-away states: one step, then several, then the end of an epoch."""
+        hypers = _stack_hypers([Hyper()] * self.lanes)
+        states = self._init(np.zeros(self.lanes, np.int32), hypers, self.dataset)
+        states, _ = self._timed(states, hypers, 0, 1)
+        states, one = self._timed(states, hypers, 0, 1)
+        count, several = 1, one
+        while several < one + 0.1 and count < self.steps_per_epoch:
+            count = min(4 * count, self.steps_per_epoch)
+            states, several = self._timed(states, hypers, 0, count)
+        # Where these steps are a whole epoch, its evaluation is timed along: an upper bound.
+        step = (several - one) / (count - 1) if count > 1 else one
+        states, last = self._timed(states, hypers, self.steps_per_epoch - 1, 1)
+        step, piece = max(step, 1e-7), max(one - step, 0.0)
+        return Cost(step, piece, max(last - one, 0.0), self._memory_bytes())
+
+    def _timed(self, states: RunState, hypers: Hyper, clock: int, count: int) -> tuple[RunState, float]:
+        begin = time.perf_counter()
+        states = jax.block_until_ready(self.advance(states, hypers, clock, count, 1))
+        return states, time.perf_counter() - begin
+
+    def _memory_bytes(self) -> int:
+        plans = [program.memory_analysis() for program in (self._init, self._advance)]
+        return max(
+            plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes - plan.alias_size_in_bytes
+            for plan in plans
+        )
+
+
+def _init(seed: Array, hyper: Hyper, dataset: Dataset, *, spec: RunSpec) -> RunState:
+    return init_run(seed, dataset, spec=spec, hyper=hyper)
+
+
+def _advance(
+    states: RunState,
+    hypers: Hyper,
+    dataset: Dataset,
+    clock: Array,
+    count: Array,
+    repeats: Array,
+    *,
+    spec: RunSpec,
+) -> RunState:
+    """Lanes share one clock: the loop bounds and the end of an epoch are the same for all, hence no branch
+    is ever taken for one lane and masked for another.
+    """
+    steps = spec.data.steps_per_epoch(dataset.train_images.shape[0])
+
+    def lanes(function, states: RunState, **counters: Array) -> RunState:
+        one = partial(function, spec=spec, **counters)
+        return jax.vmap(lambda run, hyper: one(run, dataset, hyper=hyper))(states, hypers)
+
+    def finish(states: RunState, epoch: Array) -> RunState:
+        states = lanes(end_epoch, states, epoch=epoch)
+        return jax.lax.cond(epoch == spec.epochs, lambda s: lanes(end_run, s), lambda s: s, states)
+
+    def piece(_: Array, carry: tuple[RunState, Array]) -> tuple[RunState, Array]:
+        states, clock = carry
+        epoch = clock // steps + 1
+        states = lanes(train_epoch, states, epoch=epoch, first=clock % steps, count=count)
+        clock = clock + count
+        states = jax.lax.cond(clock % steps == 0, finish, lambda s, _: s, states, epoch)
+        return states, clock
+
+    return jax.lax.fori_loop(0, repeats, piece, (states, clock))[0]
+
+
+def _stack_hypers(hypers: list[Hyper]) -> Hyper:
+    """[W] float32 of every number."""
+    stacked = {
+        field.name: np.asarray([getattr(hyper, field.name) for hyper in hypers], np.float32) for field in fields(Hyper)
+    }
+    return Hyper(**stacked)

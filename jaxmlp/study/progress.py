@@ -1,0 +1,124 @@
+"""How a study shows that it lives: a display on a terminal, quiet lines elsewhere."""
+
+import time
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Protocol, Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+LINE_SECONDS = 15.0
+"""Off a terminal, at most one line in so many seconds, and one at the end."""
+
+
+@dataclass(frozen=True)
+class Status:
+    """Where a study stands after a chunk."""
+
+    seconds_done: float
+    """Work done, in estimated seconds: what the bar and the ETA stand on."""
+    seconds_total: float
+    runs_done: int
+    runs: int
+    epoch: int
+    """Of the block that is training, the epoch it has reached."""
+    epochs: int
+    arms: str
+    """Names of the arms in that block."""
+    best: float
+    median: float
+    """Best and median accuracy of that block's runs: validation, or training where there is none."""
+
+    def text(self) -> str:
+        """The status in one line."""
+        return (
+            f"{self.arms}: epoch {self.epoch}/{self.epochs}, accuracy best {self.best:.1%} "
+            f"median {self.median:.1%}, runs done {self.runs_done}/{self.runs}"
+        )
+
+
+class Display(Protocol):
+    """What `study.run` tells its progress to; a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None: ...
+
+    def say(self, message: str) -> None:
+        """A line that stays."""
+        ...
+
+    def show(self, status: Status) -> None:
+        """The present state."""
+        ...
+
+
+class LiveDisplay:
+    """A rich progress bar: share done, epoch, accuracies, runs, time elapsed and to go."""
+
+    def __init__(self, name: str, console: Console) -> None:
+        self._bar = Progress(
+            TextColumn("{task.description}", markup=False),
+            BarColumn(bar_width=24),
+            TextColumn("{task.percentage:>3.0f}%"),
+            TimeElapsedColumn(),
+            TextColumn("ETA"),
+            TimeRemainingColumn(),
+            TextColumn("{task.fields[status]}", markup=False),
+            console=console,
+        )
+        self._task = self._bar.add_task(name, total=None, status="compiling")
+
+    def __enter__(self) -> Self:
+        self._bar.start()
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        self._bar.stop()
+
+    def say(self, message: str) -> None:
+        """Print above the bar."""
+        self._bar.console.print(message, markup=False, highlight=False)
+
+    def show(self, status: Status) -> None:
+        """Move the bar."""
+        self._bar.update(self._task, completed=status.seconds_done, total=status.seconds_total, status=status.text())
+
+
+class LineDisplay:
+    """Plain lines, few enough for a log file."""
+
+    def __init__(self, name: str, console: Console) -> None:
+        self._name, self._console = name, console
+        self._begin = self._last = time.monotonic()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind, error, trace) -> None:
+        pass
+
+    def say(self, message: str) -> None:
+        """Print."""
+        self._console.print(message, markup=False, highlight=False, soft_wrap=True)
+
+    def show(self, status: Status) -> None:
+        """Print, unless it is too soon."""
+        now = time.monotonic()
+        if now - self._last < LINE_SECONDS and status.runs_done < status.runs:
+            return
+        self._last = now
+        share = status.seconds_done / status.seconds_total
+        remaining = (now - self._begin) * (1.0 - share) / max(share, 1e-9)
+        self.say(f"{self._name} {share:4.0%}, about {remaining:.0f} s left, {status.text()}")
+
+
+def make_display(name: str, console: Console) -> Display:
+    """The display that fits where the output goes."""
+    return LiveDisplay(name, console) if console.is_terminal else LineDisplay(name, console)

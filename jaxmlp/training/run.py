@@ -1,0 +1,215 @@
+"""One run from its seed to its test accuracy: `init_run`, `train_epoch`, `end_epoch`, `end_run`.
+
+All are pure and know nothing of other runs; `jaxmlp.study` maps them over lanes.
+"""
+
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+
+from jaxmlp.data import PREPROCESSINGS, Dataset, split_indices
+from jaxmlp.nn import NormState, Params, init_mlp
+from jaxmlp.training.evaluate import evaluate
+from jaxmlp.training.randomness import Stream, shuffled, stream_key
+from jaxmlp.training.spec import Hyper, RunSpec
+from jaxmlp.training.step import TrainState, init_train_state, learning_rate, train_step
+
+METRICS = (
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "test_accuracy",
+    "learning_rate",
+    "selected_epoch",
+    "diverged",
+)
+"""Measured after every epoch; a run's history holds one array [E + 1] of each, epoch 0 before training."""
+
+
+class Selection(struct.PyTreeNode):
+    """The best model so far, by strictly greater validation accuracy (S-090), running statistics included."""
+
+    params: Params
+    norm_state: NormState
+    val_accuracy: Array
+    epoch: Array
+
+
+class RunState(struct.PyTreeNode):
+    """Everything a run carries from step to step; resuming needs nothing else."""
+
+    seed: Array
+    train_index: Array
+    """[N_train] int32, rows of the training images that are trained on."""
+    val_index: Array
+    """[N_val] int32, rows that are held out."""
+    preprocessing: Any
+    """Fitted on the training part."""
+    train: TrainState
+    best: Selection | None
+    """None where the spec selects the last epoch: the copy costs memory."""
+    loss_sum: Array
+    """Sum of this epoch's batch losses so far."""
+    diverged: Array
+    """Whether a loss has been non-finite."""
+    history: dict[str, Array]
+    """`METRICS`, [E + 1] each; NaN where nothing was measured."""
+
+
+def init_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> RunState:
+    """Split, fit the preprocessing, draw the network, and measure epoch 0.
+
+    Args:
+        seed: the run's seed; may be traced.
+        dataset: on the device.
+        spec: the run's structure.
+        hyper: the run's numbers.
+    """
+    num_examples = dataset.train_images.shape[0]
+    split_key = stream_key(seed, Stream.SPLIT, 0)
+    train_index, val_index = split_indices(spec.data.split, split_key, num_examples)
+    train_index = train_index[: spec.data.num_train(num_examples)]
+    params, norm_state = init_mlp(stream_key(seed, Stream.INIT), spec.mlp, hyper)
+    best = None
+    if spec.evaluation.selection == "best_validation":
+        best = Selection(params, norm_state, jnp.full((), -jnp.inf), jnp.zeros((), jnp.int32))
+    run = RunState(
+        seed=jnp.asarray(seed),
+        train_index=train_index,
+        val_index=val_index,
+        preprocessing=PREPROCESSINGS[spec.data.preprocessing].fit(dataset.train_images, train_index),
+        train=init_train_state(params, norm_state, spec=spec, hyper=hyper),
+        best=best,
+        loss_sum=jnp.zeros(()),
+        diverged=jnp.zeros((), bool),
+        history={name: jnp.full((spec.epochs + 1,), jnp.nan) for name in METRICS},
+    )
+    return _measure(run, dataset, jnp.zeros((), jnp.int32), jnp.full((), jnp.nan), spec=spec, hyper=hyper)
+
+
+def train_epoch(
+    run: RunState,
+    dataset: Dataset,
+    *,
+    spec: RunSpec,
+    hyper: Hyper,
+    epoch: Array | int,
+    first: Array | int = 0,
+    count: Array | int | None = None,
+) -> RunState:
+    """Train one epoch, or `count` steps of it from step `first` on.
+
+    Pieces of an epoch in turn give the numbers of the whole, bit for bit. Batches are gathered as stored
+    (uint8) and preprocessed inside the step.
+
+    Args:
+        run: before.
+        dataset: on the device.
+        spec: the run's structure.
+        hyper: the run's numbers.
+        epoch: 1 for the first; names the order of the data.
+        first: steps of this epoch already done.
+        count: steps to do; default: all that remain.
+
+    Returns:
+        The run after these steps.
+    """
+    batch = spec.data.batch_size
+    order = run.train_index
+    if spec.data.shuffle:
+        order = shuffled(stream_key(run.seed, Stream.SHUFFLE, epoch), order)
+    if count is None:
+        count = spec.data.steps_per_epoch(dataset.train_images.shape[0]) - first
+    apply = PREPROCESSINGS[spec.data.preprocessing].apply
+
+    def step(i: Array, carry: tuple[TrainState, Array]) -> tuple[TrainState, Array]:
+        state, loss_sum = carry
+        rows = jax.lax.dynamic_slice_in_dim(order, (first + i) * batch, batch)
+        x = apply(run.preprocessing, dataset.train_images[rows])
+        key = stream_key(run.seed, Stream.DROPOUT, state.step) if spec.mlp.dropout else None
+        state, loss = train_step(state, x, dataset.train_labels[rows], spec=spec, hyper=hyper, key=key)
+        return state, loss_sum + loss
+
+    train, loss_sum = jax.lax.fori_loop(0, count, step, (run.train, run.loss_sum))
+    return run.replace(train=train, loss_sum=loss_sum)
+
+
+def end_epoch(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper, epoch: Array | int) -> RunState:
+    """Measure after an epoch, note divergence, and keep the model if it is the best so far (S-090, S-091)."""
+    steps = spec.data.steps_per_epoch(dataset.train_images.shape[0])
+    run = _measure(run, dataset, jnp.asarray(epoch), run.loss_sum / steps, spec=spec, hyper=hyper)
+    return run.replace(loss_sum=jnp.zeros_like(run.loss_sum))
+
+
+def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> RunState:
+    """Read the test set, once, with the selected model; fills the last epoch's `test_accuracy`."""
+    chosen = run.train if run.best is None else run.best
+    index = jnp.arange(dataset.test_images.shape[0], dtype=jnp.int32)
+    _, accuracy = evaluate(
+        chosen.params,
+        chosen.norm_state,
+        run.preprocessing,
+        dataset.test_images,
+        dataset.test_labels,
+        index,
+        spec=spec,
+        hyper=hyper,
+    )
+    accuracy = jnp.where(run.diverged, 1.0 / dataset.num_classes, accuracy)
+    history = run.history | {"test_accuracy": run.history["test_accuracy"].at[spec.epochs].set(accuracy)}
+    return run.replace(history=history)
+
+
+def _measure(run, dataset, epoch, train_loss, *, spec: RunSpec, hyper: Hyper) -> RunState:
+    """Evaluate, select, and write this epoch's row; a diverged run has NaN losses and chance accuracy."""
+
+    def on(index: Array) -> tuple[Array, Array]:
+        images, labels = dataset.train_images, dataset.train_labels
+        return evaluate(
+            run.train.params,
+            run.train.norm_state,
+            run.preprocessing,
+            images,
+            labels,
+            index,
+            spec=spec,
+            hyper=hyper,
+        )
+
+    _, train_accuracy = on(run.train_index[: spec.evaluation.train_subset])
+    val_loss, val_accuracy = on(run.val_index)
+    # Epoch 0 has no training loss and a run without validation part no validation loss: NaN there is no news.
+    lost = (epoch > 0) & ~jnp.isfinite(train_loss)
+    if run.val_index.shape[0]:
+        lost |= ~jnp.isfinite(val_loss)
+    diverged = run.diverged | lost
+    nan, chance = jnp.full((), jnp.nan), 1.0 / dataset.num_classes
+    train_loss, val_loss = (jnp.where(diverged, nan, loss) for loss in (train_loss, val_loss))
+    train_accuracy = jnp.where(diverged, chance, train_accuracy)
+    if run.val_index.shape[0]:
+        val_accuracy = jnp.where(diverged, chance, val_accuracy)
+    best = _select(run, val_accuracy, epoch)
+    row = {
+        "train_loss": train_loss,
+        "train_accuracy": train_accuracy,
+        "val_loss": val_loss,
+        "val_accuracy": val_accuracy,
+        "learning_rate": learning_rate(run.train.step, spec=spec, hyper=hyper),
+        "selected_epoch": (epoch if best is None else best.epoch).astype(jnp.float32),
+        "diverged": diverged.astype(jnp.float32),
+    }
+    history = run.history | {name: run.history[name].at[epoch].set(value) for name, value in row.items()}
+    return run.replace(best=best, diverged=diverged, history=history)
+
+
+def _select(run: RunState, val_accuracy: Array, epoch: Array) -> Selection | None:
+    """The better of the kept model and the present one; epoch 0, before training, never counts."""
+    if run.best is None:
+        return None
+    better = (epoch > 0) & (val_accuracy > run.best.val_accuracy)
+    present = Selection(run.train.params, run.train.norm_state, val_accuracy, epoch.astype(jnp.int32))
+    return jax.tree.map(lambda new, old: jnp.where(better, new, old), present, run.best)
