@@ -1,4 +1,4 @@
-"""The command line: the tour, list, run, report, claims, publish.
+"""The command line: the tour, list, run, train, report, claims, publish.
 
     python -m experiments                    the tour on the built-in digits
     python -m experiments run NAME ...       one or more experiments
@@ -58,17 +58,27 @@ def make_parser() -> argparse.ArgumentParser:
 
     add = commands.add_parser("run", help="train, judge and report one or more experiments")
     add.add_argument("names", nargs="+", metavar="NAME", help="see `list`")
-    add.add_argument("--dataset", default="digits", help=f"one of {', '.join(DATASETS)}; default digits")
-    add.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of IDX files, plain or .gz")
     add.add_argument("--preset", default="quick", help="quick (default) or full, the documents' own size")
     add.add_argument("--seeds", type=_positive, metavar="N", help="seeds 0 to N-1 for every arm")
     add.add_argument("--epochs", type=_positive, metavar="N")
     add.add_argument("--arms", type=_names, metavar="A,B", help="only these arms; see `list`")
-    add.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="default results/")
-    add.add_argument("--resume", action="store_true", help="continue OUT/NAME: train only what is missing")
-    add.add_argument("--precision", default="float32", help="float32 (default), tf32 or bfloat16")
-    add.add_argument("--lanes", type=_positive, metavar="W", help="runs trained side by side in one block")
+    _add_study_options(add)
     add.set_defaults(command=run)
+
+    add = commands.add_parser("train", help="train one net of your own; results in OUT/own/")
+    add.add_argument("--widths", metavar="I,H,K", help="from inputs to classes; default one hidden layer of 100")
+    add.add_argument("--activation", default="relu")
+    add.add_argument("--norm", default="none", help="none (default) or batch_norm")
+    add.add_argument("--norm-position", default="post_activation", help="or pre_activation")
+    add.add_argument("--initializer", default="he_normal")
+    add.add_argument("--optimizer", default="adam")
+    add.add_argument("--learning-rate", type=float, default=1e-3)
+    add.add_argument("--batch-size", type=_positive, default=64)
+    add.add_argument("--preprocessing", default="unit")
+    add.add_argument("--seeds", type=_positive, default=5, metavar="N")
+    add.add_argument("--epochs", type=_positive, default=10, metavar="N")
+    _add_study_options(add)
+    add.set_defaults(command=train)
 
     add = commands.add_parser("report", help="rebuild verdicts, figures and report from saved results")
     add.add_argument("out", type=Path, metavar="OUT", help="the --out of a run, or one study in it")
@@ -84,6 +94,16 @@ def make_parser() -> argparse.ArgumentParser:
 
     parser.set_defaults(command=tour)
     return parser
+
+
+def _add_study_options(parser: argparse.ArgumentParser) -> None:
+    """What every command that trains takes."""
+    parser.add_argument("--dataset", default="digits", help=f"one of {', '.join(DATASETS)}; default digits")
+    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of IDX files, plain or .gz")
+    parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="default results/")
+    parser.add_argument("--resume", action="store_true", help="continue a study: train only what is missing")
+    parser.add_argument("--precision", default="float32", help="float32 (default), tf32 or bfloat16")
+    parser.add_argument("--lanes", type=_positive, metavar="W", help="runs trained side by side in one block")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -203,6 +223,51 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         print_verdicts(study.verdicts, console)
         path = arguments.out / experiment.name / REPORT_FILE
         console.print(f"report: {path}", highlight=False, soft_wrap=True)
+
+
+def train(arguments: argparse.Namespace, console: Console) -> None:
+    """One arm of the user's own."""
+    check_choice("dataset", arguments.dataset, DATASETS)
+    from experiments.base import Preset
+    from experiments.own import ARM, own_experiment, parse_widths
+    from experiments.session import REPORT_FILE, run_experiment
+    from jaxmlp import data, nn, study, training
+
+    dataset = data.load(arguments.dataset, data_dir=arguments.data_dir)
+    mlp = nn.MLPSpec(
+        parse_widths(arguments.widths, dataset),
+        activation=arguments.activation,
+        norm=arguments.norm,
+        norm_position=arguments.norm_position,
+        initializer=arguments.initializer,
+    )
+    spec = training.RunSpec(
+        mlp,
+        data=training.DataSpec(batch_size=arguments.batch_size, preprocessing=arguments.preprocessing),
+        optimizer=training.OptimizerSpec(arguments.optimizer),
+        epochs=arguments.epochs,
+    )
+    arm = study.Arm(ARM, spec, training.Hyper(learning_rate=arguments.learning_rate))
+    _prepare_jax()
+    done = run_experiment(
+        own_experiment(arm),
+        dataset,
+        preset_name="own",
+        preset=Preset(seeds=arguments.seeds, epochs=arguments.epochs, batch_size=arguments.batch_size),
+        out=arguments.out,
+        console=console,
+        command=arguments.line,
+        resume=arguments.resume,
+        precision=arguments.precision,
+        lanes=arguments.lanes,
+    )
+    tested = done.rows["test_accuracy"].dropna()
+    console.print(
+        f"test accuracy of {len(tested)} runs: mean {tested.mean():.2%}, {tested.min():.2%} to {tested.max():.2%}",
+        highlight=False,
+    )
+    path = arguments.out / "own" / REPORT_FILE
+    console.print(f"report: {path}", highlight=False, soft_wrap=True)
 
 
 def report(arguments: argparse.Namespace, console: Console) -> None:

@@ -8,6 +8,7 @@ from rich.console import Console
 
 from experiments.base import Experiment, Preset, choose_arms
 from experiments.ledger import load_ledger
+from experiments.own import OWN
 from experiments.registry import EXPERIMENTS
 from jaxmlp import study
 from jaxmlp.data import Dataset
@@ -109,11 +110,10 @@ def find_studies(out: Path) -> list[tuple[Experiment, Path]]:
     Raises:
         InputError: there is none.
     """
+    known = EXPERIMENTS | {OWN.name: OWN}
     folders = [out, *sorted(path for path in out.glob("*") if path.is_dir())] if out.is_dir() else []
     found = [
-        (EXPERIMENTS[folder.name], folder)
-        for folder in folders
-        if folder.name in EXPERIMENTS and study.Results.saved_in(folder)
+        (known[folder.name], folder) for folder in folders if folder.name in known and study.Results.saved_in(folder)
     ]
     if not found:
         raise InputError(f"{out} holds no finished study: give the --out of a run, or one study's folder inside it")

@@ -11,6 +11,7 @@ import importlib.util
 import io
 import sys
 import tempfile
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
@@ -107,7 +108,10 @@ def _check_registered(base_url: str) -> None:
 
 def _check_reachable(base_url: str) -> None:
     """Fail within seconds where there is no network: the download manager would retry for minutes."""
-    urllib.request.urlopen(f"{base_url}{IDX_FILES['test_labels']}.gz", timeout=_TIMEOUT_SECONDS).close()
+    try:
+        urllib.request.urlopen(f"{base_url}{IDX_FILES['test_labels']}.gz", timeout=_TIMEOUT_SECONDS).close()
+    except urllib.error.HTTPError as error:
+        error.close()  # Someone answered: what is wrong with the files is the download manager's to say.
 
 
 def _prepare_and_read(folder: Path, base_url: str) -> Arrays:
@@ -120,9 +124,10 @@ def _prepare_and_read(folder: Path, base_url: str) -> Arrays:
         builder.download_and_prepare(
             download_dir=folder / "downloads", download_config=config, file_format="array_record"
         )
+    sources: Any = builder.as_data_source()
     arrays: Arrays = {}
     for part in ("train", "test"):
-        images, labels = _read(builder.as_data_source(part))
+        images, labels = _read(sources[part])
         arrays |= {f"{part}_images": images, f"{part}_labels": labels}
     return arrays
 

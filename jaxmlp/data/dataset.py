@@ -11,11 +11,10 @@
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
-import jax
-import numpy as np
 from flax import struct
+from jax import Array
 
 from jaxmlp.data import idx, toys
 from jaxmlp.data.cache import content_digest, load_cached
@@ -40,10 +39,10 @@ class Dataset(struct.PyTreeNode):
         digest: data hash, sha256 (hex) of the four arrays.
     """
 
-    train_images: np.ndarray | jax.Array
-    train_labels: np.ndarray | jax.Array
-    test_images: np.ndarray | jax.Array
-    test_labels: np.ndarray | jax.Array
+    train_images: Array
+    train_labels: Array
+    test_images: Array
+    test_labels: Array
     name: str = struct.field(pytree_node=False)
     num_classes: int = struct.field(pytree_node=False)
     image_shape: tuple[int, ...] = struct.field(pytree_node=False)
@@ -99,7 +98,7 @@ def load(name: str, *, data_dir: str | Path | None = None) -> Dataset:
         raise InputError(f"dataset {name!r} is built in and takes no data folder: {', '.join(DOWNLOADS)} take one")
     arrays = EMBEDDED[name].make()
     _, num_classes, image_shape = EMBEDDED[name]
-    return Dataset(**arrays, name=name, num_classes=num_classes, image_shape=image_shape, digest=content_digest(arrays))
+    return _dataset(arrays, name, num_classes, image_shape, content_digest(arrays))
 
 
 def _load_idx_set(name: str, data_dir: str | Path | None) -> Dataset:
@@ -108,7 +107,13 @@ def _load_idx_set(name: str, data_dir: str | Path | None) -> Dataset:
     else:
         folder = Path(data_dir).expanduser().absolute()
         arrays, digest = load_cached(name, _fingerprint(folder), partial(idx.read_idx_folder, folder))
-    return Dataset(**arrays, name=name, num_classes=idx.NUM_CLASSES, image_shape=idx.IMAGE_SHAPE, digest=digest)
+    return _dataset(arrays, name, idx.NUM_CLASSES, idx.IMAGE_SHAPE, digest)
+
+
+def _dataset(arrays: idx.Arrays, name: str, num_classes: int, image_shape: tuple[int, ...], digest: str) -> Dataset:
+    # To the type checker they are the arrays that they become on a device.
+    fields = cast(dict[str, Array], arrays)
+    return Dataset(**fields, name=name, num_classes=num_classes, image_shape=image_shape, digest=digest)
 
 
 def _download(name: str) -> idx.Arrays:

@@ -20,9 +20,9 @@ def digits() -> Arrays:
     # Imported here because it takes longer than loading any other set from the cache.
     from sklearn.datasets import load_digits
 
-    points, labels = load_digits(return_X_y=True)
-    images = np.rint(points * (255 / _MAX_VALUE)).astype(np.uint8)
-    labels = labels.astype(np.int32)
+    points, classes = load_digits(return_X_y=True)
+    images = np.rint(np.asarray(points) * (255 / _MAX_VALUE)).astype(np.uint8)
+    labels = np.asarray(classes, np.int32)
     is_test = _rank_in_class(labels) % _EVERY == _EVERY - 1
     return {
         "train_images": images[~is_test],

@@ -34,6 +34,7 @@ IDX_FILES = {
 IMAGE_SHAPE = (28, 28)
 NUM_CLASSES = 10
 
+_LABEL_AXES, _IMAGE_AXES = 1, 3
 _UINT8 = 0x08
 _GZIP_MAGIC = b"\x1f\x8b"
 
@@ -73,7 +74,8 @@ def read_idx(path: Path) -> np.ndarray:
         uint8 array with the axes of the header, read-only.
 
     Raises:
-        InputError: unreadable, damaged gzip, not IDX, not uint8, or not as long as its header says.
+        InputError: unreadable, damaged gzip, not IDX, not uint8, empty, of other than 1 or 3 axes, or not as long as
+            its header says.
     """
     content = _read_bytes(path)
     num_axes = _num_axes(path, content)
@@ -81,6 +83,8 @@ def read_idx(path: Path) -> np.ndarray:
     if len(content) < start:
         raise InputError(f"{path} is truncated: {len(content)} bytes, its header alone takes {start}")
     shape = tuple(int(n) for n in np.frombuffer(content, ">u4", num_axes, offset=4))
+    if 0 in shape:
+        raise InputError(f"{path} is empty: its header announces {shape}, at least one example is needed")
     if len(content) - start != math.prod(shape):
         raise InputError(f"{path} is truncated or damaged: {len(content) - start} values, its header announces {shape}")
     return np.frombuffer(content, np.uint8, offset=start).reshape(shape)
@@ -103,6 +107,8 @@ def _num_axes(path: Path, content: bytes) -> int:
         raise InputError(f"{path} is not an IDX file: it starts with {magic.hex() or 'nothing'}, accepted is 000008..")
     if magic[2] != _UINT8:
         raise InputError(f"{path} holds IDX values of type 0x{magic[2]:02x}: only uint8 (0x08) is accepted")
+    if magic[3] not in (_LABEL_AXES, _IMAGE_AXES):
+        raise InputError(f"{path} has {magic[3]} axes: 1 (labels) or 3 (images) are accepted")
     return magic[3]
 
 
@@ -117,20 +123,18 @@ def read_part(images_path: Path, labels_path: Path) -> tuple[np.ndarray, np.ndar
         images, uint8 [N, 28, 28], and labels, uint8 [N].
 
     Raises:
-        InputError: a file that cannot be read, images of another size, labels out of range, unequal counts, or
-            no example at all.
+        InputError: a file that cannot be read, images of another size, labels out of range, or unequal
+            counts.
     """
     images, labels = read_idx(images_path), read_idx(labels_path)
-    if images.ndim != 3 or images.shape[1:] != IMAGE_SHAPE:
+    if images.ndim != _IMAGE_AXES or images.shape[1:] != IMAGE_SHAPE:
         raise InputError(f"{images_path} has shape {images.shape}: images (N, 28, 28) are accepted")
-    if labels.ndim != 1:
+    if labels.ndim != _LABEL_AXES:
         raise InputError(f"{labels_path} has shape {labels.shape}: labels (N,) are accepted")
     if len(images) != len(labels):
         raise InputError(
             f"{images_path} has {len(images)} images but {labels_path} {len(labels)} labels: same N needed"
         )
-    if len(labels) == 0:
-        raise InputError(f"{labels_path} holds no examples: at least one is needed")
     if labels.max() >= NUM_CLASSES:
         raise InputError(f"{labels_path} holds label {labels.max()}: classes 0 to {NUM_CLASSES - 1} are accepted")
     return images, labels

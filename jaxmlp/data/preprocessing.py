@@ -75,7 +75,7 @@ def _unit(images: Array) -> Array:
     return images.astype(jnp.float32) / 255
 
 
-def _mean_over(images: Array, index: Array, term: Callable[[Array], Array]) -> Array:
+def _mean_over(images: Array, index: Array, term: Callable[[Array, Array], Array]) -> Array:
     """Mean over the chosen images of a sum of terms, in chunks that bound the float copies.
 
     Args:

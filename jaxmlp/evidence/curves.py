@@ -12,6 +12,7 @@ from matplotlib.axes import Axes
 
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.plotting import EndLabel
+from jaxmlp.evidence.runs import diverged_runs
 from jaxmlp.evidence.statistics import mean_interval
 
 
@@ -58,16 +59,17 @@ class Cross:
 
 def crosses_of(rows: pd.DataFrame, column: str) -> list[Cross]:
     """One cross for each diverged run: the last finite value of `column` up to the epoch it diverged in."""
-    return [_cross_of(run, column) for _, run in rows.groupby("run_id") if run["diverged"].any()]
+    return [_cross_of(rows.loc[rows["run_id"] == run_id], column) for run_id in diverged_runs(rows)]
 
 
 def _cross_of(run: pd.DataFrame, column: str) -> Cross:
-    first = max(int(run.loc[run["diverged"].astype(bool), "epoch"].min()), 1)
-    before = run[run["epoch"].between(1, first) & np.isfinite(run[column].astype(float))]
-    if before.empty:
-        return Cross(first, None)
-    last = before.loc[before["epoch"].idxmax()]
-    return Cross(float(last["epoch"]), float(last[column]))
+    epochs, values = run["epoch"].to_numpy(), run[column].to_numpy(dtype=float)
+    first = max(1, min(epochs[run["diverged"].to_numpy(dtype=bool)]))
+    before = np.flatnonzero((epochs >= 1) & (epochs <= first) & np.isfinite(values))
+    if not len(before):
+        return Cross(float(first), None)
+    last = before[np.argmax(epochs[before])]
+    return Cross(float(epochs[last]), float(values[last]))
 
 
 @dataclass(frozen=True)
@@ -115,7 +117,7 @@ def draw_panel(
 def draw_series(ax: Axes, series: Series, band: Band) -> list[EndLabel]:
     """Thin lines, band, mean line, crosses; returns the label of the mean's last value, if there is one."""
     for run in band.runs:
-        ax.plot(band.epochs, run, color=series.colour, alpha=0.35, linewidth=0.6, label="run")
+        ax.plot(band.epochs, run, color=series.colour, alpha=0.6, linewidth=0.7, label="run")
     ax.fill_between(band.epochs, band.low, band.high, color=series.colour, alpha=0.2, linewidth=0)
     ax.plot(band.epochs, band.mean, color=series.colour, linestyle=series.line_style, linewidth=1.8, label="mean")
     for cross in crosses_of(series.rows, series.column):
@@ -130,10 +132,9 @@ def draw_series(ax: Axes, series: Series, band: Band) -> list[EndLabel]:
 
 def draw_cross(ax: Axes, cross: Cross, colour: str) -> None:
     """A cross; on the floor of the axes for a run that never had a finite value."""
-    floor = cross.value is None
-    transform = ax.get_xaxis_transform() if floor else ax.transData
+    transform = ax.get_xaxis_transform() if cross.value is None else ax.transData
     ax.plot(
-        [cross.epoch], [0.0 if floor else cross.value], "x", color=colour, transform=transform,
+        [cross.epoch], [cross.value or 0.0], "x", color=colour, transform=transform,
         markersize=7, markeredgewidth=1.8, clip_on=False, label="diverged",
     )  # fmt: skip
 

@@ -20,7 +20,8 @@ from jaxmlp.evidence import plotting
 from jaxmlp.evidence.claims import Reported
 from jaxmlp.evidence.curves import Mark, Series, draw_panel
 from jaxmlp.evidence.plotting import EndLabel, format_value, title_of
-from jaxmlp.evidence.strips import draw_strips, final_values, strip_of
+from jaxmlp.evidence.runs import by_arm, count_text, final_values, rows_of
+from jaxmlp.evidence.strips import draw_strips, strip_of
 from jaxmlp.files import write_whole
 
 READING = "Thin lines: single runs. Thick line and band: their mean and its 95 % interval."
@@ -58,7 +59,7 @@ class TrainingCurves:
     """One arm in D0's figure format (S-092): left the training loss, right the accuracies.
 
     The dashed line is the mean test accuracy of the models selected by validation. `document` names whose
-    numbers `reported` holds: "D0" labels them "D0: 97.74 %".
+    numbers `reported` holds: "D0" labels them "D0 test 97.74 %".
     """
 
     arm: str
@@ -85,14 +86,14 @@ class TrainingCurves:
 
     def draw(self, rows: pd.DataFrame) -> Figure:
         """The two panels; raises InputError where `rows` has no run of the arm."""
-        rows = _rows_of(rows, self.arms, self.name)
+        rows = rows_of(rows, self.arms, self.name)
         with mpl.rc_context(plotting.STYLE):
             figure = Figure(figsize=(7.6, 3.4))
-            figure.subplots_adjust(left=0.07, right=0.83, top=0.81, bottom=0.14, wspace=0.74)
+            figure.subplots_adjust(left=0.07, right=0.83, top=0.81, bottom=0.14, wspace=0.8)
             loss, accuracy = figure.subplots(1, 2)
             self._draw_loss(loss, rows)
             self._draw_accuracies(accuracy, rows)
-            plotting.set_heading(figure, f"{self.arm}   {_count(rows)}", left=0.07)
+            plotting.set_heading(figure, f"{self.arm} · {count_text(rows)}", left=0.07)
         return figure
 
     def _draw_loss(self, ax: Axes, rows: pd.DataFrame) -> None:
@@ -116,12 +117,19 @@ class TrainingCurves:
         """The document's numbers for these columns; of several epochs only the last is labelled."""
         ours = [one for one in self.reported if one.arm == self.arm and one.measure.column in columns]
         latest = {one.measure.column: one for one in sorted(ours, key=_epoch_or_end)}
-        return [self._mark(one, labelled=one is latest[one.measure.column]) for one in ours]
+        return [
+            Mark(
+                epoch=one.measure.epoch,
+                value=one.value,
+                text=self._text(one) if one is latest[one.measure.column] else "",
+                colour=COLUMN_COLOURS[one.measure.column],
+            )
+            for one in ours
+        ]
 
-    def _mark(self, one: Reported, labelled: bool) -> Mark:
+    def _text(self, one: Reported) -> str:
         column = one.measure.column
-        text = f"{self.document} {_part_of(column)} {format_value(column, one.value)}" if labelled else ""
-        return Mark(one.measure.epoch, one.value, text, COLUMN_COLOURS[column])
+        return f"{self.document} {_part_of(column)} {format_value(column, one.value)}"
 
 
 @dataclass(frozen=True)
@@ -144,19 +152,18 @@ class CompareArms:
 
     def draw(self, rows: pd.DataFrame) -> Figure:
         """One line per arm found in `rows`; raises InputError where there is none."""
-        rows = _rows_of(rows, self.arms, self.name)
+        rows = rows_of(rows, self.arms, self.name)
         series = [
-            Series(arm, rows[rows["arm"] == arm], self.column, plotting.colour_of(i), plotting.line_style_of(i))
-            for i, arm in enumerate(self.arms)
-            if (rows["arm"] == arm).any()
+            Series(arm, own, self.column, plotting.colour_of(i), plotting.line_style_of(i))
+            for i, arm, own in by_arm(rows, self.arms)
         ]
         with mpl.rc_context(plotting.STYLE):
-            figure = Figure(figsize=(5.6, 3.5))
+            figure = Figure(figsize=(5.2, 3.5))
             longest = max(len(one.label) for one in series)
             figure.subplots_adjust(left=0.11, right=0.83 - 0.0135 * longest, top=0.89, bottom=0.13)
             ax = figure.subplots()
             draw_panel(ax, self.column, series)
-            plotting.set_heading(figure, f"{plotting.panel_title(ax, self.column)}   {_count(rows)}", left=0.1)
+            plotting.set_heading(figure, f"{plotting.panel_title(ax, self.column)} · {count_text(rows)}", left=0.03)
         return figure
 
 
@@ -185,18 +192,17 @@ class EveryRun:
 
     def draw(self, rows: pd.DataFrame) -> Figure:
         """One strip per arm found in `rows`; raises InputError where there is none."""
-        rows = _rows_of(rows, self.arms, self.name)
+        rows = rows_of(rows, self.arms, self.name)
         strips = [
-            strip_of(rows[rows["arm"] == arm], self.column, plotting.colour_of(i), self._texts(arm))
-            for i, arm in enumerate(self.arms)
-            if (rows["arm"] == arm).any()
+            strip_of(own, self.column, plotting.colour_of(i), self._texts(arm))
+            for i, arm, own in by_arm(rows, self.arms)
         ]
         height = 1.0 + 0.78 * len(strips)
         with mpl.rc_context(plotting.STYLE):
-            figure = Figure(figsize=(5.6, height))
+            figure = Figure(figsize=(5.2, height))
             figure.subplots_adjust(left=0.03, right=0.96, top=1 - 0.38 / height, bottom=0.52 / height)
             draw_strips(figure.subplots(), self.column, strips)
-            plotting.set_heading(figure, f"{title_of(self.column)}   {_count(rows)}", left=0.03)
+            plotting.set_heading(figure, f"{title_of(self.column)} · {count_text(rows)}", left=0.03)
         return figure
 
     def _texts(self, arm: str) -> list[tuple[float, str]]:
@@ -221,7 +227,7 @@ def save_figures(figures: Sequence[FigureSpec], rows: pd.DataFrame, folder: Path
         raise InputError(f"two figures are named {', '.join(repeated)}: give each figure its own name")
     contents: dict[Path, bytes] = {}
     for spec in figures:
-        if rows["arm"].isin(spec.arms).any():
+        if set(spec.arms) & set(rows["arm"]):
             figure = spec.draw(rows)
             contents[folder / f"{spec.name}.svg"] = plotting.svg_bytes(figure, spec.name)
             contents[folder / f"{spec.name}.png"] = plotting.png_bytes(figure)
@@ -244,23 +250,6 @@ def _part_of(column: str) -> str:
 
 def _epoch_or_end(one: Reported) -> float:
     return float("inf") if one.measure.epoch is None else one.measure.epoch
-
-
-def _rows_of(rows: pd.DataFrame, arms: Sequence[str], name: str) -> pd.DataFrame:
-    """The rows of `arms`; InputError where none of them was run."""
-    chosen = rows[rows["arm"].isin(arms)]
-    if chosen.empty:
-        raise InputError(f"figure {name} needs arm {', '.join(arms)}, of which the results have none: run one")
-    return chosen
-
-
-def _count(rows: pd.DataFrame) -> str:
-    """How many runs an arm has, and how many diverged: "n = 10, 1 diverged (×)"."""
-    per_arm = rows.groupby("arm")["run_id"].nunique()
-    diverged = int(rows.groupby("run_id")["diverged"].any().sum())
-    few, many = per_arm.min(), per_arm.max()
-    n = f"n = {few}" if few == many else f"n = {few} to {many}"
-    return (n if len(per_arm) == 1 else f"{n} per arm") + (f", {diverged} diverged (×)" if diverged else "")
 
 
 def _joined(*sentences: str) -> str:

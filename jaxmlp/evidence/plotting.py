@@ -6,6 +6,7 @@ Everything draws on a `matplotlib.figure.Figure` of its own; pyplot and its glob
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -20,7 +21,7 @@ LINE_STYLES = ("-", "--", "-.", ":")
 # The report replaces these four by the colours of the reader's light or dark page.
 INK, MUTED, GRID, PAPER = "#1f2328", "#59636e", "#d1d9e0", "#ffffff"
 
-STYLE = {
+STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",  # text stays text: searchable, and set in the page's own typeface
     "font.size": 9.5,
     "axes.titlesize": 10,
@@ -87,7 +88,7 @@ def tick_format(column: str) -> FuncFormatter:
 def set_heading(figure: Figure, text: str, left: float) -> None:
     """The figure's title, `left` (a share of the width) from the edge."""
     top = 1 - 0.09 / figure.get_size_inches()[1]
-    figure.suptitle(text, x=left, y=top, ha="left", va="top", fontsize=11, fontweight="bold")
+    figure.suptitle(text, x=left, y=top, ha="left", va="top", fontsize=10, fontweight="bold")
 
 
 def set_epochs(ax: Axes, first: float, last: float) -> None:
@@ -169,7 +170,7 @@ def spread(targets: np.ndarray, gap: float) -> np.ndarray:
 def svg_bytes(figure: Figure, name: str) -> bytes:
     """`figure` as SVG: one drawing, one byte string. Ids are salted with `name`; no date, no program name."""
     buffer = io.BytesIO()
-    with mpl.rc_context(STYLE | {"svg.hashsalt": name}):
+    with mpl.rc_context({**STYLE, "svg.hashsalt": name}):
         figure.savefig(buffer, format="svg", metadata=dict.fromkeys(("Date", "Creator", "Format", "Type")))
     return buffer.getvalue()
 

@@ -102,8 +102,13 @@ def ruler_of(judged: Mapping[str, Any]) -> Ruler | None:
     def place(value: float) -> float:
         return round(4 + 92 * (value - left) / width, 2)
 
-    numbers = (judged["ci_low"], judged["ci_high"], judged["effect"])
-    return Ruler(*map(place, numbers), tuple(map(place, bounds)), place(0.0) if zero else None)
+    return Ruler(
+        low=place(judged["ci_low"]),
+        high=place(judged["ci_high"]),
+        effect=place(judged["effect"]),
+        bounds=tuple(place(bound) for bound in bounds),
+        zero=place(0.0) if zero else None,
+    )
 
 
 def _is_gap(judged: Mapping[str, Any]) -> bool:

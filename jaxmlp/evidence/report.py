@@ -16,8 +16,8 @@ from markupsafe import Markup
 
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import plotting, presentation
+from jaxmlp.evidence.runs import diverged_runs, final_values
 from jaxmlp.evidence.statistics import mean_interval
-from jaxmlp.evidence.strips import final_values
 from jaxmlp.files import write_whole
 
 # A figure's fixed colours become those of the page, which follow the reader's light or dark setting.
@@ -26,6 +26,7 @@ PAGE_COLOURS = {
     plotting.MUTED: "var(--muted)",
     plotting.GRID: "var(--line)",
     plotting.PAPER: "var(--paper)",
+    plotting.COLOURS[0].lower(): "var(--blue)",  # too dark on a dark page
 }
 # CSS pixels per point of a figure: below the first its text is too small (it scrolls), the second is its full size.
 SMALLEST, LARGEST = 0.95, 1.39
@@ -121,7 +122,7 @@ def inline_svg(svg: str, key: str) -> Markup:
         f'<svg viewBox="{view_box.group(1)}" style="{size}" role="img" aria-labelledby="{key}-caption"'
         ' xmlns:xlink="http://www.w3.org/1999/xlink"'
     )
-    return Markup(f"{opening}>{rest.strip()}")  # noqa: S704  # drawn by save_figures, escaped there
+    return Markup(f"{opening}>{rest.strip()}")  # drawn by save_figures, escaped there
 
 
 def arm_table(rows: pd.DataFrame, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -142,7 +143,7 @@ def _arm_summary(rows: pd.DataFrame) -> dict[str, Any]:
         "interval": f"{100 * interval.low:.2f} to {100 * interval.high:.2f} %" if interval else "–",
         "least": tested.min() if len(tested) else None,
         "largest": tested.max() if len(tested) else None,
-        "diverged": int(rows.groupby("run_id")["diverged"].any().sum()),
+        "diverged": len(diverged_runs(rows)),
     }
 
 
@@ -168,7 +169,7 @@ def facts_of(manifest: Mapping[str, Any], rows: pd.DataFrame) -> list[tuple[str,
         "data digest": data.get("digest"),
         "preset": manifest.get("preset"),
         "arms and seeds": f"{rows['arm'].nunique()} arms, {len(seeds)} seeds ({_span(seeds)})",
-        "epochs": f"{int(rows['epoch'].max())}",
+        "epochs": str(max(rows["epoch"])),
         "device": manifest.get("device"),
         "precision": manifest.get("precision"),
         "versions": ", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items()),

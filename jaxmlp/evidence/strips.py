@@ -10,6 +10,7 @@ from matplotlib.ticker import MaxNLocator
 
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.plotting import format_value
+from jaxmlp.evidence.runs import diverged_runs, final_values
 from jaxmlp.evidence.statistics import mean_interval
 
 GOLDEN = 0.618034  # multiples of the golden ratio, modulo 1, fill a strip evenly for any number of runs
@@ -28,17 +29,11 @@ class Strip:
     marks: Sequence[tuple[float, str]] = ()
 
 
-def final_values(rows: pd.DataFrame, column: str) -> pd.Series:
-    """`column` in the last row of each run, indexed by run_id; NaN where it is empty there."""
-    last = rows.sort_values("epoch", kind="stable").groupby("run_id").tail(1)
-    return last.sort_values(["seed", "run_id"]).set_index("run_id")[column].astype(float)
-
-
 def strip_of(rows: pd.DataFrame, column: str, colour: str, marks: Sequence[tuple[float, str]]) -> Strip:
     """The `Strip` of one arm's `rows`."""
     values = final_values(rows, column)
-    diverged = rows.groupby("run_id")["diverged"].any().loc[values.index]
-    return Strip(str(rows["arm"].iloc[0]), values.to_numpy(), diverged.to_numpy(dtype=bool), colour, marks)
+    diverged = values.index.isin(diverged_runs(rows))
+    return Strip(str(rows["arm"].iloc[0]), values.to_numpy(), diverged, colour, marks)
 
 
 def draw_strips(ax: Axes, column: str, strips: Sequence[Strip]) -> None:

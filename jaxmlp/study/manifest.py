@@ -33,7 +33,7 @@ def make_manifest(
             "num_test": int(dataset.test_images.shape[0]),
             "digest": dataset.digest,
         },
-        "device": describe_device(jax.devices()[0]),
+        "device": describe_device(),
         "seeds": list(seeds),
         "arms": {arm.name: _describe_arm(arm) for arm in arms},
         "programs": list(programs),
@@ -55,8 +55,9 @@ def describe_program(group: Group, program: Program) -> dict[str, Any]:
     }
 
 
-def describe_device(device: jax.Device) -> str:
-    """The device in words: its kind; for a CPU, how many cores this process may use."""
+def describe_device() -> str:
+    """The device studies run on, in words: its kind; for a CPU its architecture and number of cores."""
+    device = jax.devices()[0]
     if device.platform == "cpu":
         return f"CPU ({platform.machine()}, {os.cpu_count()} cores)"
     return f"{device.device_kind} ({device.platform})"

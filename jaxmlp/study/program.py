@@ -118,6 +118,7 @@ class Program:
         return max(
             plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes - plan.alias_size_in_bytes
             for plan in plans
+            if plan is not None  # a backend may not know
         )
 
 

@@ -87,12 +87,11 @@ def assemble(rows: pd.DataFrame, runs: Sequence[Run], settings: dict[str, dict[s
     Settings are joined here and not in `block_rows`, since an arm added later can make one vary.
     """
     rank = {run.run_id: i for i, run in enumerate(runs)}
-    rows = rows.loc[rows["run_id"].isin(rank), list(ROW_COLUMNS)]
-    order = pd.DataFrame({"rank": rows["run_id"].map(rank), "epoch": rows["epoch"]}).sort_values(["rank", "epoch"])
-    rows = rows.loc[order.index].reset_index(drop=True)
-    columns = pd.DataFrame({arm: {k: _cell(v) for k, v in values.items()} for arm, values in settings.items()}).T
-    columns = columns.infer_objects()
-    return rows.join(columns, on="arm") if len(columns.columns) else rows
+    rows = rows.loc[[run_id in rank for run_id in rows["run_id"]], list(ROW_COLUMNS)]
+    places = [(rank[run_id], epoch) for run_id, epoch in zip(rows["run_id"], rows["epoch"], strict=True)]
+    rows = rows.iloc[sorted(range(len(rows)), key=places.__getitem__)].reset_index(drop=True)
+    columns = pd.DataFrame([{key: _cell(value) for key, value in settings[arm].items()} for arm in rows["arm"]])
+    return pd.concat([rows, columns], axis=1)
 
 
 def _cell(value: Any) -> Any:

@@ -114,7 +114,7 @@ class Store:
         frames = [pd.read_parquet(path) for path in files]
         seen: set[str] = set()
         for frame in frames:  # a block may outlive its copy in results.parquet if a stop fell between the two
-            self._frames.append(frame[~frame["run_id"].isin(seen)])
+            self._frames.append(frame.loc[[run_id not in seen for run_id in frame["run_id"]]])
             seen |= set(frame["run_id"])
 
 

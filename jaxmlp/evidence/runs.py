@@ -1,0 +1,45 @@
+"""Runs in the tidy table of results: which arms are there, how each run ended, which diverged."""
+
+from collections.abc import Iterator, Sequence
+
+import pandas as pd
+
+from jaxmlp.errors import InputError
+
+
+def rows_of(rows: pd.DataFrame, arms: Sequence[str], name: str) -> pd.DataFrame:
+    """The rows of `arms`; InputError where none of them was run."""
+    chosen = rows.loc[rows["arm"].isin(arms)]
+    if chosen.empty:
+        raise InputError(f"figure {name} needs arm {', '.join(arms)}, of which the results have none: run one")
+    return chosen
+
+
+def by_arm(rows: pd.DataFrame, arms: Sequence[str]) -> Iterator[tuple[int, str, pd.DataFrame]]:
+    """Place, name and rows of each of `arms` that was run; the place fixes its colour whatever else was run."""
+    for i, arm in enumerate(arms):
+        own = rows.loc[rows["arm"] == arm]
+        if len(own):
+            yield i, arm, own
+
+
+def final_values(rows: pd.DataFrame, column: str) -> pd.Series:
+    """`column` in the last row of each run, indexed by run_id; NaN where it is empty there."""
+    last = rows.sort_values("epoch", kind="stable").groupby("run_id").tail(1).sort_values(["seed", "run_id"])
+    return pd.Series(last[column].to_numpy(dtype=float), index=last["run_id"], name=column)
+
+
+def diverged_runs(rows: pd.DataFrame) -> list[str]:
+    """The run_id of every run that diverged, in the order of `rows`."""
+    return list(dict.fromkeys(rows.loc[rows["diverged"].astype(bool), "run_id"]))
+
+
+def count_text(rows: pd.DataFrame) -> str:
+    """How many runs an arm has, and how many diverged: "n = 10, 1 diverged (×)"."""
+    per_arm = [own["run_id"].nunique() for _, own in rows.groupby("arm")]
+    diverged = len(diverged_runs(rows))
+    few, many = min(per_arm), max(per_arm)
+    text = f"n = {few}" if few == many else f"n = {few} to {many}"
+    if len(per_arm) > 1:
+        text += " per arm"
+    return text + (f", {diverged} diverged (×)" if diverged else "")

@@ -1,0 +1,207 @@
+"""The cache: whole entries or none, mapped and not read, rebuilt when damaged."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from jaxmlp.data.cache import cache_folder, content_digest, load_cached
+from jaxmlp.data.dataset import load
+from jaxmlp.errors import InputError
+from tests.data.idx_files import NAMES, random_set, write_set
+
+
+class Build:
+    """A source that counts how often it is read."""
+
+    def __init__(self, value: int = 0):
+        self.calls = 0
+        self.arrays = {"a": np.full((3, 4), value, np.uint8), "b": np.arange(3, dtype=np.int32)}
+
+    def __call__(self) -> dict[str, np.ndarray]:
+        self.calls += 1
+        return self.arrays
+
+
+def entry_of(cache: Path) -> Path:
+    (entry,) = cache.iterdir()
+    return entry
+
+
+def test_the_second_load_opens_the_same_arrays_without_building():
+    build = Build(value=7)
+    _, first = load_cached("set", "source", build)
+    arrays, second = load_cached("set", "source", build)
+    assert build.calls == 1
+    assert first == second == content_digest(build.arrays)
+    for field, array in build.arrays.items():
+        np.testing.assert_array_equal(arrays[field], array)
+        assert arrays[field].dtype == array.dtype
+
+
+def test_arrays_are_mapped_and_read_only():
+    arrays, _ = load_cached("set", "source", Build())
+    assert isinstance(arrays["a"].base, np.memmap)
+    with pytest.raises(ValueError, match="read-only"):
+        arrays["a"][0] = 1
+
+
+@pytest.mark.parametrize("other", [("other", "source"), ("set", "elsewhere"), ("set", ["source", 1])])
+def test_another_name_or_source_is_another_entry(other: tuple[str, object]):
+    load_cached("set", "source", Build(value=1))
+    arrays, _ = load_cached(*other, Build(value=2))
+    assert arrays["a"][0, 0] == 2
+
+
+def cut(path: Path) -> None:
+    path.write_bytes(path.read_bytes()[:-1])
+
+
+def swap(path: Path) -> None:
+    np.save(path, np.zeros((2, 2), np.uint8))
+
+
+@pytest.mark.parametrize(
+    ("file", "damage"),
+    [
+        pytest.param("a.npy", cut, id="truncated array"),
+        pytest.param("a.npy", swap, id="another array"),
+        pytest.param("b.npy", Path.unlink, id="missing array"),
+        pytest.param("b.npy", lambda path: path.write_bytes(b""), id="empty array"),
+        pytest.param("b.npy", lambda path: path.write_bytes(b"no numpy file"), id="not an array"),
+        pytest.param("meta.json", Path.unlink, id="missing meta"),
+        pytest.param("meta.json", cut, id="truncated meta"),
+        pytest.param("meta.json", lambda path: path.write_text("[]"), id="meta is not an object"),
+        pytest.param("meta.json", lambda path: path.write_text(json.dumps({"arrays": {}})), id="meta lacks the digest"),
+    ],
+)
+def test_a_damaged_entry_is_rebuilt(cache: Path, file: str, damage):
+    build = Build(value=5)
+    _, digest = load_cached("set", "source", build)
+    damage(entry_of(cache) / file)
+    arrays, again = load_cached("set", "source", build)
+    assert build.calls == 2
+    assert again == digest
+    np.testing.assert_array_equal(arrays["a"], build.arrays["a"])
+    load_cached("set", "source", build)
+    assert build.calls == 2
+
+
+def test_nothing_is_written_when_the_source_fails(cache: Path):
+    def fail():
+        raise InputError("no such file")
+
+    with pytest.raises(InputError, match="no such file"):
+        load_cached("set", "source", fail)
+    assert not cache.exists()
+
+
+def test_an_entry_cut_short_while_writing_is_not_there(cache: Path, monkeypatch: pytest.MonkeyPatch):
+    def full_disk(*args: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("jaxmlp.data.cache.content_digest", full_disk)
+        with pytest.raises(InputError, match=r"No space left.*JAXMLP_CACHE"):
+            load_cached("set", "source", Build())
+    assert list(cache.iterdir()) == []
+
+
+def test_a_cache_folder_that_cannot_be_written(cache: Path):
+    cache.write_text("a file where the folder should be")
+    with pytest.raises(InputError) as error:
+        load_cached("set", "source", Build())
+    assert str(cache) in str(error.value)
+    assert "JAXMLP_CACHE" in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_writers_at_the_same_time_leave_one_whole_entry(cache: Path):
+    together = threading.Barrier(8)
+    results = []
+
+    def build() -> dict[str, np.ndarray]:
+        together.wait()  # all of them have found the entry missing
+        return {"a": np.full(1000, 3, np.int32)}
+
+    threads = [threading.Thread(target=lambda: results.append(load_cached("set", "s", build))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 8
+    assert all((arrays["a"] == 3).all() for arrays, _ in results)
+    assert len({digest for _, digest in results}) == 1
+    assert [path.name[:4] for path in cache.iterdir()] == ["set-"]
+
+
+def test_the_digest_depends_on_values_fields_shapes_and_dtypes():
+    zeros = np.zeros(4, np.uint8)
+    variants = [
+        {"a": zeros},
+        {"b": zeros},
+        {"a": zeros.reshape(2, 2)},
+        {"a": zeros.view(np.int8)},
+        {"a": zeros + np.uint8(1)},
+        {"a": zeros, "b": zeros},
+    ]
+    assert len({content_digest(arrays) for arrays in variants}) == len(variants)
+    assert content_digest({"a": zeros, "b": zeros}) == content_digest({"b": zeros, "a": zeros})
+
+
+def test_the_cache_folder_follows_the_environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "xdg"))
+    monkeypatch.setenv("JAXMLP_CACHE", str(tmp_path / "own"))
+    assert cache_folder() == tmp_path / "own"
+    monkeypatch.delenv("JAXMLP_CACHE")
+    assert cache_folder() == tmp_path / "xdg" / "jaxmlp"
+    monkeypatch.setenv("XDG_CACHE_HOME", "")
+    assert cache_folder() == tmp_path / ".cache" / "jaxmlp"
+
+
+def test_a_folder_is_known_again_until_one_of_its_files_changes(tmp_path: Path, cache: Path):
+    folder = write_set(tmp_path / "idx", random_set(seed=1))
+    first = load("mnist", data_dir=folder)
+    assert load("mnist", data_dir=folder).digest == first.digest
+    assert len(list(cache.iterdir())) == 1
+    write_set(folder, random_set(seed=2))
+    os.utime(folder / f"{NAMES[0]}.gz", ns=(1, 1))
+    assert load("mnist", data_dir=folder).digest != first.digest
+
+
+def test_a_read_only_folder_is_only_read(tmp_path: Path):
+    folder = write_set(tmp_path / "idx", random_set())
+    before = {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]}
+    load("mnist", data_dir=folder)
+    assert {path: path.stat().st_mtime_ns for path in [folder, *folder.iterdir()]} == before
+
+
+SECOND_LOAD = """
+import sys, time
+from jaxmlp.data import load
+start = time.perf_counter()
+load("mnist", data_dir=sys.argv[1])
+print(time.perf_counter() - start)
+print([name for name in ("tensorflow_datasets", "array_record", "tensorflow") if name in sys.modules])
+"""
+
+
+def second_load(folder: Path) -> tuple[float, str]:
+    """Seconds of a load in a new process, and which heavy modules that process imported."""
+    done = subprocess.run([sys.executable, "-c", SECOND_LOAD, str(folder)], capture_output=True, text=True, check=True)
+    seconds, modules = done.stdout.split("\n")[:2]
+    return float(seconds), modules
+
+
+def test_a_second_load_is_fast_and_imports_no_reader(tmp_path: Path):
+    folder = write_set(tmp_path / "idx", random_set(num_train=3000))
+    load("mnist", data_dir=folder)
+    seconds, modules = second_load(folder)
+    assert seconds < 0.2
+    assert modules == "[]"

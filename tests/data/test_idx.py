@@ -1,0 +1,127 @@
+"""IDX files: what was written is read, and everything else is one line for the user."""
+
+import gzip
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis.extra import numpy as hnp
+
+from jaxmlp.data.idx import read_idx, read_idx_folder
+from jaxmlp.errors import InputError
+from tests.data.idx_files import NAMES, idx_bytes, random_set, write_set
+
+# One folder serves all examples of a test: every example overwrites the file that it reads.
+many_examples = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+axes = st.sampled_from([1, 3]).flatmap(lambda n: st.tuples(*[st.integers(1, 5)] * n))
+arrays = hnp.arrays(np.uint8, axes)
+
+
+def one_line(error: pytest.ExceptionInfo[InputError], *parts: str) -> None:
+    message = str(error.value)
+    assert "\n" not in message
+    assert all(part in message for part in parts), message
+
+
+@many_examples
+@given(values=arrays, gz=st.booleans())
+def test_what_is_written_is_read(tmp_path: Path, values: np.ndarray, gz: bool):
+    path = tmp_path / "file"
+    path.write_bytes(gzip.compress(idx_bytes(values)) if gz else idx_bytes(values))
+    found = read_idx(path)
+    assert found.dtype == np.uint8
+    np.testing.assert_array_equal(found, values)
+
+
+@many_examples
+@given(values=arrays, gz=st.booleans(), data=st.data())
+def test_a_file_cut_at_any_byte_is_refused(tmp_path: Path, values: np.ndarray, gz: bool, data: st.DataObject):
+    content = gzip.compress(idx_bytes(values)) if gz else idx_bytes(values)
+    path = tmp_path / "cut"
+    path.write_bytes(content[: data.draw(st.integers(0, len(content) - 1))])
+    with pytest.raises(InputError) as error:
+        read_idx(path)
+    one_line(error, str(path))
+
+
+@many_examples
+@given(start=st.sampled_from([b"", b"\0\0\x08\x01", b"\0\0\x08\x03", b"\x1f\x8b\x08\0"]), rest=st.binary(max_size=40))
+def test_any_other_bytes_are_read_or_refused(tmp_path: Path, start: bytes, rest: bytes):
+    path = tmp_path / "bytes"
+    path.write_bytes(start + rest)
+    try:
+        assert read_idx(path).size > 0
+    except InputError as error:
+        assert "\n" not in str(error)
+
+
+@pytest.mark.parametrize(
+    ("content", "found"),
+    [
+        pytest.param(b"\x89PNG\r\n", "89504e47", id="a picture"),
+        pytest.param(b"\0\0\x0d\x01\0\0\0\x01abcd", "0x0d", id="float values"),
+        pytest.param(b"\0\0\x08\x02\0\0\0\x01\0\0\0\x01a", "2 axes", id="two axes"),
+        pytest.param(b"\0\0\x08\x01\0\0\0\x00", "(0,)", id="no examples"),
+        pytest.param(b"\0\0\x08\x01\0\0\0\x02abc", "3 values", id="a byte too many"),
+    ],
+)
+def test_the_message_names_the_file_and_what_was_found(tmp_path: Path, content: bytes, found: str):
+    path = tmp_path / "some-file"
+    path.write_bytes(content)
+    with pytest.raises(InputError) as error:
+        read_idx(path)
+    one_line(error, "some-file", found)
+
+
+@pytest.mark.parametrize("gz", [True, False], ids=["gz", "plain"])
+def test_a_folder_gives_flat_images_in_the_order_of_the_files(tmp_path: Path, gz: bool):
+    values = random_set(num_train=7, num_test=3)
+    found = read_idx_folder(write_set(tmp_path / "idx", values, gz=gz))
+    assert {field: (a.dtype, a.shape) for field, a in found.items()} == {
+        "train_images": (np.uint8, (7, 784)),
+        "train_labels": (np.int32, (7,)),
+        "test_images": (np.uint8, (3, 784)),
+        "test_labels": (np.int32, (3,)),
+    }
+    np.testing.assert_array_equal(found["train_images"][:, 28:56], values[NAMES[0]][:, 1])
+    np.testing.assert_array_equal(found["train_labels"], values[NAMES[1]])
+    np.testing.assert_array_equal(found["test_images"][2].reshape(28, 28), values[NAMES[2]][2])
+    np.testing.assert_array_equal(found["test_labels"], values[NAMES[3]])
+
+
+def test_a_plain_file_is_taken_before_its_compressed_twin(tmp_path: Path):
+    plain = random_set(seed=1)
+    write_set(tmp_path, random_set(seed=2), gz=True)
+    write_set(tmp_path, plain, gz=False)
+    np.testing.assert_array_equal(read_idx_folder(tmp_path)["train_labels"], plain[NAMES[1]])
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "parts"),
+    [
+        pytest.param(NAMES[1], np.zeros(29), ("30", "29", NAMES[0], NAMES[1]), id="one label less"),
+        pytest.param(NAMES[2], np.zeros((11, 28, 28)), ("11", "10", NAMES[2], NAMES[3]), id="one image more"),
+        pytest.param(NAMES[0], np.zeros((30, 32, 32)), (NAMES[0], "(30, 32, 32)", "28"), id="images too large"),
+        pytest.param(NAMES[0], np.zeros(30), (NAMES[0], "(30,)"), id="labels for images"),
+        pytest.param(NAMES[3], np.zeros((10, 28, 28)), (NAMES[3], "(10, 28, 28)"), id="images for labels"),
+        pytest.param(NAMES[3], np.full(10, 10), (NAMES[3], "label 10", "0 to 9"), id="label out of range"),
+    ],
+)
+def test_files_that_do_not_belong_together(tmp_path: Path, name: str, values: np.ndarray, parts: tuple[str, ...]):
+    folder = write_set(tmp_path, random_set() | {name: values})
+    with pytest.raises(InputError) as error:
+        read_idx_folder(folder)
+    one_line(error, *parts)
+
+
+def test_a_missing_file_and_a_missing_folder(tmp_path: Path):
+    folder = write_set(tmp_path / "idx", random_set())
+    (folder / f"{NAMES[2]}.gz").unlink()
+    with pytest.raises(InputError) as error:
+        read_idx_folder(folder)
+    one_line(error, NAMES[2], str(folder), *NAMES)
+    with pytest.raises(InputError) as error:
+        read_idx_folder(tmp_path / "nowhere")
+    one_line(error, "nowhere", "does not exist")

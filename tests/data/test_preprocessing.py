@@ -1,0 +1,214 @@
+"""Preprocessings against scikit-learn, SciPy and float64 NumPy, and what each may look at."""
+
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.linalg
+from sklearn.decomposition import PCA
+from sklearn.preprocessing import StandardScaler
+
+from jaxmlp.data import PREPROCESSINGS, check_preprocessing, load
+from jaxmlp.data.preprocessing import WHITENING_EPSILON
+from jaxmlp.errors import InputError
+from tests.data.test_dataset import mnist_dir  # noqa: F401
+
+SCALING = [name for name in PREPROCESSINGS if name != "none"]
+FITTED = ["global_mean", "train_mean", "standardize", "pca_whiten", "zca_whiten"]
+NUM_IMAGES, NUM_PIXELS = 1500, 12
+
+
+@pytest.fixture(scope="module")
+def images() -> np.ndarray:
+    """Correlated uint8 images whose directions have well separated variances."""
+    rng = np.random.default_rng(0)
+    axes = np.linalg.qr(rng.normal(size=(NUM_PIXELS, NUM_PIXELS)))[0]
+    values = 120 + rng.normal(size=(NUM_IMAGES, NUM_PIXELS)) * np.geomspace(8, 40, NUM_PIXELS) @ axes
+    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def index() -> np.ndarray:
+    """A training part of two whole chunks of the fit and a ragged one."""
+    return np.random.default_rng(1).permutation(NUM_IMAGES)[:1201].astype(np.int32)
+
+
+def fit(name: str, images: np.ndarray, index: np.ndarray):
+    return jax.jit(PREPROCESSINGS[name].fit)(jnp.asarray(images), jnp.asarray(index))
+
+
+def transformed(name: str, images: np.ndarray, index: np.ndarray) -> np.ndarray:
+    """All images after a fit on `index`."""
+    state = fit(name, images, index)
+    return np.asarray(jax.jit(PREPROCESSINGS[name].apply)(state, jnp.asarray(images)))
+
+
+def unit(images: np.ndarray) -> np.ndarray:
+    return images.astype(np.float64) / 255
+
+
+def float64_standardize(images: np.ndarray, index: np.ndarray) -> np.ndarray:
+    return StandardScaler().fit(unit(images)[index]).transform(unit(images))
+
+
+def float64_zca(images: np.ndarray, index: np.ndarray) -> np.ndarray:
+    part = unit(images)[index]
+    covariance = np.cov(part.T, bias=True) + WHITENING_EPSILON * np.eye(NUM_PIXELS)
+    return (unit(images) - part.mean(axis=0)) @ np.linalg.inv(scipy.linalg.sqrtm(covariance))
+
+
+ORACLES = {
+    "unit": lambda x, index: x / 255.0,
+    "shifted": lambda x, index: (x.astype(np.float64) - 128) / 255,
+    "global_mean": lambda x, index: x - x.mean(dtype=np.float64),
+    "train_mean": lambda x, index: unit(x) - unit(x[index]).mean(),
+    "sample_mean": lambda x, index: unit(x) - unit(x).mean(axis=1)[:, None],
+    "standardize": float64_standardize,
+    "zca_whiten": float64_zca,
+}
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_agrees_with_float64(name: str, images: np.ndarray, index: np.ndarray):
+    expected = ORACLES[name](images, index)
+    np.testing.assert_allclose(transformed(name, images, index), expected, rtol=1e-4, atol=2e-5 * expected.max())
+
+
+def test_pca_whitening_agrees_with_scikit_learn(images: np.ndarray, index: np.ndarray):
+    found = transformed("pca_whiten", images, index)
+    pca = PCA(whiten=True).fit(unit(images)[index])
+    expected = pca.transform(unit(images)) * np.sqrt(len(index) / (len(index) - 1))  # theirs divides by M - 1
+    signs = np.sign((found * expected).sum(axis=0))  # an axis has no direction
+    np.testing.assert_allclose(found, expected * signs[None, :], atol=0.01)
+
+
+@pytest.mark.parametrize("name", ["pca_whiten", "zca_whiten"])
+def test_whitened_training_parts_have_the_identity_as_covariance(name: str, images, index):
+    part = transformed(name, images, index)[index].astype(np.float64)
+    np.testing.assert_allclose(part.mean(axis=0), 0, atol=1e-4)
+    # v/(v + ε) at the smallest variance here, (8/255)², is 0.990.
+    np.testing.assert_allclose(np.cov(part.T, bias=True), np.eye(NUM_PIXELS), atol=0.012)
+
+
+@pytest.mark.parametrize("name", ["pca_whiten", "zca_whiten"])
+def test_whitening_digits_leaves_their_constant_pixels_small(name: str):
+    digits = np.asarray(load("digits").train_images)
+    part = transformed(name, digits, np.arange(len(digits), dtype=np.int32))
+    variances = np.linalg.eigvalsh(np.cov(part.T.astype(np.float64), bias=True))
+    original = np.linalg.eigvalsh(np.cov(unit(digits).T, bias=True))
+    assert (digits.std(axis=0) == 0).sum() >= 3
+    np.testing.assert_allclose(variances, original / (original + WHITENING_EPSILON), atol=0.02)
+
+
+def test_zca_stays_nearer_to_the_image_than_pca(images: np.ndarray, index: np.ndarray):
+    centred = unit(images) - unit(images)[index].mean(axis=0)
+    zca, pca = (np.square(transformed(name, images, index) - centred).sum() for name in ("zca_whiten", "pca_whiten"))
+    assert zca < pca
+
+
+@pytest.mark.parametrize("grey", [0, 77, 255])
+def test_a_constant_pixel_is_centred_and_not_scaled(grey: int, images: np.ndarray, index: np.ndarray):
+    images = images.copy()
+    images[:, 3] = grey
+    images[0, 3], train = 100, index[index != 0]
+    column = transformed("standardize", images, train)[:, 3]
+    np.testing.assert_allclose(column[1:], 0, atol=1e-6)
+    np.testing.assert_allclose(column[0], (100 - grey) / 255, atol=1e-6)
+
+
+def differs(a, b) -> bool:
+    return any(not np.array_equal(x, y) for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True))
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_only_the_mean_of_s_007_looks_beyond_the_training_part(name: str, images: np.ndarray, index: np.ndarray):
+    outside = np.setdiff1d(np.arange(NUM_IMAGES), index)
+    changed = images.copy()
+    changed[outside] = 255 - changed[outside]
+    assert differs(fit(name, images, index), fit(name, changed, index)) == (name == "global_mean")
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_every_image_of_the_training_part_counts(name: str, images: np.ndarray, index: np.ndarray):
+    for position in (0, 511, 512, len(index) - 1):
+        changed = images.copy()
+        changed[index[position]] = 255
+        assert differs(fit(name, images, index), fit(name, changed, index))
+
+
+@pytest.mark.parametrize("name", SCALING)
+def test_lanes_equal_single_runs(name: str, images: np.ndarray):
+    parts = np.stack([np.random.default_rng(i).permutation(NUM_IMAGES)[:600] for i in range(3)]).astype(np.int32)
+    each = PREPROCESSINGS[name]
+
+    def run(part: jax.Array) -> jax.Array:
+        return each.apply(each.fit(jnp.asarray(images), part), jnp.asarray(images[:50]))
+
+    lanes = jax.jit(jax.vmap(run))(jnp.asarray(parts))
+    for lane, part in zip(lanes, parts, strict=True):
+        single = np.asarray(run(jnp.asarray(part)))
+        lane = np.asarray(lane)
+        if name == "pca_whiten":
+            lane = lane * np.sign((lane * single).sum(axis=0))[None, :]
+        np.testing.assert_allclose(lane, single, rtol=1e-3, atol=1e-3)
+
+
+def float_sizes(jaxpr) -> list[int]:
+    """Numbers of elements of all floating-point values in a jaxpr, those of inner ones included."""
+    sizes = []
+    for equation in jaxpr.eqns:
+        values = [v.aval for v in equation.outvars]
+        sizes += [v.size for v in values if jnp.issubdtype(v.dtype, jnp.floating)]
+        for inner in jax.core.jaxprs_in_params(equation.params):
+            sizes += float_sizes(inner)
+    return sizes
+
+
+@pytest.mark.parametrize("name", FITTED)
+def test_a_fit_makes_no_float_copy_of_its_images(name: str):
+    num_images = 100_000
+    images = jax.ShapeDtypeStruct((num_images, 100), jnp.uint8)
+    index = jax.ShapeDtypeStruct((num_images,), jnp.int32)
+    jaxpr = jax.make_jaxpr(PREPROCESSINGS[name].fit)(images, index).jaxpr
+    assert max(float_sizes(jaxpr)) < 0.05 * num_images * 100
+
+
+@pytest.mark.parametrize("name", SCALING)
+@pytest.mark.usefixtures("x64")
+def test_states_and_batches_are_float32_whatever_the_default(name: str, images: np.ndarray, index: np.ndarray):
+    state = PREPROCESSINGS[name].fit(jnp.asarray(images), jnp.asarray(index))
+    batch = PREPROCESSINGS[name].apply(state, jnp.asarray(images[:5]))
+    assert {leaf.dtype for leaf in [*jax.tree.leaves(state), batch]} == {np.dtype(np.float32)}
+    assert batch.shape == (5, NUM_PIXELS)
+
+
+def test_none_passes_points_through():
+    points = jnp.asarray(load("toy_spiral").train_images)
+    state = PREPROCESSINGS["none"].fit(points, jnp.arange(10))
+    np.testing.assert_array_equal(PREPROCESSINGS["none"].apply(state, points[:7]), points[:7])
+
+
+@pytest.mark.parametrize("name", SCALING)
+def test_images_are_scaled_and_points_are_not(name: str):
+    check_preprocessing(name, load("digits"))
+    with pytest.raises(InputError, match=rf"\A.*'{name}'.*'xor'.*choose 'none'\Z"):
+        check_preprocessing(name, load("xor"))
+
+
+def test_none_is_for_points_and_an_unknown_name_for_nothing():
+    check_preprocessing("none", load("toy_gauss"))
+    with pytest.raises(InputError, match=r"\A.*'none'.*'digits'.*choose one of unit, .*zca_whiten\Z"):
+        check_preprocessing("none", load("digits"))
+    with pytest.raises(InputError, match=r"\Aunknown preprocessing 'whiten': choose one of unit, .*none\Z"):
+        check_preprocessing("whiten", load("digits"))
+
+
+@pytest.mark.mnist
+def test_the_mean_of_mnist_is_the_one_of_the_document(mnist_dir: Path):  # noqa: F811
+    dataset = load("mnist", data_dir=mnist_dir)
+    images = np.asarray(dataset.train_images)
+    first = np.arange(54_000, dtype=np.int32)
+    np.testing.assert_allclose(fit("global_mean", images, first), 33.318421, rtol=2e-6)
+    np.testing.assert_allclose(fit("train_mean", images, first) * 255, 33.3315, atol=5e-5)

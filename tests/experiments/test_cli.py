@@ -1,0 +1,233 @@
+"""The command line as a user meets it: files where they belong, and one line for every mistake."""
+
+import json
+import shutil
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from experiments.cli import main
+from experiments.published import BEGIN, END, README, findings, with_findings
+from experiments.registry import EXPERIMENTS
+
+TINY = ["--seeds", "3", "--epochs", "1"]
+
+
+@pytest.fixture
+def home(tmp_path, monkeypatch):
+    """An empty current folder and an empty cache."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("JAXMLP_CACHE", str(tmp_path / "cache"))
+    # The compile cache is process-wide; what a test set must not outlive it.
+    monkeypatch.setattr("experiments.cli._prepare_jax", lambda: None)
+    return tmp_path
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """One tiny finished study."""
+    out = tmp_path_factory.mktemp("finished")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("experiments.cli._prepare_jax", lambda: None)
+        assert main(["run", "initialization", *TINY, "--out", str(out)]) == 0
+    return out
+
+
+def failing(capsys, *line):
+    """Run a wrong command: exit code 2 and one line, returned."""
+    assert main(list(line)) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith("error: ")
+    assert captured.err.count("\n") == 1
+    assert "Traceback" not in captured.err
+    return captured.err
+
+
+def test_run_leaves_the_documented_files(finished):
+    folder = finished / "initialization"
+    names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
+    figures = {f"figures/{f.name}.{kind}" for f in EXPERIMENTS["initialization"].figures for kind in ("svg", "png")}
+    assert names == {"results.parquet", "verdicts.json", "manifest.json", "report.html"} | figures
+    rows = pd.read_parquet(folder / "results.parquet")
+    assert len(rows) == 4 * 3 * 2  # arms, seeds, epochs 0 and 1
+    verdicts = json.loads((folder / "verdicts.json").read_text())
+    assert [v["claim"] for v in verdicts] == ["C-001", "C-004", "C-005", "C-007"]
+    wanted = "claim doc statement verdict kind effect unit delta ci_low ci_high n rule arms factor seeds_needed"
+    assert set(f"{wanted} dataset device preset evidence".split()) <= set(verdicts[0])
+    assert all(v["preview"] for v in verdicts)
+    missing = next(v for v in verdicts if v["claim"] == "C-001")
+    assert missing["verdict"] == "not_tested"  # epoch 5 does not exist in this run
+    assert "epoch 5" in missing["evidence"]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert manifest["command"].startswith("python -m experiments run initialization --seeds 3")
+    assert manifest["finished"]
+
+
+def test_report_rebuilds_the_same_pages_without_training(finished, tmp_path, monkeypatch, capsys):
+    out = shutil.copytree(finished, tmp_path / "out")
+    folder = out / "initialization"
+    before = {name: (folder / name).read_bytes() for name in ("report.html", "verdicts.json")}
+    for name in before:
+        (folder / name).unlink()
+    monkeypatch.setattr("jaxmlp.study.run", lambda *_, **__: pytest.fail("report trained"))
+    for given in (out, folder):
+        assert main(["report", str(given)]) == 0
+        assert {name: (folder / name).read_bytes() for name in before} == before
+    assert "report.html" in capsys.readouterr().out
+
+
+def test_a_second_run_needs_resume_and_then_trains_nothing_twice(finished, home, capsys):
+    out = shutil.copytree(finished, home / "out")
+    rows = pd.read_parquet(out / "initialization" / "results.parquet")
+    line = ["run", "initialization", *TINY, "--out", str(out)]
+    assert "exists already: give another --out, or --resume" in failing(capsys, *line)
+    assert main([*line, "--resume"]) == 0
+    assert "estimate" not in capsys.readouterr().out
+    pd.testing.assert_frame_equal(pd.read_parquet(out / "initialization" / "results.parquet"), rows)
+
+
+def test_arms_are_chosen_by_name(home):
+    assert main(["run", "initialization", *TINY, "--arms", "he_uniform,randn", "--out", "o"]) == 0
+    rows = pd.read_parquet("o/initialization/results.parquet")
+    assert list(rows["arm"].unique()) == ["randn", "he_uniform"]
+
+
+def test_the_tour_runs_from_an_empty_folder_and_prints_its_report(home, monkeypatch, capsys):
+    from dataclasses import replace
+
+    tiny = replace(EXPERIMENTS["initialization"].presets["quick"], seeds=3, epochs=1)
+    monkeypatch.setitem(
+        EXPERIMENTS,
+        "initialization",
+        replace(EXPERIMENTS["initialization"], presets={"quick": tiny}),
+    )
+    assert main([]) == 0
+    printed = capsys.readouterr().out
+    assert "results/tour/report.html" in printed
+    for claim in ("C-001", "C-004", "C-005", "C-007"):
+        assert claim in printed
+        assert claim in Path("results/tour/report.html").read_text()
+
+
+def test_a_net_of_one_s_own_is_trained_and_reported(home, capsys):
+    line = ["train", "--widths", "64,16,10", "--norm", "batch_norm", "--seeds", "2", "--epochs", "3"]
+    assert main(line) == 0
+    assert "test accuracy of 2 runs: mean" in capsys.readouterr().out
+    rows = pd.read_parquet("results/own/results.parquet")
+    assert set(rows["epoch"]) == {0, 1, 2, 3}
+    assert main(["report", "results/own"]) == 0
+
+
+def test_list_and_claims_name_everything(capsys):
+    assert main(["list"]) == 0
+    printed = capsys.readouterr().out
+    for word in ("initialization", "randn_lr1e-2", "C-007", "E-003", "40 runs: 10 seeds"):
+        assert word in printed
+    assert main(["claims"]) == 0
+    printed = capsys.readouterr().out
+    assert sum(printed.count(f" C-{d}{n:02d} ") for d in range(5) for n in range(1, 36)) == 126
+    assert main(["claims", "--doc", "D3"]) == 0
+    assert capsys.readouterr().out.count(" D3 ") == 14
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (["fly"], "invalid choice: 'fly'"),
+        (["run"], "the following arguments are required: NAME"),
+        (["run", "initialisation"], "unknown experiment 'initialisation': choose one of initialization"),
+        (["run", "initialization", "--dataset", "cifar"], "unknown dataset 'cifar': choose one of digits, mnist"),
+        (["run", "initialization", "--preset", "huge"], "unknown preset 'huge': choose one of quick, full"),
+        (["run", "initialization", "--arms", "he"], "unknown arm 'he': choose one of randn, randn_lr1e-2"),
+        (["run", "initialization", "--precision", "int8"], "unknown precision 'int8'"),
+        (["run", "initialization", "--seeds", "0"], "--seeds: '0' is not a positive integer"),
+        (["run", "initialization", "--seeds", "nan"], "--seeds: 'nan' is not a positive integer"),
+        (["run", "initialization", "--epochs", "-3"], "--epochs: '-3' is not a positive integer"),
+        (["run", "initialization", "--lanes", "x"], "--lanes: 'x' is not a positive integer"),
+        (["run", "initialization", "--data-dir", "."], "digits"),
+        (["run", "initialization", "--dataset", "mnist", "--data-dir", "nowhere"], "nowhere"),
+        (["train", "--activation", "swoosh"], "unknown activation 'swoosh': choose one of relu"),
+        (["train", "--widths", "784,a,10"], "widths '784,a,10': give integers"),
+        (["train", "--widths", "64,0,10"], "at least two positive integers"),
+        (["train", "--widths", "784,100,10"], "must start with its 64 inputs"),
+        (["train", "--batch-size", "5000"], "batch size 5000 is larger than the training part of"),
+        (["train", "--batch-size", "-1"], "--batch-size: '-1' is not a positive integer"),
+        (["train", "--learning-rate", "nan"], "learning rate is nan: give a number above 0"),
+        (["train", "--learning-rate", "-0.1"], "learning rate is -0.1"),
+        (["train", "--learning-rate", "fast"], "--learning-rate: invalid float value: 'fast'"),
+        (["train", "--preprocessing", "none"], "'none'"),
+        (["train", "--optimizer", "magic"], "unknown optimizer 'magic': choose one of adam, sgd"),
+        (["report", "nowhere"], "nowhere holds no finished study"),
+        (["publish", "nowhere"], "nowhere holds no finished study"),
+        (["claims", "--doc", "D7"], "unknown document 'D7': choose one of D0, D1, D2, D3, D4"),
+    ],
+)
+def test_mistakes_are_one_line_and_write_nothing(home, capsys, line, message):
+    assert message in failing(capsys, *line)
+    assert [path.name for path in home.iterdir()] == []
+
+
+def test_an_out_that_cannot_be_written_is_refused(home, capsys):
+    (home / "file").write_text("")
+    assert "cannot write to" in failing(capsys, "run", "initialization", "--out", "file")
+
+
+def write_idx(path, array):
+    header = struct.pack(f">HBB{array.ndim}I", 0, 8, array.ndim, *array.shape)
+    path.write_bytes(header + array.astype(np.uint8).tobytes())
+
+
+@pytest.mark.parametrize("fault", ["truncated", "not idx", "mismatched"])
+def test_bad_image_files_are_one_line_and_write_nothing(home, capsys, fault):
+    folder = home / "idx"
+    folder.mkdir()
+    for part in ("train", "t10k"):
+        write_idx(folder / f"{part}-images-idx3-ubyte", np.zeros((20, 28, 28)))
+        write_idx(folder / f"{part}-labels-idx1-ubyte", np.arange(20) % 10)
+    images = folder / "train-images-idx3-ubyte"
+    if fault == "truncated":
+        images.write_bytes(images.read_bytes()[:-5])
+    elif fault == "not idx":
+        images.write_bytes(b"GIF89a" + bytes(100))
+    else:
+        write_idx(images, np.zeros((19, 28, 28)))
+    line = ["run", "initialization", "--dataset", "mnist", "--data-dir", str(folder)]
+    assert "train-" in failing(capsys, *line)
+    assert not (home / "results").exists()
+
+
+def test_a_batch_larger_than_the_data_is_refused(home, capsys, monkeypatch):
+    from dataclasses import replace
+
+    huge = replace(EXPERIMENTS["initialization"].presets["quick"], batch_size=5000)
+    monkeypatch.setitem(EXPERIMENTS, "initialization", replace(EXPERIMENTS["initialization"], presets={"quick": huge}))
+    assert "batch size 5000 is larger than" in failing(capsys, "run", "initialization")
+    assert not (home / "results").exists()
+
+
+def test_previews_are_not_published(finished, capsys):
+    assert "is a preview" in failing(capsys, "publish", str(finished / "initialization"))
+
+
+def test_the_readme_s_findings_are_the_published_ones():
+    text = README.read_text(encoding="utf-8")
+    assert text.count(BEGIN) == text.count(END) == 1
+    assert with_findings(text) == text
+    assert findings().count("\n") > 2
+
+
+def test_as_a_program_a_mistake_exits_with_2(tmp_path):
+    done = subprocess.run(
+        [sys.executable, "-m", "experiments", "run", "nothing"],
+        cwd=Path(__file__).parents[2],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "error: unknown experiment 'nothing': choose one of initialization\n"

@@ -1,0 +1,84 @@
+"""The claims of `initialization` on made-up tables whose truth is known, and its arms."""
+
+import numpy as np
+import pytest
+
+from experiments.initialization import ARMS, CLAIMS, INITIALIZATION
+from experiments.ledger import load_ledger
+from jaxmlp import data
+from jaxmlp.evidence import judge, synthetic_rows
+from jaxmlp.nn import count_parameters
+
+EPOCHS = 15
+
+
+def curve(first, last):
+    """Epoch 0 at chance, then a straight line from `first` to `last`."""
+    return [0.1, *np.linspace(first, last, EPOCHS)]
+
+
+def arm(ends, *, first=None):
+    """Runs that end at `ends` after starting at `first` (default: where they end)."""
+    return {
+        "val_accuracy": [curve(end if first is None else first, end) for end in ends],
+        "test_accuracy": [[0.1] * EPOCHS + [end] for end in ends],
+    }
+
+
+rng = np.random.default_rng(0)
+GOOD = 0.9774 + 0.001 * rng.normal(size=30)
+FAILS = 0.13 + 0.02 * rng.random(30)
+HALF = np.array([0.98, 0.3, 0.99, 0.4])
+
+TABLES = {
+    "as the document says": (
+        {"randn": arm(FAILS), "randn_lr1e-2": arm(FAILS + 0.01), "he_normal": arm(GOOD, first=0.92)}
+        | {"he_uniform": arm(GOOD + 0.0002 * rng.normal(size=30), first=0.92)},
+        "reproduced",
+    ),
+    "the opposite": (
+        {"randn": arm(GOOD), "randn_lr1e-2": arm(GOOD), "he_normal": arm(FAILS)} | {"he_uniform": arm(GOOD)},
+        "refuted",
+    ),
+    "too noisy to tell": (
+        {"randn": arm(HALF), "randn_lr1e-2": arm(HALF[::-1]), "he_normal": arm(HALF[::-1])} | {"he_uniform": arm(HALF)},
+        "inconclusive",
+    ),
+}
+
+
+@pytest.mark.parametrize("table", TABLES)
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_every_claim_finds_what_the_table_holds(table, claim):
+    arms, verdict = TABLES[table]
+    assert verdict_of(claim, synthetic_rows(arms)) == verdict
+
+
+@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+def test_a_missing_arm_is_not_tested(claim):
+    assert verdict_of(claim, synthetic_rows({"another arm": arm(GOOD)})) == "not_tested"
+
+
+def verdict_of(claim, rows):
+    ledger = {claim.id: ("D0", "made up")}
+    (verdict,) = judge([claim], rows, ledger=ledger, dataset="mnist", device="CPU", preset="full")
+    return verdict["verdict"]
+
+
+def test_too_high_a_rate_alone_refutes_that_it_does_not_help():
+    """C-004 has two parts: runs that still fail but gain 30 points are an improvement."""
+    rows = synthetic_rows({"randn": arm(FAILS), "randn_lr1e-2": arm(FAILS + 0.3)})
+    c004 = next(claim for claim in CLAIMS if claim.id == "C-004")
+    assert verdict_of(c004, rows) == "refuted"
+
+
+def test_the_arms_are_d0_s_net():
+    digits = data.load("digits")
+    arms = {arm.name: arm for arm in INITIALIZATION.arms(digits, INITIALIZATION.presets["full"])}
+    assert tuple(arms) == ARMS
+    assert {arm.hyper.learning_rate for arm in arms.values()} == {1e-3, 1e-2}
+    mnist_widths = (784, *arms["randn"].spec.mlp.widths[1:])
+    spec = type(arms["randn"].spec.mlp)(mnist_widths)
+    assert load_ledger().counts["P-01"].stated == (count_parameters(spec),)
+    assert {arm.spec.data.batch_size for arm in arms.values()} == {64}
+    assert {arm.spec.epochs for arm in arms.values()} == {15}
