@@ -21,6 +21,7 @@ from jaxmlp.errors import InputError, check_choice
 DATASETS = ("digits", "mnist", "fashion_mnist", "kmnist")
 PRESETS = ("quick", "full")
 RESULTS = Path("results")
+FOLDER_OPTIONS = ("--data-dir", "--out")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -106,13 +107,25 @@ def _add_study_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--lanes", type=_positive, metavar="W", help="runs trained side by side in one block")
 
 
+def recorded_command(argv: Sequence[str]) -> str:
+    """The command as results keep it: folders are this machine's own business, so they appear as DIR."""
+    words = list(argv)
+    for i, word in enumerate(words):
+        option, _, value = word.partition("=")
+        if option in FOLDER_OPTIONS and value:
+            words[i] = f"{option}=DIR"
+        elif option in FOLDER_OPTIONS and i + 1 < len(words):
+            words[i + 1] = "DIR"
+    return shlex.join(["python", "-m", "experiments", *words])
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit code."""
     argv = sys.argv[1:] if argv is None else argv
     console = Console()
     try:
         arguments = make_parser().parse_args(argv)
-        arguments.line = shlex.join(["python", "-m", "experiments", *argv])
+        arguments.line = recorded_command(argv)
         command: Callable[[argparse.Namespace, Console], None] = arguments.command
         command(arguments, console)
     except InputError as error:

@@ -10,6 +10,7 @@ from experiments.ledger import load_ledger
 from experiments.registry import EXPERIMENTS
 from experiments.session import VERDICTS_FILE, find_studies
 from jaxmlp.errors import InputError
+from jaxmlp.evidence.presentation import effect_text, interval_text
 from jaxmlp.files import write_whole
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
 
@@ -77,12 +78,12 @@ def findings() -> str:
         "|---|---|---|---|---|---|",
     ]
     for claim, verdict in sorted(published_verdicts().items()):
-        numbers = [verdict[key] for key in ("effect", "ci_low", "ci_high")]
-        effect = "–" if None in numbers else "{:.4g} [{:.4g}, {:.4g}]".format(*numbers)
         statement = " ".join(verdict["statement"].split())
+        effect = f"{effect_text(verdict)} {interval_text(verdict)}"
+        where = f"{verdict['dataset']}, {verdict['device']}"
         lines.append(
-            f"| {claim} ({verdict['doc']}) | {statement} | **{verdict['verdict']}** "
-            f"| {effect} {verdict['unit']} | {verdict['n']} | {verdict['dataset']}, {verdict['device']} |"
+            f"| {claim} | {verdict['doc']}: {statement} | **{verdict['verdict']}** "
+            f"| {effect} | {verdict['n']} | {where} |"
         )
     return "\n".join(lines) + "\n"
 

@@ -1,14 +1,29 @@
 """Strictness for every test: no silent rank or dtype promotion, and a warning is an error."""
 
+import os
+import shutil
+import tempfile
+
 import jax
 import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
+# Many tests compile the same program, and compiling is most of their time: share it between them and workers.
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+
+COMPILED = "JAXMLP_TEST_COMPILED"
 
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "error")
+    os.environ.setdefault(COMPILED, tempfile.mkdtemp(prefix="jaxmlp-compiled-"))  # xdist's workers inherit it
+    jax.config.update("jax_compilation_cache_dir", os.environ[COMPILED])
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if not hasattr(config, "workerinput"):
+        shutil.rmtree(os.environ.pop(COMPILED), ignore_errors=True)
 
 
 @pytest.fixture

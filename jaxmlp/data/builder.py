@@ -7,6 +7,7 @@ wanted: it is the one place that pulls in tensorflow-datasets.
 """
 
 import contextlib
+import http.client
 import importlib.util
 import io
 import sys
@@ -93,7 +94,7 @@ def download(name: str, base_url: str) -> Arrays:
     except NonMatchingChecksumError as error:
         url = str(error).split(",", 1)[0].removeprefix("Artifact ")
         raise InputError(f"cannot use {url}: its checksum is not the registered one: {_ADVICE}") from error
-    except (OSError, tfds.download.DownloadError) as error:
+    except (OSError, http.client.HTTPException, tfds.download.DownloadError) as error:
         reason = " ".join(str(error).split())
         raise InputError(f"cannot download {name} from {base_url} ({reason}): {_ADVICE}") from error
 
@@ -107,11 +108,12 @@ def _check_registered(base_url: str) -> None:
 
 
 def _check_reachable(base_url: str) -> None:
-    """Fail within seconds where there is no network: the download manager would retry for minutes."""
+    """Fail within seconds where no network or no file is: the download manager would retry for minutes."""
     try:
         urllib.request.urlopen(f"{base_url}{IDX_FILES['test_labels']}.gz", timeout=_TIMEOUT_SECONDS).close()
     except urllib.error.HTTPError as error:
-        error.close()  # Someone answered: what is wrong with the files is the download manager's to say.
+        error.close()  # it is the open answer, too
+        raise
 
 
 def _prepare_and_read(folder: Path, base_url: str) -> Arrays:

@@ -3,24 +3,26 @@
     <cache folder>/<name>-<key>/train_images.npy  train_labels.npy  test_images.npy  test_labels.npy  meta.json
 
 The key is a hash of where the arrays came from (address, or folder with the sizes and times of its files), so a
-changed source is a new entry. An entry is written to a temporary folder and renamed: it is there whole or not at
-all, also when several processes write it at once. The whole cache may be deleted at any time.
+changed source is a new entry. Each file is written whole and meta.json, which describes the others, last: an entry
+is there once they agree. Writers of one entry write the same bytes, so they need not wait for each other. The whole
+cache may be deleted at any time.
 """
 
 import hashlib
 import json
 import os
-import shutil
-import tempfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 from jaxmlp.data.idx import Arrays
 from jaxmlp.errors import InputError
+from jaxmlp.files import write_json, write_whole
 
-_FORMAT = 1
+_FORMAT = 2
 """Part of every key: raise it when the meaning of an entry changes."""
 
 
@@ -53,7 +55,7 @@ def load_cached(name: str, source: object, build: Callable[[], Arrays]) -> tuple
         The arrays, read-only and mapped from the files, and their `content_digest`.
 
     Raises:
-        InputError: the cache folder cannot be written, or whatever `build` raises; then nothing is written.
+        InputError: the cache folder cannot be written, or whatever `build` raises; then there is no new entry.
     """
     key = hashlib.sha256(json.dumps([_FORMAT, name, source], sort_keys=True).encode()).hexdigest()[:16]
     entry = cache_folder() / f"{name}-{key}"
@@ -76,40 +78,34 @@ def load_cached(name: str, source: object, build: Callable[[], Arrays]) -> tuple
 def _open(entry: Path) -> tuple[Arrays, str] | None:
     """The arrays and digest of an entry; None where it is missing or not what its meta.json says."""
     try:
-        meta = json.loads((entry / "meta.json").read_text())
-        arrays = {field: _map(entry / f"{field}.npy", *expected) for field, expected in meta["arrays"].items()}
+        meta = json.loads((entry / "meta.json").read_text(encoding="utf-8"))
+        arrays = {field: _map(entry / f"{field}.npy", expected) for field, expected in meta["arrays"].items()}
         return arrays, meta["digest"]
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, EOFError):
+    except Exception:  # A damaged file makes the readers of JSON and .npy fail in any way, and is to be rebuilt.
         return None
 
 
-def _map(path: Path, dtype: str, shape: list[int]) -> np.ndarray:
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
-    if (array.dtype.str, list(array.shape)) != (dtype, shape):
-        raise ValueError(f"{path} is not the array that meta.json describes")
+def _map(path: Path, expected: object) -> np.ndarray:
     # A plain view: jax puts np.ndarray on a device, and no caller needs memmap's own methods.
-    return np.asarray(array)
+    array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    if _describe(array) != expected:
+        raise ValueError(f"{path} is not the array that meta.json describes")
+    return array
+
+
+def _describe(array: np.ndarray) -> list[Any]:
+    """dtype, shape and CRC-32 of the values: four times as quick as the digest, and enough to find damage."""
+    return [array.dtype.str, list(array.shape), zlib.crc32(np.ascontiguousarray(array).data)]
 
 
 def _write(entry: Path, arrays: Arrays) -> None:
-    """Write an entry beside its place and rename it there; a valid entry that came first stays."""
-    entry.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=entry.parent, prefix=".writing-", ignore_cleanup_errors=True) as temporary:
-        folder = Path(temporary) / entry.name
-        folder.mkdir()
-        for field, array in arrays.items():
-            np.save(folder / f"{field}.npy", array)
-        described = {field: (array.dtype.str, array.shape) for field, array in arrays.items()}
-        meta = {"digest": content_digest(arrays), "arrays": described}
-        (folder / "meta.json").write_text(json.dumps(meta, indent=1))
-        _install(folder, entry)
+    entry.mkdir(parents=True, exist_ok=True)
+    for field, array in arrays.items():
+        write_whole(entry / f"{field}.npy", lambda path, array=array: _save(path, array))
+    described = {field: _describe(array) for field, array in arrays.items()}
+    write_json(entry / "meta.json", {"digest": content_digest(arrays), "arrays": described})
 
 
-def _install(folder: Path, entry: Path) -> None:
-    try:
-        folder.rename(entry)
-    except OSError:
-        # Another process was first, or a damaged entry lies there: rename never replaces a filled folder.
-        if _open(entry) is None:
-            shutil.rmtree(entry, ignore_errors=True)
-            folder.rename(entry)
+def _save(path: Path, array: np.ndarray) -> None:
+    with path.open("wb") as file:  # np.save would append .npy to the name
+        np.save(file, array)

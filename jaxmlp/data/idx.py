@@ -52,7 +52,9 @@ def find_idx_files(data_dir: Path) -> dict[str, Path]:
         InputError: not a folder, or a file is missing.
     """
     if not data_dir.is_dir():
-        raise InputError(f"data folder {data_dir} does not exist: give a folder that holds the four IDX files")
+        raise InputError(
+            f"data folder {data_dir} does not exist or is no folder: give one that holds the four IDX files"
+        )
     return {field: _find(data_dir, name) for field, name in IDX_FILES.items()}
 
 

@@ -75,30 +75,40 @@ def _unit(images: Array) -> Array:
     return images.astype(jnp.float32) / 255
 
 
-def _mean_over(images: Array, index: Array, term: Callable[[Array, Array], Array]) -> Array:
-    """Mean over the chosen images of a sum of terms, in chunks that bound the float copies.
+def _sum_over(images: Array, index: Array, term: Callable[[Array, Array], Array]) -> Array:
+    """Sum of a term over the chosen images, in chunks that bound the copies.
 
     Args:
         images: uint8 [N, I].
         index: int32 [M].
-        term: from u [B, I] and its row mask [B, 1], 1 for real rows and 0 for padding, to the sum of the chunk.
+        term: from a chunk of images uint8 [B, I] and its row mask [B, 1], false for padding, to the sum of the chunk.
     """
     count = index.shape[0]
     chunks = -(-count // _CHUNK)
     rows = jnp.pad(index, (0, chunks * _CHUNK - count)).reshape(chunks, _CHUNK)
-    mask = (jnp.arange(chunks * _CHUNK) < count).astype(jnp.float32).reshape(chunks, _CHUNK, 1)
+    mask = (jnp.arange(chunks * _CHUNK) < count).reshape(chunks, _CHUNK, 1)
 
     def add(total: Array, chunk: tuple[Array, Array]) -> tuple[Array, None]:
-        return total + term(_unit(images[chunk[0]]), chunk[1]), None
+        return total + term(images[chunk[0]], chunk[1]), None
 
-    zero = jax.eval_shape(term, *(jax.ShapeDtypeStruct((_CHUNK, n), jnp.float32) for n in (images.shape[1], 1)))
+    zero = jax.eval_shape(term, images[:_CHUNK], mask[0])
     total, _ = lax.scan(add, jnp.zeros(zero.shape, zero.dtype), (rows, mask))
-    return total / count
+    return total
 
 
 def _pixel_mean(images: Array, index: Array) -> Array:
-    """Mean of u per pixel, [I]."""
-    return _mean_over(images, index, lambda u, mask: jnp.sum(u * mask, axis=0))
+    """Mean of x per pixel, [I].
+
+    The sums are integers (below 2³¹ up to eight million images), so that a constant pixel has exactly its value as
+    mean: sums in float32 drift by 1e-6, which would pass for a standard deviation.
+    """
+    total = _sum_over(images, index, lambda x, mask: jnp.sum(jnp.where(mask, x, 0), axis=0, dtype=jnp.int32))
+    return total.astype(jnp.float32) / index.shape[0]
+
+
+def _centred(x: Array, mask: Array, mean: Array) -> Array:
+    """u - mean [B, I], and 0 in the rows that are padding."""
+    return jnp.where(mask, _unit(x) - mean[None, :], 0.0)
 
 
 def _fit_nothing(images: Array, index: Array) -> State:
@@ -108,29 +118,30 @@ def _fit_nothing(images: Array, index: Array) -> State:
 def _fit_global_mean(images: Array, index: Array) -> State:
     """S-007 leaks, harmlessly: the document's mean is taken over the validation part too."""
     everything = jnp.arange(images.shape[0], dtype=jnp.int32)
-    return 255 * jnp.mean(_pixel_mean(images, everything))
+    return jnp.mean(_pixel_mean(images, everything))
 
 
 def _fit_train_mean(images: Array, index: Array) -> State:
-    return jnp.mean(_pixel_mean(images, index))
+    return jnp.mean(_pixel_mean(images, index)) / 255
 
 
 def _fit_standardize(images: Array, index: Array) -> State:
-    mean = _pixel_mean(images, index)
-    variance = _mean_over(images, index, lambda u, mask: jnp.sum(mask * (u - mean[None, :]) ** 2, axis=0))
-    std = jnp.sqrt(variance)
+    mean = _pixel_mean(images, index) / 255
+    squares = _sum_over(images, index, lambda x, mask: jnp.sum(_centred(x, mask, mean) ** 2, axis=0))
+    std = jnp.sqrt(squares / index.shape[0])
     return mean, jnp.where(std > _CONSTANT_STD, std, jnp.ones_like(std))
 
 
 def _fit_whitening(images: Array, index: Array, *, back: bool) -> State:
     """(mean [I], matrix [I, I]) with y = (u - mean) matrix; `back` rotates into pixel space again (ZCA)."""
-    mean = _pixel_mean(images, index)
+    mean = _pixel_mean(images, index) / 255
 
-    def scatter(u: Array, mask: Array) -> Array:
-        centred = (u - mean[None, :]) * mask
+    def scatter(x: Array, mask: Array) -> Array:
+        centred = _centred(x, mask, mean)
         return jnp.matmul(centred.T, centred, precision=lax.Precision.HIGHEST)
 
-    variances, axes = jnp.linalg.eigh(_mean_over(images, index, scatter))  # smallest first
+    covariance = _sum_over(images, index, scatter) / index.shape[0]
+    variances, axes = jnp.linalg.eigh(covariance)  # smallest first
     scaled = axes * lax.rsqrt(jnp.maximum(variances, 0.0) + WHITENING_EPSILON)[None, :]
     matrix = jnp.matmul(scaled, axes.T, precision=lax.Precision.HIGHEST) if back else scaled[:, ::-1]
     return mean, matrix

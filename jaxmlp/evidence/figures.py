@@ -81,7 +81,7 @@ class TrainingCurves:
     def caption(self) -> str:
         """What is shown, the experiment's own note, and how to read it."""
         dashed = "Dashed: mean test accuracy of the models selected by validation."
-        diamonds = DIAMONDS if self.reported else ""
+        diamonds = DIAMONDS if any(one.arm == self.arm for one in self.reported) else ""
         return _joined(f"Training curves of {self.arm}.", self.note, READING, dashed, CROSSES, diamonds)
 
     def draw(self, rows: pd.DataFrame) -> Figure:
@@ -187,7 +187,7 @@ class EveryRun:
         """What is shown, the experiment's own note, and how to read it."""
         dots = "One dot is one run; the bar below is the 95 % interval of their mean, the tick the mean."
         crosses = "Crosses (×): runs that diverged."
-        diamonds = DIAMONDS if self.reported else ""
+        diamonds = DIAMONDS if any(self._texts(arm) for arm in self.arms) else ""
         return _joined(f"{title_of(self.column).capitalize()} of every run.", self.note, dots, crosses, diamonds)
 
     def draw(self, rows: pd.DataFrame) -> Figure:

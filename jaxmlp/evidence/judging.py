@@ -110,6 +110,10 @@ def _judge_paired_probability(part: Probability, other: Value, rows: pd.DataFram
     if not discordant:
         return Outcome("inconclusive", evidence, len(a))
     interval = proportion_interval(test.only_a, discordant, PROBABILITY_LEVEL)
+    evidence += (
+        f" {part.value.arm} has {share(interval.estimate)} of the pairs that differ, "
+        f"{span(interval, PROBABILITY_LEVEL, part.effect_unit)}."
+    )
     pairs = seeds_for_proportion(interval.estimate, part.delta, PROBABILITY_LEVEL)
     needed = None if pairs is None else math.ceil(pairs * len(a) / discordant)
     return Outcome(_side(part, interval), evidence, len(a), interval.estimate, interval, needed)

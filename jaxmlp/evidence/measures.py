@@ -2,7 +2,8 @@
 
 `rows` is the tidy table of a study: one row per run and epoch, with at least `arm`, `seed` and `epoch` (0 is
 before training). A measure counts only where every run of the arm has it: leaving out the runs that stopped
-early or lost their loss to NaN would flatter the arm.
+early or lost their loss to NaN or infinity would flatter the arm. Accuracies have no such gaps: a diverged run
+counts as chance.
 """
 
 import math
@@ -82,7 +83,7 @@ def read(values: Sequence[Value], rows: pd.DataFrame) -> list[pd.Series]:
     """For each of `values` one number per run [S], indexed by seed.
 
     Raises:
-        MissingResultsError: an arm, an epoch or a column is not in `rows`, or is empty in some run.
+        MissingResultsError: an arm, an epoch or a column is not in `rows`, or not finite in some run.
     """
     missing = [text for value in values if (text := _missing(value, rows))]
     if missing:
@@ -96,7 +97,7 @@ def _missing(value: Value, rows: pd.DataFrame) -> str | None:
     numbers = _by_seed(value, rows)
     if numbers.empty:
         return f"arm {value.arm} is not in the results"
-    absent = int(numbers.isna().sum())
+    absent = int((~np.isfinite(numbers)).sum())
     return f"{value.measure} in {absent} of {len(numbers)} runs of {value.arm}" if absent else None
 
 

@@ -33,7 +33,7 @@ LOOKS = {
         "it happens, but at least half of the effect remains without the cause the document gives.",
     ),
     "mixed": VerdictLook(
-        "mixed", "◐", "%", "blue", "reproduced under one declared condition and refuted under another."
+        "mixed", "◐", "/", "blue", "reproduced under one declared condition and refuted under another."
     ),
     "inconclusive": VerdictLook(
         "inconclusive", "?", "?", "yellow", "the interval lies on both sides: more seeds would be needed."
@@ -61,7 +61,7 @@ def interval_text(judged: Mapping[str, Any]) -> str:
 
 def bound_text(judged: Mapping[str, Any]) -> str:
     """The bound declared for the effect: "δ = 10 pp", "δ = ±0.5 pp", "bound 50 %"."""
-    digits = f"{_scale(judged) * judged['delta']:.6g}{_suffix(judged)}"
+    digits = f"{_scale(judged) * judged['delta']:.6g}{_suffix(judged)}".replace("-", "−")
     if _is_share(judged):
         return f"bound {digits}"
     return f"δ = ±{digits}" if judged["kind"] == "equivalence" else f"δ = {digits}"

@@ -36,7 +36,7 @@ def diverged_runs(rows: pd.DataFrame) -> list[str]:
 
 def count_text(rows: pd.DataFrame) -> str:
     """How many runs an arm has, and how many diverged: "n = 10, 1 diverged (×)"."""
-    per_arm = [own["run_id"].nunique() for _, own in rows.groupby("arm")]
+    per_arm = [len(set(own["run_id"])) for _, own in rows.groupby("arm")]
     diverged = len(diverged_runs(rows))
     few, many = min(per_arm), max(per_arm)
     text = f"n = {few}" if few == many else f"n = {few} to {many}"

@@ -12,7 +12,10 @@ from jaxmlp.evidence import presentation
 
 
 def print_verdicts(verdicts: Sequence[Mapping[str, Any]], console: Console) -> None:
-    """Print one row per claim: what the document says, the verdict, the effect with its interval, n."""
+    """Print one row per claim: what the document says, the verdict, the effect with its interval, n.
+
+    A claim that was not tested says why, under what the document says.
+    """
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     table.add_column("claim", no_wrap=True)
     table.add_column("what the document says", ratio=1)
@@ -20,7 +23,8 @@ def print_verdicts(verdicts: Sequence[Mapping[str, Any]], console: Console) -> N
     table.add_column("effect", justify="right", no_wrap=True)
     table.add_column("n", justify="right", no_wrap=True)
     for verdict in verdicts:
-        table.add_row(*_cells(verdict, ascii_only=console.options.ascii_only))
+        cells = _cells(verdict, console.options.ascii_only)
+        table.add_row(*(_ascii(cell) if console.options.ascii_only else cell for cell in cells))
     console.print(table)
     if any(verdict["preview"] for verdict in verdicts):
         console.print(Text(presentation.PREVIEW, style="yellow"))
@@ -29,15 +33,20 @@ def print_verdicts(verdicts: Sequence[Mapping[str, Any]], console: Console) -> N
 def _cells(verdict: Mapping[str, Any], ascii_only: bool) -> list[Text]:
     look = presentation.LOOKS[verdict["verdict"]]
     symbol = look.plain if ascii_only else look.symbol
-    effect = "\n".join(
-        text for text in (presentation.effect_text(verdict), presentation.interval_text(verdict)) if text
-    )
-    texts = [f"{verdict['claim']}\n{verdict['doc']}", verdict["statement"], "", effect, str(verdict["n"])]
-    cells = [Text(_ascii(text) if ascii_only else text) for text in texts]
-    cells[2] = Text(f"{symbol} {look.words}", style=look.terminal_style)
-    return cells
+    statement = Text(verdict["statement"])
+    if verdict["verdict"] == "not_tested":
+        statement.append(f"\n{verdict['evidence']}", style="dim")
+    effect = f"{presentation.effect_text(verdict)}\n{presentation.interval_text(verdict)}"
+    return [
+        Text(f"{verdict['claim']}\n{verdict['doc']}"),
+        statement,
+        Text(f"{symbol} {look.words}", style=look.terminal_style),
+        Text(effect.strip()),
+        Text(str(verdict["n"])),
+    ]
 
 
-def _ascii(text: str) -> str:
-    """`text` for a terminal that shows ASCII alone: a minus stays a minus, other signs become "?"."""
-    return text.replace("−", "-").encode("ascii", "replace").decode("ascii")
+def _ascii(cell: Text) -> Text:
+    """`cell` for a terminal that shows ASCII alone: a minus stays a minus, other signs become "?"."""
+    plain = cell.plain.replace("−", "-").encode("ascii", "replace").decode("ascii")
+    return Text(plain, style=cell.style)

@@ -177,7 +177,9 @@ def _rule(claim: Claim, judged: Sequence[_Judged]) -> str:
         text = f"mixed where reproduced at one {claim.factor} and refuted at another; {text}"
     if claim.rival is not None:
         text += f"; other_cause where at least half of the effect, by its interval, remains: {claim.rival.cause}"
-    return f"{text} (planned n = {claim.planned_n})"
+    # An identity is exact: it needs no spread of runs.
+    exact = all(one.kind == "identity" for one in parts)
+    return f"{text} (planned n = {claim.planned_n}{'' if exact else f', descriptive below {claim.required_n}'})"
 
 
 def _evidence(claim: Claim, judged: Sequence[_Judged]) -> str:
@@ -186,7 +188,7 @@ def _evidence(claim: Claim, judged: Sequence[_Judged]) -> str:
     if claim.rival is not None and rival:
         text += f" Rival, {claim.rival.cause}: {rival[0]}"
     fewest = min(one.outcome.n for one in judged)
-    return f"{text} n = {fewest} of {claim.planned_n} planned." if fewest < claim.planned_n else text
+    return f"{text} n = {fewest}, planned {claim.planned_n}." if fewest not in (0, claim.planned_n) else text
 
 
 def _at_level(one: _Judged, text: str) -> str:

@@ -41,7 +41,7 @@ def span(interval: Interval, level: float, unit: str) -> str:
     ends = [100 * end for end in (interval.low, interval.high)]
     if unit == "accuracy":
         text = f"{ends[0]:.2f} to {ends[1]:.2f}"
-    elif unit == "share of runs":
+    elif unit.startswith("share"):
         text = f"{ends[0]:.1f} to {ends[1]:.1f} %"
     else:
         text = f"{interval.low:.4g} to {interval.high:.4g}"

@@ -8,6 +8,7 @@ from typing import Any
 
 from jaxmlp.data import Dataset, check_preprocessing
 from jaxmlp.errors import InputError
+from jaxmlp.nn import count_parameters
 from jaxmlp.training import Hyper, RunSpec, check_hyper
 
 
@@ -49,12 +50,19 @@ def _hash(content: Any) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def varying_settings(arms: Sequence[Arm]) -> dict[str, dict[str, Any]]:
+def describe_arm(arm: Arm) -> dict[str, Any]:
+    """What an arm is, as JSON values: what the manifest keeps and a resumed study must agree with."""
+    content = {"num_parameters": count_parameters(arm.spec.mlp), "spec": asdict(arm.spec)}
+    return json.loads(json.dumps(content | {"hyper": hyper_values(arm.hyper)}))
+
+
+def varying_settings(described: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """For every arm's name, the spec and hyper fields that differ between the arms, as dotted columns."""
-    settings = {arm.name: dict(_flatten(asdict(arm.spec))) for arm in arms}
-    for arm in arms:
-        settings[arm.name] |= {f"hyper.{name}": value for name, value in hyper_values(arm.hyper).items()}
-    first = settings[arms[0].name]
+    settings = {
+        name: dict(_flatten(arm["spec"])) | {f"hyper.{key}": value for key, value in arm["hyper"].items()}
+        for name, arm in described.items()
+    }
+    first = next(iter(settings.values()))
     varies = [key for key in first if len({str(values[key]) for values in settings.values()}) > 1]
     return {name: {key: values[key] for key in varies} for name, values in settings.items()}
 
@@ -64,7 +72,8 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
         if isinstance(value, Mapping):
             yield from _flatten(value, f"{prefix}{key}.")
         else:
-            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
+            # A sequence becomes text, such as 784-100-10, to fit a table's cell.
+            yield f"{prefix}{key}", "-".join(map(str, value)) if isinstance(value, list) else value
 
 
 def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:

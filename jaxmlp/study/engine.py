@@ -49,7 +49,7 @@ def run(
         about: more for the manifest, such as the command.
 
     Returns:
-        The rows, in the order of arms and seeds, and the manifest.
+        The rows by arm, seed and epoch, those that `out` held before included, and the manifest.
 
     Raises:
         InputError: settings that cannot run, equal arms, bad seeds or lanes, or an `out` that is taken, not
@@ -61,7 +61,7 @@ def run(
         check_count("lanes", lanes)
     runs = [make_run(arm, seed, dataset.digest) for arm in arms for seed in seeds]
     store = Store(out, resume=resume)
-    store.check_same_settings(runs)
+    store.check_same_settings(arms, dataset)
     fixed = store.lanes({arm.spec for arm in arms}, lanes)
     missing = [run for run in runs if run.run_id not in store.finished]
     begin = time.monotonic()
@@ -72,7 +72,7 @@ def run(
         manifest = store.begin(manifest)
         _train(work, name, store, display, total=len(runs))
     seconds = round(store.seconds_before + time.monotonic() - begin, 1)
-    rows = assemble(store.rows(), runs, varying_settings(arms))
+    rows = assemble(store.rows(), varying_settings(manifest["arms"]))
     results = Results(rows, manifest | {"finished": True, "seconds": seconds})
     store.finish(results)
     return results

@@ -3,7 +3,6 @@
 import os
 import platform
 from collections.abc import Sequence
-from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -11,8 +10,7 @@ from typing import Any
 import jax
 
 from jaxmlp.data import Dataset
-from jaxmlp.nn import count_parameters
-from jaxmlp.study.arms import Arm, hyper_values, spec_id
+from jaxmlp.study.arms import Arm, describe_arm, spec_id
 from jaxmlp.study.blocks import Group
 from jaxmlp.study.program import Program
 
@@ -35,7 +33,7 @@ def make_manifest(
         },
         "device": describe_device(),
         "seeds": list(seeds),
-        "arms": {arm.name: _describe_arm(arm) for arm in arms},
+        "arms": {arm.name: describe_arm(arm) for arm in arms},
         "programs": list(programs),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
         "jax_threefry_partitionable": bool(jax.config.values["jax_threefry_partitionable"]),
@@ -61,11 +59,3 @@ def describe_device() -> str:
     if device.platform == "cpu":
         return f"CPU ({platform.machine()}, {os.cpu_count()} cores)"
     return f"{device.device_kind} ({device.platform})"
-
-
-def _describe_arm(arm: Arm) -> dict[str, Any]:
-    return {
-        "num_parameters": count_parameters(arm.spec.mlp),
-        "spec": asdict(arm.spec),
-        "hyper": hyper_values(arm.hyper),
-    }

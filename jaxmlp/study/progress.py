@@ -115,7 +115,7 @@ class LineDisplay:
             return
         self._last = now
         share = status.seconds_done / status.seconds_total
-        remaining = (now - self._begin) * (1.0 - share) / max(share, 1e-9)
+        remaining = (now - self._begin) * max(1.0 - share, 0.0) / max(share, 1e-9)
         self.say(f"{self._name} {share:4.0%}, about {remaining:.0f} s left, {status.text()}")
 
 

@@ -81,19 +81,17 @@ def block_rows(experiment: str, block: Sequence[Run], history: dict[str, np.ndar
 ROW_COLUMNS = ("experiment", "arm", "run_id", "seed", "epoch", *METRICS)
 
 
-def assemble(rows: pd.DataFrame, runs: Sequence[Run], settings: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    """The study's table: the rows of these runs in their order, and the settings that vary as columns.
+def assemble(rows: pd.DataFrame, settings: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """The study's table: rows by arm, seed and epoch, and the settings that vary as columns.
 
     Settings are joined here and not in `block_rows`, since an arm added later can make one vary.
+
+    Args:
+        rows: of all blocks, possibly with settings of an earlier sitting.
+        settings: per arm, in the order of the table, the settings that vary in the study.
     """
-    rank = {run.run_id: i for i, run in enumerate(runs)}
-    rows = rows.loc[[run_id in rank for run_id in rows["run_id"]], list(ROW_COLUMNS)]
-    places = [(rank[run_id], epoch) for run_id, epoch in zip(rows["run_id"], rows["epoch"], strict=True)]
-    rows = rows.iloc[sorted(range(len(rows)), key=places.__getitem__)].reset_index(drop=True)
-    columns = pd.DataFrame([{key: _cell(value) for key, value in settings[arm].items()} for arm in rows["arm"]])
-    return pd.concat([rows, columns], axis=1)
-
-
-def _cell(value: Any) -> Any:
-    """A setting as a table cell: sequences become text, such as 784-100-10."""
-    return "-".join(map(str, value)) if isinstance(value, list) else value
+    rank = {arm: i for i, arm in enumerate(settings)}
+    keys = ([rank[arm] for arm in rows["arm"]], rows["seed"].tolist(), rows["epoch"].tolist())
+    places = list(zip(*keys, strict=True))
+    rows = rows[list(ROW_COLUMNS)].iloc[sorted(range(len(rows)), key=places.__getitem__)].reset_index(drop=True)
+    return pd.concat([rows, pd.DataFrame([settings[arm] for arm in rows["arm"]])], axis=1)

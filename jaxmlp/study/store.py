@@ -9,9 +9,10 @@ from typing import Any
 
 import pandas as pd
 
+from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError
 from jaxmlp.files import write_json, write_rows
-from jaxmlp.study.arms import Run, spec_id
+from jaxmlp.study.arms import Arm, describe_arm, spec_id
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE, Results
 from jaxmlp.training import RunSpec
 
@@ -49,18 +50,17 @@ class Store:
         """Seconds spent by earlier sittings that ended well."""
         return float(self._manifest.get("seconds", 0.0))
 
-    def check_same_settings(self, runs: Iterable[Run]) -> None:
-        """Raise `InputError` where an arm and seed are kept under another run id: other settings or data."""
-        kept = {
-            (arm, seed): run_id
-            for frame in self._frames
-            for arm, seed, run_id in frame[["arm", "seed", "run_id"]].drop_duplicates().itertuples(index=False)
-        }
-        for run in runs:
-            if kept.get((run.arm.name, run.seed), run.run_id) != run.run_id:
+    def check_same_settings(self, arms: Iterable[Arm], dataset: Dataset) -> None:
+        """Raise `InputError` where the folder's study has other data, or another setting under an arm's name."""
+        data = self._manifest.get("dataset", {"digest": dataset.digest, "name": dataset.name})
+        if data["digest"] != dataset.digest:
+            raise InputError(f"{self._out} is a study of {data['name']} with other data: give another folder")
+        kept = self._manifest.get("arms", {})
+        for arm in arms:
+            if kept.get(arm.name, describe_arm(arm)) != describe_arm(arm):
                 raise InputError(
-                    f"{self._out} holds runs of arm {run.arm.name!r} with other settings or data: "
-                    "give another folder, or the settings of before"
+                    f"{self._out} holds arm {arm.name!r} with other settings: "
+                    "give another folder, delete this one, or give the settings of before"
                 )
 
     def lanes(self, specs: Iterable[RunSpec], given: int | None) -> dict[RunSpec, int]:
@@ -79,10 +79,14 @@ class Store:
         return dict.fromkeys(specs, given)
 
     def begin(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        """Make the folder and write the manifest, which keeps earlier sittings' programs; return it."""
+        """Make the folder and write the manifest, which keeps what earlier sittings trained; return it."""
         new = {program["spec_id"] for program in manifest["programs"]}
         kept = [p for p in self._manifest.get("programs", []) if p["spec_id"] not in new]
-        manifest = manifest | {"programs": kept + manifest["programs"]}
+        manifest = manifest | {
+            "programs": kept + manifest["programs"],
+            "arms": self._manifest.get("arms", {}) | manifest["arms"],
+            "seeds": sorted({*manifest["seeds"], *self._manifest.get("seeds", [])}),
+        }
         if self._out is not None:
             (self._out / BLOCKS_FOLDER).mkdir(parents=True, exist_ok=True)
             write_json(self._out / MANIFEST_FILE, manifest)

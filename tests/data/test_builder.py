@@ -2,9 +2,11 @@
 
 import gzip
 import importlib.util
+import subprocess
 import sys
 import tempfile
 import threading
+import time
 from collections.abc import Iterator
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -29,6 +31,30 @@ class QuietHandler(SimpleHTTPRequestHandler):
         pass
 
 
+class Unavailable(QuietHandler):
+    def do_GET(self) -> None:
+        self.send_error(503)
+
+
+class NotHttp(QuietHandler):
+    def do_GET(self) -> None:
+        self.wfile.write(b"220 not a web server\r\n")
+        self.close_connection = True
+
+
+class Silent(QuietHandler):
+    def do_GET(self) -> None:
+        time.sleep(1)
+
+
+class BreaksOff(QuietHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"too little")
+
+
 @pytest.fixture
 def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where temporary files go: looked at after failures."""
@@ -39,11 +65,14 @@ def temporary(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.fixture
-def site(tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[str, Path]]:
-    """Address and folder of a server that stands in for the one of kmnist."""
+def site(
+    request: pytest.FixtureRequest, tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[tuple[str, Path]]:
+    """Address and folder of a server that stands in for the one of kmnist; a test may give it another handler."""
     folder = tmp_path / "site"
     folder.mkdir()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(QuietHandler, directory=str(folder)))
+    handler = getattr(request, "param", QuietHandler)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), partial(handler, directory=str(folder)))
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
     address = f"http://127.0.0.1:{server.server_port}/"
@@ -146,11 +175,60 @@ def test_files_with_right_checksums_must_still_be_idx(
 
 @needs_array_record
 def test_no_network_fails_within_seconds(site, monkeypatch: pytest.MonkeyPatch, cache: Path):
-    address, folder = site
+    _, folder = site
     register("http://127.0.0.1:1/", write_set(folder, random_set()), monkeypatch)
     monkeypatch.setitem(DOWNLOADS, "kmnist", "http://127.0.0.1:1/")
     refused("http://127.0.0.1:1/", "refused")
     assert not cache.exists()
+
+
+@needs_array_record
+@pytest.mark.parametrize(
+    ("site", "found"),
+    [
+        pytest.param(Unavailable, "503", id="unavailable"),
+        pytest.param(NotHttp, "220 not a web server", id="not http"),
+        pytest.param(Silent, "timed out", id="silent"),
+        pytest.param(BreaksOff, "", id="breaks off"),
+    ],
+    indirect=["site"],
+)
+def test_a_server_that_fails_is_one_line_within_seconds(
+    site, found: str, monkeypatch: pytest.MonkeyPatch, temporary: Path, cache: Path
+):
+    monkeypatch.setattr("jaxmlp.data.builder._TIMEOUT_SECONDS", 0.2)
+    address, folder = site
+    register(address, write_set(folder, random_set()), monkeypatch)
+    start = time.monotonic()
+    refused(address, found)
+    assert time.monotonic() - start < 10
+    assert not cache.exists()
+    assert list(temporary.iterdir()) == []
+
+
+DOWNLOAD = """
+import sys, warnings
+warnings.simplefilter("error")
+from jaxmlp.data import load
+from jaxmlp.data.dataset import DOWNLOADS
+from tensorflow_datasets.core.download import checksums
+address, folder, names = sys.argv[1], sys.argv[2], sys.argv[3:]
+DOWNLOADS["kmnist"] = address
+for name in names:
+    checksums.get_all_url_infos()[f"{address}{name}.gz"] = checksums.compute_url_info(f"{folder}/{name}.gz")
+digest = load("kmnist").digest
+print(digest, "tensorflow_datasets" in sys.modules, "tensorflow" in sys.modules)
+"""
+
+
+@needs_array_record
+def test_a_download_in_a_new_process_is_silent_and_never_imports_tensorflow(site):
+    address, folder = site
+    write_set(folder, random_set())
+    command = [sys.executable, "-c", DOWNLOAD, address, str(folder), *NAMES]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stderr == ""
+    assert done.stdout.splitlines() == [f"{load('kmnist', data_dir=folder).digest} True False"]
 
 
 def test_a_platform_without_array_record_is_told_the_other_way(monkeypatch: pytest.MonkeyPatch, cache: Path):

@@ -1,7 +1,6 @@
 """What `load` returns for each name, and what it refuses."""
 
 import hashlib
-import os
 from pathlib import Path
 
 import jax
@@ -9,25 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
-from sklearn.linear_model import LogisticRegression
-from sklearn.neighbors import KNeighborsClassifier
 
 from jaxmlp.data import DATASETS, Dataset, load
 from jaxmlp.errors import InputError
 from tests.data.idx_files import idx_bytes
 from tests.data.test_cache import second_load
-
-BUILT_IN = {"digits": (10, 64), "xor": (2, 2), "toy_circle": (2, 2), "toy_xor": (2, 2), "toy_gauss": (2, 2)}
-BUILT_IN["toy_spiral"] = (2, 2)
-TOYS = [name for name in BUILT_IN if name.startswith("toy_")]
-
-
-@pytest.fixture
-def mnist_dir() -> Path:
-    folder = os.environ.get("JAXMLP_MNIST_DIR")
-    if not folder:
-        pytest.skip("JAXMLP_MNIST_DIR names no folder with the four MNIST files")
-    return Path(folder)
 
 
 def parts(dataset: Dataset) -> list[tuple[np.ndarray, np.ndarray]]:
@@ -37,22 +22,13 @@ def parts(dataset: Dataset) -> list[tuple[np.ndarray, np.ndarray]]:
     ]
 
 
-@pytest.mark.parametrize(("name", "num_classes", "num_inputs"), [(n, *size) for n, size in BUILT_IN.items()])
-def test_built_in_sets_have_the_layout_of_a_dataset(name: str, num_classes: int, num_inputs: int):
-    dataset = load(name)
-    assert dataset.name == name
-    assert dataset.num_classes == num_classes
+def test_digits_have_the_layout_of_a_dataset():
+    dataset = load("digits")
+    assert (dataset.name, dataset.num_classes, dataset.image_shape) == ("digits", 10, (8, 8))
+    assert dataset.digest == load("digits").digest
     for images, labels in parts(dataset):
-        assert images.shape == (len(labels), num_inputs)
-        assert images.dtype == (np.uint8 if name == "digits" else np.float32)
+        assert (images.shape, images.dtype) == ((len(labels), 64), np.uint8)
         assert labels.dtype == np.int32
-        assert set(labels) == set(range(num_classes))
-
-
-@pytest.mark.parametrize("name", BUILT_IN)
-def test_built_in_sets_are_the_same_on_every_load_and_differ_from_each_other(name: str):
-    assert load(name).digest == load(name).digest
-    assert load(name).digest not in {load(other).digest for other in BUILT_IN if other != name}
 
 
 def test_digits_are_those_of_scikit_learn_rescaled():
@@ -71,33 +47,6 @@ def test_every_fifth_digit_of_each_class_is_a_test_image():
     for k in range(10):
         expected = original.data[original.target == k][4::5]
         np.testing.assert_array_equal(np.rint(images[labels == k] / 255 * 16), expected)
-
-
-def test_xor_is_the_four_points_twice():
-    for points, labels in parts(load("xor")):
-        table = {tuple(point): label for point, label in zip(points.tolist(), labels.tolist(), strict=True)}
-        assert table == {(0, 0): 0, (0, 1): 1, (1, 0): 1, (1, 1): 0}
-
-
-@pytest.mark.parametrize("name", TOYS)
-def test_toys_have_250_balanced_points_in_mixed_order(name: str):
-    (train, train_labels), (test, test_labels) = parts(load(name))
-    assert not set(map(tuple, train)) & set(map(tuple, test))
-    for points, labels in ((train, train_labels), (test, test_labels)):
-        assert np.bincount(labels).tolist() == [125, 125]
-        assert 2 < len(np.unique(labels[-25:])) * 2  # the last tenth, a validation part, has both classes
-        assert np.abs(points).max() < 9
-
-
-@pytest.mark.parametrize(
-    ("name", "linear"), [("toy_circle", False), ("toy_xor", False), ("toy_spiral", False), ("toy_gauss", True)]
-)
-def test_toys_can_be_learned_but_not_perfectly_and_one_of_them_by_a_line(name: str, linear: bool):
-    (train, train_labels), (test, test_labels) = parts(load(name))
-    neighbours = KNeighborsClassifier(9).fit(train, train_labels).score(test, test_labels)
-    line = LogisticRegression().fit(train, train_labels).score(test, test_labels)
-    assert 0.85 < neighbours < 1
-    assert (line > 0.85) if linear else (line < 0.7)
 
 
 def test_a_dataset_goes_to_a_device_and_through_jit_as_a_pytree():

@@ -64,7 +64,7 @@ def test_run_leaves_the_documented_files(finished):
     assert missing["verdict"] == "not_tested"  # epoch 5 does not exist in this run
     assert "epoch 5" in missing["evidence"]
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert manifest["command"].startswith("python -m experiments run initialization --seeds 3")
+    assert manifest["command"] == "python -m experiments run initialization --seeds 3 --epochs 1 --out DIR"
     assert manifest["finished"]
 
 

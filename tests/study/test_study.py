@@ -205,6 +205,23 @@ def test_resume_trains_only_what_is_missing_and_reuses_w(digits, tmp_path, monke
     pd.testing.assert_frame_equal(study.Results.load(out).rows, resumed.rows)
 
 
+def test_fewer_seeds_or_arms_later_lose_nothing(digits, tmp_path):
+    out = tmp_path / "s"
+    arms = [study.Arm("a", make_spec()), study.Arm("b", make_spec("batch_norm"))]
+    whole = run(arms, digits, seeds=3, out=out)
+    fewer = run(arms[1:], digits, seeds=1, out=out, resume=True, lanes=None)
+    pd.testing.assert_frame_equal(fewer.rows, whole.rows)
+    assert fewer.manifest["seeds"] == [0, 1, 2]
+    assert list(fewer.manifest["arms"]) == ["a", "b"]
+
+
+def test_other_data_is_another_study(digits, tmp_path):
+    run([study.Arm("a", make_spec())], digits, out=tmp_path / "s")
+    other = digits.replace(digest="0" * 64, name="other digits")
+    with pytest.raises(InputError, match="a study of digits with other data"):
+        run([study.Arm("a", make_spec())], other, out=tmp_path / "s", resume=True)
+
+
 def test_an_interrupted_study_keeps_its_finished_blocks(digits, tmp_path, monkeypatch):
     out = tmp_path / "s"
     arms = [study.Arm("a", make_spec())]
@@ -326,7 +343,7 @@ def test_a_folder_that_is_taken_or_of_another_study_is_refused(digits, tmp_path)
     before = (out / "results.parquet").read_bytes()
     with pytest.raises(InputError, match="exists already"):
         run(arms, digits, out=out)
-    with pytest.raises(InputError, match="other settings or data"):
+    with pytest.raises(InputError, match="holds arm 'a' with other settings"):
         run([study.Arm("a", make_spec(epochs=4))], digits, out=out, resume=True)
     with pytest.raises(InputError, match="begun with 4 lanes"):
         run(arms, digits, out=out, resume=True, lanes=3, seeds=5)
