@@ -10,7 +10,6 @@ from experiments.ledger import load_ledger
 from experiments.registry import EXPERIMENTS
 from experiments.session import VERDICTS_FILE, find_studies
 from jaxmlp.errors import InputError
-from jaxmlp.evidence.presentation import effect_text, interval_text
 from jaxmlp.files import write_whole
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
 
@@ -72,19 +71,16 @@ def with_findings(readme: str) -> str:
 
 
 def findings() -> str:
-    """A Markdown table of the published verdicts: effect, interval, n, dataset and device."""
+    """A Markdown table of the published verdicts: what was measured, on which data and device."""
     lines = [
-        "| claim | what the document says | verdict | effect [interval] | n | data, device |",
-        "|---|---|---|---|---|---|",
+        "| claim | what the document says | verdict | what the runs show | data, device |",
+        "|---|---|---|---|---|",
     ]
     for claim, verdict in sorted(published_verdicts().items()):
         statement = " ".join(verdict["statement"].split())
-        effect = f"{effect_text(verdict)} {interval_text(verdict)}"
+        shown = "<br>".join(part["evidence"] for part in verdict["parts"])
         where = f"{verdict['dataset']}, {verdict['device']}"
-        lines.append(
-            f"| {claim} | {verdict['doc']}: {statement} | **{verdict['verdict']}** "
-            f"| {effect} | {verdict['n']} | {where} |"
-        )
+        lines.append(f"| {claim} | {verdict['doc']}: {statement} | **{verdict['verdict']}** | {shown} | {where} |")
     return "\n".join(lines) + "\n"
 
 

@@ -188,11 +188,11 @@ def test_a_preview_says_so_and_nothing_else_does(study, preview):
 
 
 def test_several_studies_are_sections_of_one_page_each_with_its_question(study):
-    second = study(manifest=MANIFEST | {"question": "Does depth hurt?"}, verdicts=[verdict("C-099")])
+    second = study(manifest=MANIFEST | {"question": "Does depth hurt?"}, verdicts=[verdict("C-304")])
     found = page(study(), second)
     assert found.headings[0] == ("h1", "2 studies, 3 claims")
     assert ("h2", "Does depth hurt?") in found.headings
-    assert {"#s1", "#s2", "#s2-C-099"} <= set(found.values("href"))
+    assert {"#s1", "#s2", "#s2-C-304"} <= set(found.values("href"))
 
 
 @pytest.mark.parametrize("where", ["statement", "rule", "evidence", "doc"])
