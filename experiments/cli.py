@@ -93,6 +93,9 @@ def make_parser() -> argparse.ArgumentParser:
     add.add_argument("folder", type=Path, metavar="OUT/NAME")
     add.set_defaults(command=publish)
 
+    add = commands.add_parser("readme", help="renew the generated blocks of README.md")
+    add.set_defaults(command=readme)
+
     parser.set_defaults(command=tour)
     return parser
 
@@ -307,9 +310,17 @@ def claims(arguments: argparse.Namespace, console: Console) -> None:
 def publish(arguments: argparse.Namespace, console: Console) -> None:
     """Keep a study's small files in the repository, and the README's findings with them."""
     from experiments.published import publish_study
+    from experiments.readme import renew
 
-    for path in publish_study(arguments.folder):
+    for path in (*publish_study(arguments.folder), renew()):
         console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+
+
+def readme(arguments: argparse.Namespace, console: Console) -> None:
+    """Findings and components, from what is published and from the code."""
+    from experiments.readme import renew
+
+    console.print(f"wrote {renew()}", highlight=False, soft_wrap=True)
 
 
 def _prepare_jax() -> None:

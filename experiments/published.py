@@ -1,4 +1,4 @@
-"""What full runs gave, kept small in `experiments/published/`, and the README's findings made from it."""
+"""What full runs gave, kept small in `experiments/published/`."""
 
 import json
 import shutil
@@ -14,8 +14,6 @@ from jaxmlp.files import write_whole
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
 
 PUBLISHED = Path(__file__).parent / "published"
-README = Path(__file__).parent.parent / "README.md"
-BEGIN, END = "<!-- findings: made by `python -m experiments publish` -->", "<!-- end of findings -->"
 
 
 def published_verdicts() -> dict[str, dict[str, Any]]:
@@ -41,7 +39,7 @@ def claim_rows() -> list[dict[str, Any]]:
 
 
 def publish_study(folder: Path) -> list[Path]:
-    """Copy a finished study's rows, verdicts and manifest, and renew the README's findings.
+    """Copy a finished study's rows, verdicts and manifest.
 
     Returns:
         The files written.
@@ -58,30 +56,7 @@ def publish_study(folder: Path) -> list[Path]:
     names = (ROWS_FILE, VERDICTS_FILE, MANIFEST_FILE)
     for name in names:
         write_whole(target / name, lambda temporary, name=name: shutil.copyfile(folder / name, temporary))
-    readme = README.read_text(encoding="utf-8")
-    write_whole(README, lambda temporary: temporary.write_text(with_findings(readme), encoding="utf-8"))
-    return [*(target / name for name in names), README]
-
-
-def with_findings(readme: str) -> str:
-    """The README's text with its block of findings made anew."""
-    before, _, rest = readme.partition(BEGIN)
-    _, _, after = rest.partition(END)
-    return f"{before}{BEGIN}\n{findings()}{END}{after}"
-
-
-def findings() -> str:
-    """A Markdown table of the published verdicts: what was measured, on which data and device."""
-    lines = [
-        "| claim | what the document says | verdict | what the runs show | data, device |",
-        "|---|---|---|---|---|",
-    ]
-    for claim, verdict in sorted(published_verdicts().items()):
-        statement = " ".join(verdict["statement"].split())
-        shown = "<br>".join(part["evidence"] for part in verdict["parts"])
-        where = f"{verdict['dataset']}, {verdict['device']}"
-        lines.append(f"| {claim} | {verdict['doc']}: {statement} | **{verdict['verdict']}** | {shown} | {where} |")
-    return "\n".join(lines) + "\n"
+    return [target / name for name in names]
 
 
 def _tested_by() -> Iterator[tuple[str, str]]:

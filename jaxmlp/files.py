@@ -1,13 +1,16 @@
 """Files that are whole or not there: written under a temporary name beside the target, then renamed."""
 
+from __future__ import annotations
+
 import json
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import pandas as pd
+if TYPE_CHECKING:  # the data room writes files too, and should not wait for pandas to load
+    import pandas as pd
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

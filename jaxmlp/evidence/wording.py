@@ -25,8 +25,8 @@ def stated_gap(number: float, unit: str) -> str:
 
 
 def measured_gap(number: float, unit: str) -> str:
-    """A measured difference: 0.7527 is "75.27 percentage points"."""
-    return f"{100 * number:.2f} percentage points" if unit == "accuracy" else measured(number, unit)
+    """A measured difference: 0.7527 is "75.27 percentage points", and what rounds to 0 has no sign."""
+    return f"{100 * number:z.2f} percentage points" if unit == "accuracy" else measured(number, unit)
 
 
 def share(number: float) -> str:
@@ -40,7 +40,7 @@ def span(interval: Interval, level: float, unit: str) -> str:
         return f"no interval from n = {interval.n}"
     ends = [100 * end for end in (interval.low, interval.high)]
     if unit == "accuracy":
-        text = f"{ends[0]:.2f} to {ends[1]:.2f}"
+        text = f"{ends[0]:z.2f} to {ends[1]:z.2f}"
     elif unit.startswith("share"):
         text = f"{ends[0]:.1f} to {ends[1]:.1f} %"
     else:

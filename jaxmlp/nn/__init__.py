@@ -2,11 +2,13 @@
 
 from jaxmlp.nn.activations import ACTIVATIONS
 from jaxmlp.nn.batch_norm import batch_norm_eval, batch_norm_train
-from jaxmlp.nn.dropout import dropout
+from jaxmlp.nn.dropout import dropout, keep_probability_dropout
+from jaxmlp.nn.init import NetHyper, NormState, Params, count_parameters, init_mlp
 from jaxmlp.nn.initializers import INITIALIZERS
+from jaxmlp.nn.layer_norm import layer_norm
 from jaxmlp.nn.linear import BACKWARDS, PRECISIONS, linear
-from jaxmlp.nn.losses import LOSSES, cross_entropy
-from jaxmlp.nn.mlp import NetHyper, NormState, Params, apply_mlp, count_parameters, init_mlp
+from jaxmlp.nn.losses import LOSSES, cross_entropy, hinge, losses_of
+from jaxmlp.nn.mlp import apply_mlp
 from jaxmlp.nn.spec import MLPSpec
 
 __all__ = [
@@ -25,6 +27,10 @@ __all__ = [
     "count_parameters",
     "cross_entropy",
     "dropout",
+    "hinge",
     "init_mlp",
+    "keep_probability_dropout",
+    "layer_norm",
     "linear",
+    "losses_of",
 ]

@@ -1,20 +1,108 @@
-"""Activations: one table, from the name a spec uses to the function.
+"""Activations: one table, from the name a spec uses to the function and its number.
 
-Adding one is adding one entry; specs, the command line and the contract tests read the table.
+Adding one is adding one entry; specs, the command line and the contract tests read the table. Derivatives at a
+kink are those of the side x <= 0, as the documents and PyTorch have it.
 """
 
 from collections.abc import Callable
+from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
-from jax import Array
+from jax import Array, lax
+
+_SQRT_2_OVER_PI = 0.7978845608028654
+GELU_CUBIC = 0.044715
+"""The cubic coefficient of the tanh form of GELU."""
+FINITE_DIFFERENCE_STEP = 1e-3
+"""δ of D2's difference quotient: 1e-6 in its float64; in float32 that would leave no digits, 1e-3 leaves three."""
+
+
+def sigmoid(x: Array) -> Array:
+    """1/(1 + e^−x); derivative σ(1 − σ): ¼ at 0, below 0.0067 outside [−5, 5] (S-050)."""
+    return jax.nn.sigmoid(x)
+
+
+def tanh(x: Array) -> Array:
+    """The hyperbolic tangent; derivative 1 − tanh² (S-051)."""
+    return jnp.tanh(x)
 
 
 def relu(x: Array) -> Array:
-    """max(0, x), elementwise; derivative 1 for x > 0 and 0 for x <= 0, the kink included (S-052)."""
+    """max(0, x); derivative 1 for x > 0 and 0 for x <= 0, the kink included (S-052)."""
     # where, not maximum: JAX gives maximum the derivative ½ at the kink.
     return jnp.where(x > 0, x, jnp.zeros_like(x))
 
 
-ACTIVATIONS: dict[str, Callable[[Array], Array]] = {
-    "relu": relu,
+def leaky_relu(x: Array, slope: Array | float) -> Array:
+    """x for x > 0, else slope·x (S-053: slope 0.01; S-054: PReLU, where the slope is learned).
+
+    D1 writes PReLU as max(αx, x), which is this only for α <= 1; this form holds for every α (A-29).
+    """
+    return jnp.where(x > 0, x, jnp.asarray(slope, x.dtype) * x)
+
+
+def elu(x: Array, alpha: Array | float) -> Array:
+    """x for x > 0, else α(e^x − 1); derivative α e^x at and below 0 (S-055: α = 1)."""
+    # The inner where keeps e^x of large x out of the branch that is not taken, whose gradient would be NaN.
+    below = jnp.where(x > 0, jnp.zeros_like(x), x)
+    return jnp.where(x > 0, x, jnp.asarray(alpha, x.dtype) * jnp.expm1(below))
+
+
+def gelu_tanh(x: Array) -> Array:
+    """½x(1 + tanh(√(2/π)(x + 0.044715x³))), D2's GELU with its true derivative (S-056, A-19)."""
+    return 0.5 * x * (1.0 + jnp.tanh(_SQRT_2_OVER_PI * (x + GELU_CUBIC * x**3)))
+
+
+def gelu_erf(x: Array) -> Array:
+    """xΦ(x) = ½x(1 + erf(x/√2)), the exact GELU, D3's (S-057)."""
+    return 0.5 * x * (1.0 + lax.erf(x * 0.7071067811865476))
+
+
+@jax.custom_vjp
+def gelu_finite_difference(x: Array) -> Array:
+    """`gelu_tanh` with D2's derivative, (f(x + δ) − f(x − δ))/2δ: two more evaluations per step (S-056, C-208)."""
+    return gelu_tanh(x)
+
+
+def _difference_quotient(x: Array, g: Array) -> tuple[Array]:
+    step = FINITE_DIFFERENCE_STEP
+    return (g * (gelu_tanh(x + step) - gelu_tanh(x - step)) / (2 * step),)
+
+
+gelu_finite_difference.defvjp(lambda x: (gelu_finite_difference(x), x), _difference_quotient)
+
+
+def maxout(x: Array, pieces: int) -> Array:
+    """The largest of k affine maps, per unit (S-039, S-058).
+
+    Args:
+        x: [B, k·O], the maps of all units one after another: map j of unit o is column j·O + o.
+        pieces: k.
+
+    Returns:
+        [B, O]; the gradient goes to the largest, in equal parts where several are.
+    """
+    return jnp.max(x.reshape(x.shape[0], pieces, -1), axis=1)
+
+
+class Activation(NamedTuple):
+    """An elementwise function, and the `NetHyper` field of its number where it has one."""
+
+    function: Callable[..., Array]
+    number: str | None = None
+    learned: bool = False
+    """The number is only where a parameter of each layer starts."""
+
+
+ACTIVATIONS: dict[str, Activation] = {
+    "sigmoid": Activation(sigmoid),
+    "tanh": Activation(tanh),
+    "relu": Activation(relu),
+    "leaky_relu": Activation(leaky_relu, "leaky_slope"),
+    "prelu": Activation(leaky_relu, "prelu_slope", learned=True),
+    "elu": Activation(elu, "elu_alpha"),
+    "gelu_tanh": Activation(gelu_tanh),
+    "gelu_erf": Activation(gelu_erf),
+    "gelu_finite_difference": Activation(gelu_finite_difference),
 }

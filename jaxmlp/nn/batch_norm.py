@@ -35,7 +35,7 @@ def batch_norm_train(
         x: [B, C].
         eps: ε > 0 added to the variance (1e-5 in D0, 1e-3 in D4: S-029); a constant of the rule, its
             cotangent is zero. May be traced.
-        backward: `manual` or `autodiff`.
+        backward: one of `BACKWARDS`.
 
     Returns:
         (y [B, C], mean μ [C], biased variance σ² [C]); all three carry gradients.
@@ -45,7 +45,8 @@ def batch_norm_train(
     """
     check_choice("backward", backward, BACKWARDS)
     eps = lax.stop_gradient(jnp.asarray(eps, x.dtype))
-    return (_batch_norm if backward == "manual" else _batch_norm_forward)(scale, shift, x, eps)
+    rules = {"manual": _batch_norm, "autodiff": _batch_norm_forward, "d4_shipped": _d4_shipped}
+    return rules[backward](scale, shift, x, eps)
 
 
 def batch_norm_eval(scale: Array, shift: Array, mean: Array, var: Array, x: Array, eps: Array | float) -> Array:
@@ -73,19 +74,10 @@ def _batch_norm_forward(scale, shift, x, eps):
     return batch_norm_eval(scale, shift, mean, var, x, eps), mean, var
 
 
-_batch_norm = jax.custom_vjp(_batch_norm_forward)
-
-
-def _batch_norm_fwd(scale, shift, x, eps):
-    y, mean, var = _batch_norm(scale, shift, x, eps)  # through the rule itself, as in linear
-    # x is alive anyway as the layer's input; keeping x̂ as well would double the memory of the rule.
-    return (y, mean, var), (scale, x, mean, var, eps)
-
-
-def _batch_norm_bwd(residuals, cotangents):
+def _backward(residuals, cotangents, batch):
+    """(dγ, dβ, dx); `batch` is the B that the formulas divide by."""
     scale, x, mean, var, eps = residuals
     g, g_mean, g_var = cotangents
-    batch = x.shape[0]
     centred = x - mean[None, :]
     inv_std = lax.rsqrt(var + eps)
 
@@ -97,7 +89,30 @@ def _batch_norm_bwd(residuals, cotangents):
     )
     d_scale = jnp.sum(g * centred, axis=0) * inv_std  # (5)
     d_shift = jnp.sum(g, axis=0)  # (6)
-    return d_scale, d_shift, dx, None
+    return d_scale, d_shift, dx
+
+
+_batch_norm = jax.custom_vjp(_batch_norm_forward)
+
+
+def _batch_norm_fwd(scale, shift, x, eps):
+    y, mean, var = _batch_norm(scale, shift, x, eps)  # through the rule itself, as in linear
+    # x is alive anyway as the layer's input; keeping x̂ as well would double the memory of the rule.
+    return (y, mean, var), (scale, x, mean, var, eps)
+
+
+def _batch_norm_bwd(residuals, cotangents):
+    return *_backward(residuals, cotangents, batch=residuals[1].shape[0]), None
 
 
 _batch_norm.defvjp(_batch_norm_fwd, _batch_norm_bwd)
+
+_d4_shipped = jax.custom_vjp(_batch_norm_forward)
+
+
+def _d4_shipped_bwd(residuals, cotangents):
+    """S-030: D4's program divides by the number of features, having stored the batch along the other axis."""
+    return *_backward(residuals, cotangents, batch=residuals[1].shape[1]), None
+
+
+_d4_shipped.defvjp(_batch_norm_fwd, _d4_shipped_bwd)

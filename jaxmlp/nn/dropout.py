@@ -1,23 +1,38 @@
-"""Inverted dropout (S-038): training zeroes units and scales up the rest, so prediction is plain."""
+"""Dropout in its two forms; `rate` is always the *drop* probability (A-14). Without a key: prediction."""
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
 
-def dropout(key: Array, x: Array, rate: Array | float) -> Array:
-    """Zero each entry of x with probability `rate` and divide the rest by 1 − rate.
+def dropout(key: Array | None, x: Array, rate: Array | float) -> Array:
+    """Inverted dropout (S-038): zero each entry with probability `rate` and divide the rest by 1 − rate.
 
-    The expectation over masks is x itself, so nothing is rescaled at prediction.
+    The expectation over masks is x itself, so prediction is x.
 
     Args:
-        key: a typed key; each key gives one mask.
+        key: a typed key, which gives one mask; None predicts.
         x: any shape.
-        rate: the *drop* probability in [0, 1), may be traced; 0 is neutral.
+        rate: in [0, 1), may be traced; 0 is neutral.
 
     Returns:
-        The masked x, same shape and dtype.
+        Same shape and dtype.
     """
-    rate = jnp.asarray(rate, x.dtype)
-    keep = jax.random.uniform(key, x.shape, x.dtype) >= rate
-    return jnp.where(keep, x / (1.0 - rate), jnp.zeros_like(x))
+    if key is None:
+        return x
+    return _masked(key, x, rate) / (1.0 - jnp.asarray(rate, x.dtype))
+
+
+def keep_probability_dropout(key: Array | None, x: Array, rate: Array | float) -> Array:
+    """D1's form (S-037): train with m∘x, m ~ Bernoulli(p), predict with p·x, where p = 1 − rate.
+
+    Training and prediction are those of `dropout` times p: the same net up to the scale of the next weights.
+    """
+    if key is None:
+        return x * (1.0 - jnp.asarray(rate, x.dtype))
+    return _masked(key, x, rate)
+
+
+def _masked(key: Array, x: Array, rate: Array | float) -> Array:
+    keep = jax.random.uniform(key, x.shape, x.dtype) >= jnp.asarray(rate, x.dtype)
+    return jnp.where(keep, x, jnp.zeros_like(x))

@@ -22,8 +22,9 @@ PRECISIONS = ("float32", "tf32", "bfloat16")
 hardware's fast float32 (TF32 on NVIDIA GPUs, float32 on CPUs), `bfloat16` operands rounded to bfloat16 and
 accumulated in float32. Operands wider than float32 are kept as they are by the first two."""
 
-BACKWARDS = ("manual", "autodiff")
-"""`manual` runs the rules written in this package, `autodiff` JAX's own: the twin to check against."""
+BACKWARDS = ("manual", "autodiff", "d4_shipped")
+"""`manual` runs the rules written in this package, `autodiff` JAX's own: the twin to check against. `d4_shipped` is
+`manual` with the faulty batch norm rule of D4's program (S-030), kept to measure what the fault did."""
 
 
 def linear(
@@ -51,7 +52,7 @@ def linear(
     """
     check_choice("precision", precision, PRECISIONS)
     check_choice("backward", backward, BACKWARDS)
-    rule = _linear if backward == "manual" else _linear_forward
+    rule = _linear_forward if backward == "autodiff" else _linear
     return rule(weight, bias, x, precision)
 
 

@@ -1,75 +1,23 @@
-"""Multilayer perceptrons of any widths, as two pure functions: `init_mlp` and `apply_mlp`.
+"""Applying a network: `apply_mlp`, a pure function of parameters, state and input.
 
 A hidden layer is Linear -> activation -> norm (D0: S-028, `norm_position="post_activation"`) or
 Linear -> norm -> activation (D4: S-029, `"pre_activation"`), then dropout where the spec asks for it.
-The output layer is a bare Linear: logits.
+The output layer is a bare Linear: logits. In a residual net the input of a module is added to the output of its
+last linear, before that layer's activation if it has one.
 """
-
-import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import struct
 from jax import Array
 
 from jaxmlp.errors import InputError, check_choice
-from jaxmlp.nn.activations import ACTIVATIONS
+from jaxmlp.nn.activations import ACTIVATIONS, maxout
 from jaxmlp.nn.batch_norm import batch_norm_eval, batch_norm_train
-from jaxmlp.nn.dropout import dropout
-from jaxmlp.nn.initializers import INITIALIZERS, init_linear
+from jaxmlp.nn.dropout import dropout, keep_probability_dropout
+from jaxmlp.nn.init import NetHyper, NormState, Params
+from jaxmlp.nn.layer_norm import layer_norm
 from jaxmlp.nn.linear import linear
 from jaxmlp.nn.spec import NORM_STATS, MLPSpec
-
-Params = tuple[dict[str, Array], ...]
-"""One dict per layer: weight [O, I]; where it has them, bias [O] and the norm's scale and shift [O]."""
-
-NormState = tuple[dict[str, Array], ...]
-"""One dict per normalized layer: running mean [O] and var [O] (biased, as in flax and the documents)."""
-
-
-class NetHyper(struct.PyTreeNode):
-    """The numbers a network reads; any of them may be a traced array, so new values never recompile.
-
-    Each field's default is the documents' common value; `init_gain` 1 and `dropout_rate` 0 are neutral.
-    """
-
-    init_gain: Any = 1.0
-    """Multiplies every weight's initial scale."""
-    norm_eps: Any = 1e-5
-    """ε of batch norm (S-025; D4 uses 1e-3: S-029)."""
-    norm_momentum: Any = 0.1
-    """m in running ← (1 − m) running + m batch (S-025)."""
-    running_var_start: Any = 1.0
-    """Running variance before the first update: 1 as in PyTorch, 0 as in D0 (S-025, A-12)."""
-    dropout_rate: Any = 0.0
-    """Drop probability; read only where `MLPSpec.dropout` is on."""
-
-
-def init_mlp(key: Array, spec: MLPSpec, hyper: NetHyper) -> tuple[Params, NormState]:
-    """Draw a network: layer i from `fold_in(key, i)`, so networks that share a layer's shape share its draw.
-
-    Args:
-        key: a typed key.
-        spec: the network.
-        hyper: reads `init_gain` and `running_var_start`.
-
-    Returns:
-        (params, norm_state), in JAX's default float dtype; norm scale 1, shift 0, running mean 0.
-    """
-    initializer = INITIALIZERS[spec.initializer]
-    params, norm_state = [], []
-    for layer, (fan_in, fan_out) in enumerate(spec.shapes):
-        layer_key = jax.random.fold_in(key, layer)
-        bias = spec.has_bias(layer)
-        parameters = init_linear(layer_key, initializer, fan_in, fan_out, hyper.init_gain, bias=bias)
-        if spec.is_normalized(layer):
-            dtype = parameters["weight"].dtype
-            parameters |= {"scale": jnp.ones((fan_out,), dtype), "shift": jnp.zeros((fan_out,), dtype)}
-            var = jnp.full((fan_out,), jnp.asarray(hyper.running_var_start, dtype))
-            norm_state.append({"mean": jnp.zeros((fan_out,), dtype), "var": var})
-        params.append(parameters)
-    return tuple(params), tuple(norm_state)
 
 
 def apply_mlp(
@@ -96,11 +44,11 @@ def apply_mlp(
         norm_state: from `init_mlp`, or the one a training step returned.
         x: [B, I].
         spec: the network.
-        hyper: reads `norm_eps`, `norm_momentum` and `dropout_rate`.
+        hyper: reads the numbers of the activation, the norm and dropout.
         train: training mode.
         norm_stats: whose statistics normalize, `"batch"` or `"running"`; default: the batch's in training.
         update_norm: move the running statistics towards the batch's; default: in training.
-        key: for dropout; layer i draws from `fold_in(key, i)`. Needed in training when `spec.dropout`.
+        key: for dropout; layer i draws from `fold_in(key, i)`. Needed in training with dropout.
         offsets: one array [B, O] per linear, added to its output: the gradient with respect to it is the
             gradient with respect to that output, the documents' backward hook (S-093).
         precision: see `jaxmlp.nn.linear`.
@@ -115,28 +63,53 @@ def apply_mlp(
     norm_stats = norm_stats or ("batch" if train else "running")
     update_norm = train if update_norm is None else update_norm
     _check_call(spec, x, train, norm_stats, update_norm, key)
-    new_state, taps = [], []
+    firsts, lasts = ({module[i]: module for module in spec.modules} for i in (0, 1))
+    how = {"precision": precision, "backward": backward}
+    module_input, new_state, taps = x, [], []
     for layer, parameters in enumerate(params):
-        x = linear(parameters["weight"], parameters.get("bias"), x, precision=precision, backward=backward)
+        module_input = x if layer in firsts else module_input
+        x = linear(parameters["weight"], parameters.get("bias"), x, **how)
         x = x if offsets is None else x + offsets[layer]
         taps.append(x)
-        if layer == spec.num_layers - 1:
-            break
-        if spec.norm_position == "post_activation":
-            x = ACTIVATIONS[spec.activation](x)
-        if spec.is_normalized(layer):
-            x, state = _batch_norm(parameters, norm_state[layer], x, hyper, norm_stats, backward)
-            new_state.append(state if update_norm else norm_state[layer])
-        if spec.norm_position == "pre_activation":
-            x = ACTIVATIONS[spec.activation](x)
-        if spec.dropout and train and key is not None:
-            x = dropout(jax.random.fold_in(key, layer), x, hyper.dropout_rate)
+        state = norm_state[layer]
+        normalize = spec.is_normalized(layer)
+        if normalize and spec.norm_position == "pre_activation":
+            x, state = _normalize(parameters, state, x, spec, hyper, norm_stats, backward)
+        if layer in lasts:
+            x = x + _skip(parameters, module_input, how)
+        if spec.has_activation(layer):
+            x = _activate(parameters, x, spec, hyper, how)
+        if normalize and spec.norm_position == "post_activation":
+            x, state = _normalize(parameters, state, x, spec, hyper, norm_stats, backward)
+        new_state.append(state if update_norm else norm_state[layer])
+        if spec.dropout != "none" and spec.has_activation(layer):
+            x = _drop(key, layer, x, spec, hyper, train)
     return x, tuple(new_state), tuple(taps)
 
 
-def _batch_norm(parameters, running, x, hyper, norm_stats, backward):
-    """Normalize one layer; also its running statistics moved one step towards the batch's (S-025)."""
+def _activate(parameters: dict[str, Array], x: Array, spec: MLPSpec, hyper: NetHyper, how: dict[str, str]) -> Array:
+    if spec.activation == "maxout":
+        return maxout(x, spec.maxout_pieces)
+    if spec.activation == "maxout_layer":
+        return maxout(linear(parameters["maxout_weight"], parameters["maxout_bias"], x, **how), spec.maxout_pieces)
+    activation = ACTIVATIONS[spec.activation]
+    if activation.number is None:
+        return activation.function(x)
+    return activation.function(x, parameters["slope"] if activation.learned else getattr(hyper, activation.number))
+
+
+def _skip(parameters: dict[str, Array], module_input: Array, how: dict[str, str]) -> Array:
+    """A module's input on its way around: through the skip's linear where there is one (S-034, S-035)."""
+    if "skip_weight" not in parameters:
+        return module_input
+    return linear(parameters["skip_weight"], parameters["skip_bias"], module_input, **how)
+
+
+def _normalize(parameters, running, x, spec: MLPSpec, hyper: NetHyper, norm_stats: str, backward: str):
+    """The normalized layer; also its running statistics moved one step towards the batch's (S-025)."""
     scale, shift, eps = parameters["scale"], parameters["shift"], hyper.norm_eps
+    if spec.norm == "layer_norm":
+        return layer_norm(scale, shift, x, eps), running
     if norm_stats == "running":
         return batch_norm_eval(scale, shift, running["mean"], running["var"], x, eps), running
     y, mean, var = batch_norm_train(scale, shift, x, eps, backward=backward)
@@ -145,17 +118,17 @@ def _batch_norm(parameters, running, x, hyper, norm_stats, backward):
     return y, jax.lax.stop_gradient(moved)
 
 
+def _drop(key: Array | None, layer: int, x: Array, spec: MLPSpec, hyper: NetHyper, train: bool) -> Array:
+    layer_key = jax.random.fold_in(key, layer) if train and key is not None else None
+    rule = dropout if spec.dropout == "inverted" else keep_probability_dropout
+    return rule(layer_key, x, hyper.dropout_rate)
+
+
 def _check_call(spec, x, train, norm_stats, update_norm, key) -> None:
     check_choice("norm_stats", norm_stats, NORM_STATS)
     if x.ndim != 2 or x.shape[1] != spec.widths[0]:
         raise InputError(f"x has shape {x.shape}; this network takes [batch, {spec.widths[0]}]")
-    if spec.norm != "none" and update_norm and norm_stats == "running":
+    if spec.norm == "batch_norm" and update_norm and norm_stats == "running":
         raise InputError("update_norm needs norm_stats='batch': running statistics are no news to themselves")
-    if spec.dropout and train and key is None:
+    if spec.dropout != "none" and train and key is None:
         raise InputError("this network has dropout: training needs key=...")
-
-
-def count_parameters(spec: MLPSpec) -> int:
-    """The number of trainable parameters (P-01 to P-14); running statistics are not among them."""
-    params, _ = jax.eval_shape(lambda: init_mlp(jax.random.key(0), spec, NetHyper()))
-    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))

@@ -1,14 +1,38 @@
 """`MLPSpec`: what describes a network's structure, checked when it is made."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.nn.activations import ACTIVATIONS
 from jaxmlp.nn.initializers import INITIALIZERS
 
-NORMS = ("none", "batch_norm")
+NORMS = ("none", "batch_norm", "layer_norm")
 NORM_POSITIONS = ("post_activation", "pre_activation")
 NORM_STATS = ("batch", "running")
+DROPOUTS = ("none", "inverted", "keep_probability")
+MAXOUTS = ("maxout", "maxout_layer")
+
+
+class Residual(NamedTuple):
+    """How linears are bound into modules: layers 1 to the last but one, `size` at a time, the last one shorter."""
+
+    size: int
+    identity: bool
+    """Skip by the identity where the shapes agree, else by a linear of its own; False: always by a linear."""
+    activate_sum: bool
+    """Whether the activation follows the sum; False leaves the sum, and the first linear, bare."""
+
+
+RESIDUALS: dict[str, Residual | None] = {
+    "none": None,
+    # S-035: D0's 41-layer net.
+    "d0": Residual(size=5, identity=False, activate_sum=False),
+    # C-025: the same, with a linear only where the shapes differ.
+    "d0_identity": Residual(size=5, identity=True, activate_sum=False),
+    # S-034: D1's block, relu(x + fc2(relu(fc1(x)))).
+    "block": Residual(size=2, identity=True, activate_sum=True),
+}
 
 
 @dataclass(frozen=True)
@@ -16,22 +40,28 @@ class MLPSpec:
     """A network's static description, hashable: what changes a shape or the program's structure.
 
     Raises:
-        InputError: widths that are not at least two positive integers, or a name outside its table.
+        InputError: widths that are not at least two positive integers, a name outside its table, fewer than two
+            maxout pieces, or a residual net too shallow for one module.
     """
 
     widths: tuple[int, ...]
     """From input to classes: (784, 100, 10) is one hidden layer of 100."""
     activation: str = "relu"
-    """A key of `ACTIVATIONS`, used in every hidden layer."""
+    """A key of `ACTIVATIONS`, or one of `MAXOUTS`: `maxout` gives every unit `maxout_pieces` affine maps,
+    `maxout_layer` is D3's, which puts those maps behind the layer's own linear (S-039)."""
+    maxout_pieces: int = 2
+    """k, read by maxout alone."""
     norm: str = "none"
-    """One of `NORMS`, in every hidden layer."""
+    """One of `NORMS`, in every layer that has an activation."""
     norm_position: str = "post_activation"
     """One of `NORM_POSITIONS`: D0 normalizes after the activation (S-028), D4 before it (S-029)."""
+    residual: str = "none"
+    """A key of `RESIDUALS`."""
     bias: bool = True
-    """Whether linears have biases. One that goes straight into a norm never has: the norm subtracts it again,
-    which leaves its gradient pure rounding noise."""
-    dropout: bool = False
-    """Dropout after every hidden layer; its rate is `NetHyper.dropout_rate`."""
+    """Whether linears have biases. One that goes straight into a batch norm never has: the norm subtracts it
+    again, which leaves its gradient pure rounding noise."""
+    dropout: str = "none"
+    """One of `DROPOUTS`, after every hidden layer; its rate is `NetHyper.dropout_rate`."""
     initializer: str = "he_normal"
     """A key of `INITIALIZERS`."""
 
@@ -42,26 +72,62 @@ class MLPSpec:
                 f"widths {self.widths} are not a network: give at least two positive integers, "
                 "from inputs to classes, such as 784,100,10"
             )
-        check_choice("activation", self.activation, ACTIVATIONS)
+        check_choice("activation", self.activation, (*ACTIVATIONS, *MAXOUTS))
         check_choice("norm", self.norm, NORMS)
         check_choice("norm position", self.norm_position, NORM_POSITIONS)
+        check_choice("residual", self.residual, RESIDUALS)
+        check_choice("dropout", self.dropout, DROPOUTS)
         check_choice("initializer", self.initializer, INITIALIZERS)
+        if type(self.maxout_pieces) is not int or self.maxout_pieces < 2:
+            raise InputError(f"maxout pieces {self.maxout_pieces!r}: give an integer of at least 2")
+        if self.residual != "none" and self.num_layers < 3:
+            raise InputError(
+                f"widths {self.widths} leave no layer between the first and the last for a residual module: "
+                "give at least four widths"
+            )
 
     @property
     def num_layers(self) -> int:
-        """Number of linears: hidden layers and the output layer."""
+        """Number of linears on the main path: hidden layers and the output layer."""
         return len(self.widths) - 1
 
     @property
-    def shapes(self) -> tuple[tuple[int, int], ...]:
-        """(fan_in, fan_out) of every linear."""
-        return tuple(zip(self.widths[:-1], self.widths[1:], strict=True))
+    def modules(self) -> tuple[tuple[int, int], ...]:
+        """(first, last) linear of every residual module; none for a plain net."""
+        residual = RESIDUALS[self.residual]
+        if residual is None:
+            return ()
+        last = self.num_layers - 2
+        return tuple((i, min(i + residual.size - 1, last)) for i in range(1, last + 1, residual.size))
+
+    def has_activation(self, layer: int) -> bool:
+        """Whether an activation follows this linear (behind the sum, where it ends a module)."""
+        residual = RESIDUALS[self.residual]
+        if layer == self.num_layers - 1:
+            return False
+        if residual is None or residual.activate_sum:
+            return True
+        return layer != 0 and layer not in {last for _, last in self.modules}
 
     def is_normalized(self, layer: int) -> bool:
-        """Whether this linear's layer has a norm: every hidden one, where the spec has any."""
-        return self.norm != "none" and layer < self.num_layers - 1
+        """Whether this linear's layer has a norm: those with an activation, where the spec has any."""
+        return self.norm != "none" and self.has_activation(layer)
 
     def has_bias(self, layer: int) -> bool:
         """Whether this linear has a bias."""
-        into_norm = self.is_normalized(layer) and self.norm_position == "pre_activation"
+        into_norm = self.norm == "batch_norm" and self.is_normalized(layer) and self.norm_position == "pre_activation"
         return self.bias and not into_norm
+
+    def fan_out(self, layer: int) -> int:
+        """Outputs of this linear: the width, times k where maxout then takes the largest of k."""
+        maps = self.maxout_pieces if self.activation == "maxout" and self.has_activation(layer) else 1
+        return self.widths[layer + 1] * maps
+
+    def norm_width(self, layer: int) -> int:
+        """Features that this layer's norm sees."""
+        return self.fan_out(layer) if self.norm_position == "pre_activation" else self.widths[layer + 1]
+
+    def has_linear_skip(self, first: int, last: int) -> bool:
+        """Whether the module from linear `first` to `last` skips by a linear."""
+        residual = RESIDUALS[self.residual]
+        return residual is not None and not (residual.identity and self.widths[first] == self.widths[last + 1])

@@ -151,7 +151,8 @@ def _status(
     runs: int,
 ) -> Status:
     column = "train_accuracy" if item.group.spec.data.split == "none" else "val_accuracy"
-    accuracy = history[column][: len(block), epoch]
+    # A run that stopped early shows the last accuracy it had.
+    accuracy = [lane[np.isfinite(lane)][-1] for lane in history[column][: len(block), : epoch + 1]]
     return Status(
         seconds_done=seconds,
         seconds_total=seconds_total,

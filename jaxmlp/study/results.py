@@ -60,11 +60,13 @@ def block_rows(experiment: str, block: Sequence[Run], history: dict[str, np.ndar
     Args:
         experiment: the study's name.
         block: its runs, without the padding.
-        history: [W, E + 1] of each metric.
+        history: [W, E + 1] of each metric, with the test accuracy in each run's last row.
     """
     frames = []
     for lane, run in enumerate(block):
-        metrics = {name: history[name][lane] for name in METRICS}
+        # The test set is read once, in the last epoch a run has: an early stop leaves the rows after it empty.
+        end = 1 + np.flatnonzero(np.isfinite(history["test_accuracy"][lane]))[-1]
+        metrics = {name: history[name][lane, :end] for name in METRICS}
         columns: dict[str, Any] = {
             "experiment": experiment,
             "arm": run.arm.name,

@@ -1,32 +1,36 @@
 """Runs: what they are made of, one step, one epoch, evaluation."""
 
 from jaxmlp.training.evaluate import evaluate
+from jaxmlp.training.hyper import Hyper, check_hyper
 from jaxmlp.training.optimizers import OPTIMIZERS
+from jaxmlp.training.penalties import PENALTIES
+from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
 from jaxmlp.training.run import METRICS, RunState, Selection, end_epoch, end_run, init_run, train_epoch
 from jaxmlp.training.schedules import SCHEDULES
 from jaxmlp.training.spec import (
     DataSpec,
     EvalSpec,
-    Hyper,
     LossSpec,
     OptimizerSpec,
     RunSpec,
     ScheduleSpec,
     check_count,
-    check_hyper,
 )
 from jaxmlp.training.step import TrainState, init_train_state, learning_rate, train_step
 
 __all__ = [
     "METRICS",
     "OPTIMIZERS",
+    "PENALTIES",
     "SCHEDULES",
     "DataSpec",
+    "EarlyStop",
     "EvalSpec",
     "Hyper",
     "LossSpec",
     "OptimizerSpec",
+    "Plateau",
     "RunSpec",
     "RunState",
     "ScheduleSpec",

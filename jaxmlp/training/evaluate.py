@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxmlp.data import PREPROCESSINGS
-from jaxmlp.nn import LOSSES, NormState, Params, apply_mlp
-from jaxmlp.training.spec import Hyper, RunSpec
+from jaxmlp.nn import NormState, Params, apply_mlp, losses_of
+from jaxmlp.training.hyper import Hyper
+from jaxmlp.training.spec import RunSpec
 
 
 def evaluate(
@@ -54,7 +55,7 @@ def evaluate(
         logits, _, _ = apply_mlp(
             params, norm_state, x, spec=spec.mlp, hyper=hyper, train=False, precision=spec.precision
         )
-        losses = LOSSES[spec.loss.name](logits, labels[chosen])
+        losses = losses_of(spec.loss.name, logits, labels[chosen], hyper)
         right = jnp.argmax(logits, axis=1) == labels[chosen]
         loss_sum = jnp.sum(jnp.where(mask, losses, jnp.zeros_like(losses)))
         return (totals[0] + loss_sum, totals[1] + jnp.sum(mask & right, dtype=jnp.int32)), None

@@ -1,47 +1,153 @@
 """Optimizers on optax, built inside the traced function from traced numbers.
 
-A table entry turns gradients into a step of unit rate; `update` multiplies it by −learning_rate, so a
-schedule never hides inside an optimizer's own counter.
+A row of the table turns the gradient g into a direction d, and `update` steps θ ← θ − η d; so no schedule hides in an
+optimizer's own counter. With the documents' printing slips mended (A-24), and every ε outside the root:
+
+    sgd          d = g                                                           S-071, S-075, S-076
+    momentum     v ← m v + η g;                          θ ← θ − v               S-077 (D4)
+    momentum_d2  v ← m v + g;                            d = v                   S-074 (D2), PyTorch's
+    nesterov     v ← m v + η g;                          θ ← θ − (m v + η g)     S-078 (D4)
+    adagrad      c ← c + g²;                             d = g/(√c + ε)          S-079 (D4)
+    rmsprop      c ← r c + (1 − r) g²;                   d = g/(√c + ε)          S-080 (D4)
+    adam         m ← β₁m + (1 − β₁)g, v ← β₂v + (1 − β₂)g²;
+                 d = m/(1 − β₁ᵗ) / (√(v/(1 − β₂ᵗ)) + ε)                          S-070 (D0), S-081 (D4 as printed)
+    adam_nobc    the same m and v;                       d = m/(√v + ε)          S-081 (D4 as shipped)
+    adamw        adam's d, plus weight_decay·θ           Loshchilov and Hutter 2019
+
+D4's velocity holds the rate: after a cut of η it still carries the old steps, D2's is cut at once. At a constant rate
+both are the same. D4's Nesterov rule takes the gradient at the look-ahead point θ + μv; the row is that rule written
+for the look-ahead points themselves, which are the parameters one trains and tests: their iterates are equal.
+
+A momentum of 0 makes the three velocities sgd. The direction of `adam_nobc` starts (1 − β₁)/√(1 − β₂) = 3.2 times as
+long as Adam's.
+
+Weight decay, where `OptimizerSpec` asks for it, adds weight_decay·θ to the gradient before the rule (S-074, C-308);
+`adamw` alone adds it to the direction after the rule.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 from jax import Array
 
-OPTIMIZERS: dict[str, Callable[[Any], optax.GradientTransformation]] = {
-    # S-070: Adam with bias correction, ε outside the root.
-    "adam": lambda hyper: optax.scale_by_adam(b1=hyper.beta1, b2=hyper.beta2, eps=hyper.adam_eps),
-    # S-071, S-076: θ ← θ − η g.
-    "sgd": lambda hyper: optax.identity(),
+from jaxmlp.training.hyper import Hyper
+from jaxmlp.training.penalties import is_regularized
+
+if TYPE_CHECKING:
+    from jaxmlp.training.spec import OptimizerSpec  # spec.py reads the table below
+
+
+class Optimizer(NamedTuple):
+    """An update rule: from a run's numbers to optax's transformation of gradients into a direction."""
+
+    make: Callable[[Hyper], optax.GradientTransformation]
+    rate_inside: bool = False
+    """η multiplies the gradient before the rule instead of the direction after it."""
+    decoupled: bool = False
+    """Always decays, after the rule instead of before it."""
+
+
+def scale_by_adagrad(eps: Array | float) -> optax.GradientTransformation:
+    """D4's AdaGrad (S-079): optax's own starts its cache at 0.1 and puts ε inside the root."""
+
+    def init(params: Any) -> Any:
+        return optax.tree.zeros_like(params)
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        cache = jax.tree.map(lambda c, g: c + jnp.square(g), state, updates)
+        return jax.tree.map(lambda g, c: g / (jnp.sqrt(c) + eps), updates, cache), cache
+
+    return optax.GradientTransformation(init, update)
+
+
+def scale_by_uncorrected_adam(
+    beta1: Array | float, beta2: Array | float, eps: Array | float
+) -> optax.GradientTransformation:
+    """Adam with both moments as they are, biased towards their start at 0 (S-081)."""
+
+    def init(params: Any) -> Any:
+        return optax.tree.zeros_like(params), optax.tree.zeros_like(params)
+
+    def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
+        mean = optax.tree.update_moment(updates, state[0], beta1, 1)
+        square = optax.tree.update_moment(updates, state[1], beta2, 2)
+        return jax.tree.map(lambda m, v: m / (jnp.sqrt(v) + eps), mean, square), (mean, square)
+
+    return optax.GradientTransformation(init, update)
+
+
+def _adam(hyper: Hyper) -> optax.GradientTransformation:
+    return optax.scale_by_adam(b1=hyper.beta1, b2=hyper.beta2, eps=hyper.adam_eps)
+
+
+OPTIMIZERS: dict[str, Optimizer] = {
+    "sgd": Optimizer(lambda hyper: optax.identity()),
+    "momentum": Optimizer(lambda hyper: optax.trace(hyper.momentum), rate_inside=True),
+    "momentum_d2": Optimizer(lambda hyper: optax.trace(hyper.momentum)),
+    "nesterov": Optimizer(lambda hyper: optax.trace(hyper.momentum, nesterov=True), rate_inside=True),
+    "adagrad": Optimizer(lambda hyper: scale_by_adagrad(hyper.cache_eps)),
+    "rmsprop": Optimizer(lambda hyper: optax.scale_by_rms(hyper.rmsprop_decay, hyper.cache_eps, eps_in_sqrt=False)),
+    "adam": Optimizer(_adam),
+    "adam_nobc": Optimizer(lambda hyper: scale_by_uncorrected_adam(hyper.beta1, hyper.beta2, hyper.cache_eps)),
+    "adamw": Optimizer(_adam, decoupled=True),
 }
 
 
-def init_optimizer(name: str, hyper: Any, params: Any) -> optax.OptState:
+def init_optimizer(spec: "OptimizerSpec", hyper: Hyper, params: Any) -> optax.OptState:
     """The optimizer's state before the first step, for parameters of any structure."""
-    return OPTIMIZERS[name](hyper).init(params)
+    return OPTIMIZERS[spec.name].make(hyper).init(params)
 
 
 def update(
-    name: str, hyper: Any, learning_rate: Array | float, grads: Any, opt_state: optax.OptState, params: Any
+    spec: "OptimizerSpec",
+    hyper: Hyper,
+    learning_rate: Array | float,
+    grads: Any,
+    opt_state: optax.OptState,
+    params: Any,
 ) -> tuple[Any, optax.OptState]:
-    """One step θ ← θ − η · direction(g).
+    """One step: clip the gradient, add the decay, apply the rule.
 
     Args:
-        name: a key of `OPTIMIZERS`.
+        spec: which rule, and whether it clips and decays.
         hyper: the run's numbers.
         learning_rate: η of this step.
         grads: the gradient, same structure as `params`.
         opt_state: from `init_optimizer` or the last `update`.
-        params: θ.
+        params: θ; dicts of arrays by name at the leaves, since names say what decays.
 
     Returns:
         (new params, new opt_state), structures and dtypes unchanged.
     """
+    rule = OPTIMIZERS[spec.name]
     # optax mixes its int32 count with float32 moments, which strict promotion forbids.
     with jax.numpy_dtype_promotion("standard"):
-        direction, opt_state = OPTIMIZERS[name](hyper).update(grads, opt_state, params)
-        params = jax.tree.map(lambda p, d: (p - learning_rate * d).astype(p.dtype), params, direction)
-    return params, opt_state
+        if spec.clip:
+            grads, _ = optax.clip_by_global_norm(hyper.clip_norm).update(grads, optax.EmptyState())
+        if spec.decays and not rule.decoupled:
+            grads = _add_decay(grads, params, spec, hyper)
+        if rule.rate_inside:
+            grads = _scaled(grads, learning_rate)
+        direction, opt_state = rule.make(hyper).update(grads, opt_state, params)
+        if rule.decoupled:
+            direction = _add_decay(direction, params, spec, hyper)
+        if not rule.rate_inside:
+            direction = _scaled(direction, learning_rate)
+        return jax.tree.map(jnp.subtract, params, direction), opt_state
+
+
+def _add_decay(tree: Any, params: Any, spec: "OptimizerSpec", hyper: Hyper) -> Any:
+    """The tree plus weight_decay·θ, at weights and, where the spec says so, at biases."""
+
+    def add(path: tuple[Any, ...], leaf: Array, parameter: Array) -> Array:
+        decays = is_regularized(path, biases=spec.decay_biases)
+        return leaf + (hyper.weight_decay * parameter).astype(leaf.dtype) if decays else leaf
+
+    return jax.tree_util.tree_map_with_path(add, tree, params)
+
+
+def _scaled(tree: Any, factor: Array | float) -> Any:
+    return jax.tree.map(lambda leaf: (factor * leaf).astype(leaf.dtype), tree)

@@ -13,8 +13,10 @@ from jax import Array
 from jaxmlp.data import PREPROCESSINGS, Dataset, split_indices
 from jaxmlp.nn import NormState, Params, init_mlp
 from jaxmlp.training.evaluate import evaluate
+from jaxmlp.training.hyper import Hyper
+from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
-from jaxmlp.training.spec import Hyper, RunSpec
+from jaxmlp.training.spec import RunSpec
 from jaxmlp.training.step import TrainState, init_train_state, learning_rate, train_step
 
 METRICS = (
@@ -52,6 +54,10 @@ class RunState(struct.PyTreeNode):
     train: TrainState
     best: Selection | None
     """None where the spec selects the last epoch: the copy costs memory."""
+    plateau: Plateau | None
+    """None where the spec has none."""
+    early_stop: EarlyStop | None
+    """None where the spec has none."""
     loss_sum: Array
     """Sum of this epoch's batch losses so far."""
     diverged: Array
@@ -84,6 +90,8 @@ def init_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hyper
         preprocessing=PREPROCESSINGS[spec.data.preprocessing].fit(dataset.train_images, train_index),
         train=init_train_state(params, norm_state, spec=spec, hyper=hyper),
         best=best,
+        plateau=Plateau.start() if spec.schedule.plateau else None,
+        early_stop=EarlyStop.start() if spec.evaluation.early_stopping else None,
         loss_sum=jnp.zeros(()),
         diverged=jnp.zeros((), bool),
         history={name: jnp.full((spec.epochs + 1,), jnp.nan) for name in METRICS},
@@ -123,30 +131,40 @@ def train_epoch(
     if spec.data.shuffle:
         order = shuffled(stream_key(run.seed, Stream.SHUFFLE, epoch), order)
     if count is None:
-        count = spec.data.steps_per_epoch(dataset.train_images.shape[0]) - first
+        count = _steps_per_epoch(dataset, spec) - first
     apply = PREPROCESSINGS[spec.data.preprocessing].apply
 
     def step(i: Array, carry: tuple[TrainState, Array]) -> tuple[TrainState, Array]:
         state, loss_sum = carry
         rows = jax.lax.dynamic_slice_in_dim(order, (first + i) * batch, batch)
         x = apply(run.preprocessing, dataset.train_images[rows])
-        key = stream_key(run.seed, Stream.DROPOUT, state.step) if spec.mlp.dropout else None
-        state, loss = train_step(state, x, dataset.train_labels[rows], spec=spec, hyper=hyper, key=key)
+        key = stream_key(run.seed, Stream.DROPOUT, state.step) if spec.mlp.dropout != "none" else None
+        rate = _rate(run, state.step, dataset, spec=spec, hyper=hyper)
+        state, loss = train_step(state, x, dataset.train_labels[rows], spec=spec, hyper=hyper, rate=rate, key=key)
         return state, loss_sum + loss
 
     train, loss_sum = jax.lax.fori_loop(0, count, step, (run.train, run.loss_sum))
-    return run.replace(train=train, loss_sum=loss_sum)
+    return _unless_stopped(run, run.replace(train=train, loss_sum=loss_sum))
 
 
 def end_epoch(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper, epoch: Array | int) -> RunState:
-    """Measure after an epoch, note divergence, and keep the model if it is the best so far (S-090, S-091)."""
-    steps = spec.data.steps_per_epoch(dataset.train_images.shape[0])
-    run = _measure(run, dataset, jnp.asarray(epoch), run.loss_sum / steps, spec=spec, hyper=hyper)
-    return run.replace(loss_sum=jnp.zeros_like(run.loss_sum))
+    """Measure after an epoch, note divergence, keep the model if it is the best so far (S-090, S-091), and look
+    whether the rate is to be cut (S-073) or the run has ended (S-084).
+    """
+    epoch = jnp.asarray(epoch)
+    train_loss = run.loss_sum / _steps_per_epoch(dataset, spec)
+    after = _measure(run, dataset, epoch, train_loss, spec=spec, hyper=hyper)
+    after = after.replace(loss_sum=jnp.zeros_like(run.loss_sum))
+    val_loss = after.history["val_loss"][epoch]
+    if run.plateau is not None:
+        after = after.replace(plateau=run.plateau.after_epoch(val_loss, hyper))
+    if run.early_stop is not None:
+        after = after.replace(early_stop=run.early_stop.after_epoch(epoch, val_loss, hyper))
+    return _unless_stopped(run, after)
 
 
 def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> RunState:
-    """Read the test set, once, with the selected model; fills the last epoch's `test_accuracy`."""
+    """Read the test set, once, with the selected model; fills `test_accuracy` of the last epoch that was trained."""
     chosen = run.train if run.best is None else run.best
     index = jnp.arange(dataset.test_images.shape[0], dtype=jnp.int32)
     _, accuracy = evaluate(
@@ -160,7 +178,8 @@ def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> 
         hyper=hyper,
     )
     accuracy = jnp.where(run.diverged, 1.0 / dataset.num_classes, accuracy)
-    history = run.history | {"test_accuracy": run.history["test_accuracy"].at[spec.epochs].set(accuracy)}
+    last = spec.epochs if run.early_stop is None else run.early_stop.last_epoch
+    history = run.history | {"test_accuracy": run.history["test_accuracy"].at[last].set(accuracy)}
     return run.replace(history=history)
 
 
@@ -198,12 +217,31 @@ def _measure(run, dataset, epoch, train_loss, *, spec: RunSpec, hyper: Hyper) ->
         "train_accuracy": train_accuracy,
         "val_loss": val_loss,
         "val_accuracy": val_accuracy,
-        "learning_rate": learning_rate(run.train.step, spec=spec, hyper=hyper),
+        "learning_rate": _rate(run, jnp.maximum(run.train.step - 1, 0), dataset, spec=spec, hyper=hyper),
         "selected_epoch": (epoch if best is None else best.epoch).astype(jnp.float32),
         "diverged": diverged.astype(jnp.float32),
     }
     history = run.history | {name: run.history[name].at[epoch].set(value) for name, value in row.items()}
     return run.replace(best=best, diverged=diverged, history=history)
+
+
+def _steps_per_epoch(dataset: Dataset, spec: RunSpec) -> int:
+    return spec.data.steps_per_epoch(dataset.train_images.shape[0])
+
+
+def _rate(run: RunState, step: Array, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> Array:
+    """η at a step of the present epoch."""
+    scale = None if run.plateau is None else run.plateau.scale
+    steps = _steps_per_epoch(dataset, spec)
+    return learning_rate(step, spec=spec, hyper=hyper, steps_per_epoch=steps, scale=scale)
+
+
+def _unless_stopped(run: RunState, after: RunState) -> RunState:
+    """The run after something, or as it was where it has stopped early."""
+    stop = run.early_stop
+    if stop is None:
+        return after
+    return jax.tree.map(lambda new, old: jnp.where(stop.stopped, old, new), after, run)
 
 
 def _select(run: RunState, val_accuracy: Array, epoch: Array) -> Selection | None:

@@ -1,13 +1,12 @@
-"""What a run is made of: `RunSpec` (static: structure) and `Hyper` (traced: numbers)."""
+"""What is static about a run: `RunSpec`, its parts, and what they accept. Its numbers are `Hyper`."""
 
-import math
-from dataclasses import dataclass, fields
-from typing import Any
+from dataclasses import dataclass
 
 from jaxmlp.data import PREPROCESSINGS, SPLITS, split_sizes
 from jaxmlp.errors import InputError, check_choice
-from jaxmlp.nn import BACKWARDS, LOSSES, PRECISIONS, MLPSpec, NetHyper
+from jaxmlp.nn import BACKWARDS, LOSSES, PRECISIONS, MLPSpec
 from jaxmlp.training.optimizers import OPTIMIZERS
+from jaxmlp.training.penalties import PENALTIES
 from jaxmlp.training.schedules import SCHEDULES
 
 SELECTIONS = ("best_validation", "last")
@@ -63,32 +62,74 @@ class DataSpec:
 
 @dataclass(frozen=True)
 class LossSpec:
-    """Which loss is minimized: a key of `LOSSES`."""
+    """What is minimized: the batch's mean loss, plus `Hyper.penalty` times a penalty where there is one.
+
+    `train_loss` is this sum, as D1 and D4 define the loss; `val_loss` is the mean loss alone.
+    """
 
     name: str = "cross_entropy"
+    """A key of `LOSSES`."""
+    penalty: str = "none"
+    """`none`, or a key of `PENALTIES`."""
 
     def __post_init__(self) -> None:
         check_choice("loss", self.name, LOSSES)
+        check_choice("penalty", self.penalty, ("none", *PENALTIES))
 
 
 @dataclass(frozen=True)
 class OptimizerSpec:
-    """Which update rule: a key of `OPTIMIZERS`."""
+    """Which update rule, and what happens to the gradient before it."""
 
     name: str = "adam"
+    """A key of `OPTIMIZERS`."""
+    weight_decay: bool = False
+    """Add `Hyper.weight_decay`·θ to the gradient, after any clipping (S-074). Without clipping this moves the weights
+    as penalty `l2` of half the strength does (C-308), but it stays out of the loss and can take in the biases. `adamw`
+    always decays, in its own way."""
+    decay_biases: bool = False
+    """Biases decay too, as in D2 (S-074); a norm's scale and shift never do."""
+    clip: bool = False
+    """Scale the gradient of loss and penalty down to the norm `Hyper.clip_norm`, over all parameters together."""
 
     def __post_init__(self) -> None:
         check_choice("optimizer", self.name, OPTIMIZERS)
+        if self.weight_decay and OPTIMIZERS[self.name].decoupled:
+            raise InputError(
+                f"{self.name} decays by itself: leave weight_decay off, its strength is Hyper.weight_decay"
+            )
+        if self.decay_biases and not self.decays:
+            raise InputError(f"decay_biases, and {self.name} without weight decay: turn weight_decay on, or this off")
+
+    @property
+    def decays(self) -> bool:
+        """Whether weights decay at all."""
+        return self.weight_decay or OPTIMIZERS[self.name].decoupled
 
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """How the learning rate moves over the steps: a key of `SCHEDULES`."""
+    """How the learning rate moves over the steps."""
 
     name: str = "constant"
+    """A key of `SCHEDULES`."""
+    decay_every: int = 2
+    """Epochs from cut to cut, read by the step decays (S-082)."""
+    warmup_epochs: int = 0
+    """Epochs of a linear rise before the full rate, with any schedule; 0 is none."""
+    plateau: bool = False
+    """Also cut the rate when the validation loss stands still (S-073)."""
 
     def __post_init__(self) -> None:
         check_choice("schedule", self.name, SCHEDULES)
+        check_count("decay_every", self.decay_every)
+        if type(self.warmup_epochs) is not int or self.warmup_epochs < 0:
+            raise InputError(f"warmup_epochs is {self.warmup_epochs!r}: give a number of epochs, 0 for none")
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the rate never moves."""
+        return self.name == "constant" and not self.warmup_epochs and not self.plateau
 
 
 @dataclass(frozen=True)
@@ -102,6 +143,8 @@ class EvalSpec:
     """`train_accuracy` is measured on the first so many images of the training part; None: on all (S-091)."""
     batch_size: int = 1000
     """Rows evaluated at once; bounds memory, never changes what is counted."""
+    early_stopping: bool = False
+    """End a run when its validation loss no longer falls (S-084); its rows end there."""
 
     def __post_init__(self) -> None:
         check_choice("selection", self.selection, SELECTIONS)
@@ -130,45 +173,19 @@ class RunSpec:
         check_count("epochs", self.epochs)
         check_choice("precision", self.precision, PRECISIONS)
         check_choice("backward", self.backward, BACKWARDS)
-        if self.data.split == "none" and self.evaluation.selection == "best_validation":
+        if self.schedule.warmup_epochs >= self.epochs:
             raise InputError(
-                "selection 'best_validation' needs a validation part: choose another split than 'none', "
-                "or selection 'last'"
+                f"a warm-up of {self.schedule.warmup_epochs} epochs fills all {self.epochs}: give fewer, or more epochs"
             )
+        if self.data.split == "none":
+            self._check_without_validation()
 
-
-class Hyper(NetHyper):
-    """Every number of a run: Python floats, or arrays when traced; new values never recompile."""
-
-    learning_rate: Any = 1e-3
-    """η, above 0."""
-    beta1: Any = 0.9
-    """Adam's decay of the first moment, in [0, 1)."""
-    beta2: Any = 0.999
-    """Adam's decay of the second moment, in [0, 1)."""
-    adam_eps: Any = 1e-8
-    """Adam's ε, added outside the root."""
-
-
-# (low, whether low itself is allowed, high) of each number; high is never allowed.
-_RANGES: dict[str, tuple[float, bool, float]] = {
-    "init_gain": (0.0, True, math.inf),
-    "norm_eps": (0.0, False, math.inf),
-    "norm_momentum": (0.0, False, 1.0 + 1e-12),
-    "running_var_start": (0.0, True, math.inf),
-    "dropout_rate": (0.0, True, 1.0),
-    "learning_rate": (0.0, False, math.inf),
-    "beta1": (0.0, True, 1.0),
-    "beta2": (0.0, True, 1.0),
-    "adam_eps": (0.0, True, math.inf),
-}
-
-
-def check_hyper(hyper: Hyper) -> None:
-    """Raise `InputError` for a number outside its range; call with concrete values, before anything runs."""
-    for field in fields(hyper):
-        value, (low, closed, high) = float(getattr(hyper, field.name)), _RANGES[field.name]
-        if not (low <= value < high) or (value == low and not closed):
-            bounds = f"{'at least' if closed else 'above'} {low:g}"
-            bounds += "" if high == math.inf else f" and {'at most' if high > 1 else 'below'} 1"
-            raise InputError(f"{field.name.replace('_', ' ')} is {value:g}: give a number {bounds}")
+    def _check_without_validation(self) -> None:
+        needing = {
+            "selection 'best_validation'": (self.evaluation.selection == "best_validation", "selection 'last'"),
+            "early stopping": (self.evaluation.early_stopping, "early_stopping=False"),
+            "schedule option 'plateau'": (self.schedule.plateau, "plateau=False"),
+        }
+        for what, (asked, instead) in needing.items():
+            if asked:
+                raise InputError(f"{what} needs a validation part: choose another split than 'none', or {instead}")

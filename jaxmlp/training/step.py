@@ -7,10 +7,13 @@ import jax.numpy as jnp
 from flax import struct
 from jax import Array
 
-from jaxmlp.nn import LOSSES, NormState, Params, apply_mlp
+from jaxmlp.errors import InputError
+from jaxmlp.nn import NormState, Params, apply_mlp, losses_of
+from jaxmlp.training.hyper import Hyper
 from jaxmlp.training.optimizers import init_optimizer, update
-from jaxmlp.training.schedules import SCHEDULES
-from jaxmlp.training.spec import Hyper, RunSpec
+from jaxmlp.training.penalties import PENALTIES, weights_of
+from jaxmlp.training.schedules import Clock, schedule_factor
+from jaxmlp.training.spec import RunSpec
 
 
 class TrainState(struct.PyTreeNode):
@@ -25,18 +28,28 @@ class TrainState(struct.PyTreeNode):
 
 def init_train_state(params: Params, norm_state: NormState, *, spec: RunSpec, hyper: Hyper) -> TrainState:
     """The state before the first step."""
-    opt_state = init_optimizer(spec.optimizer.name, hyper, params)
+    opt_state = init_optimizer(spec.optimizer, hyper, params)
     return TrainState(params, norm_state, opt_state, jnp.zeros((), jnp.int32))
 
 
-def learning_rate(step: Array, *, spec: RunSpec, hyper: Hyper) -> Array:
-    """η at a step: the schedule's factor times `hyper.learning_rate`."""
-    factor = SCHEDULES[spec.schedule.name](step)
-    return factor * jnp.asarray(hyper.learning_rate, factor.dtype)
+def learning_rate(
+    step: Array, *, spec: RunSpec, hyper: Hyper, steps_per_epoch: int, scale: Array | None = None
+) -> Array:
+    """η at a step: the schedule's factor times `hyper.learning_rate`, times the plateau's `scale` where it has one."""
+    factor = schedule_factor(Clock(step, steps_per_epoch, spec.epochs), spec.schedule, hyper)
+    rate = factor * jnp.asarray(hyper.learning_rate, factor.dtype)
+    return rate if scale is None else scale * rate
 
 
 def train_step(
-    state: TrainState, x: Array, labels: Array, *, spec: RunSpec, hyper: Hyper, key: Array | None = None
+    state: TrainState,
+    x: Array,
+    labels: Array,
+    *,
+    spec: RunSpec,
+    hyper: Hyper,
+    rate: Array | None = None,
+    key: Array | None = None,
 ) -> tuple[TrainState, Array]:
     """Forward, backward, update: one batch.
 
@@ -46,11 +59,17 @@ def train_step(
         labels: [B] integers.
         spec: the run's structure.
         hyper: the run's numbers.
+        rate: η of this step, from `learning_rate`; a spec of constant rate has it from `hyper`.
         key: for dropout, where the network has it.
 
     Returns:
-        (state after the step, the batch's mean loss before it).
+        (state after the step, the batch's mean loss before it, penalty included).
+
+    Raises:
+        InputError: no `rate` where the spec's rate is not constant.
     """
+    if rate is None:
+        rate = _constant_rate(spec, hyper)
 
     def objective(params: Params) -> tuple[Array, NormState]:
         logits, norm_state, _ = apply_mlp(
@@ -64,9 +83,18 @@ def train_step(
             precision=spec.precision,
             backward=spec.backward,
         )
-        return jnp.mean(LOSSES[spec.loss.name](logits, labels)), norm_state
+        loss = jnp.mean(losses_of(spec.loss.name, logits, labels, hyper))
+        if spec.loss.penalty != "none":
+            penalty = PENALTIES[spec.loss.penalty](weights_of(params))
+            loss = loss + jnp.asarray(hyper.penalty, penalty.dtype) * penalty
+        return loss, norm_state
 
     (loss, norm_state), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
-    rate = learning_rate(state.step, spec=spec, hyper=hyper)
-    params, opt_state = update(spec.optimizer.name, hyper, rate, grads, state.opt_state, state.params)
+    params, opt_state = update(spec.optimizer, hyper, rate, grads, state.opt_state, state.params)
     return TrainState(params, norm_state, opt_state, state.step + 1), loss
+
+
+def _constant_rate(spec: RunSpec, hyper: Hyper) -> Array:
+    if not spec.schedule.is_constant:
+        raise InputError("this spec's schedule moves the rate: give train_step its rate=learning_rate(...)")
+    return jnp.asarray(hyper.learning_rate, float)

@@ -131,3 +131,43 @@ def test_running_statistics_are_flax_s_from_either_start(var_start):
     expected = np.maximum(hidden, 0) @ np.asarray(params[1]["weight"]).T
     np.testing.assert_allclose(logits, expected, rtol=1e-4, atol=1e-5)
     assert after[0]["mean"] is state[0]["mean"]  # evaluation leaves them alone
+
+
+@pytest.mark.parametrize(("batch", "error"), [(10, 0.48), (100, 0.09), (200, 0.03)])
+def test_d4_s_shipped_rule_is_wrong_by_the_ledger_s_amount(x64, batch, error):
+    """S-030: it divides by 300 features instead of the batch; dγ and dβ are right, and so is the manual rule."""
+    rng = np.random.default_rng(batch)
+    x, g = rng.normal(size=(2, batch, 300))
+    scale, shift = np.ones(300), np.zeros(300)
+    truth = oracles.batch_norm_backward(scale, x, 1e-3, g, np.zeros(300), np.zeros(300))
+    cotangents = tuple(map(jnp.asarray, (g, np.zeros(300), np.zeros(300))))
+
+    def gradients_of(backward):
+        forward = lambda *a: batch_norm_train(*a, 1e-3, backward=backward)
+        return jax.vjp(forward, *map(jnp.asarray, (scale, shift, x)))[1](cotangents)
+
+    shipped, right = gradients_of("d4_shipped"), gradients_of("manual")
+    off = np.linalg.norm(shipped[2] - truth[2]) / np.linalg.norm(truth[2])
+    assert off == pytest.approx(error, rel=0.15)
+    np.testing.assert_allclose(right[2], truth[2], rtol=1e-8, atol=1e-8)
+    for a, b in zip(shipped[:2], truth[:2], strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+
+
+def test_batch_norm_can_undo_itself():
+    """C-431: γ = √(σ² + ε), β = μ is the identity."""
+    x = 3.0 + 2.0 * jax.random.normal(jax.random.key(0), (50, 4))
+    scale = jnp.sqrt(jnp.var(x, axis=0) + 1e-5)
+    y, _, _ = batch_norm_train(scale, jnp.mean(x, axis=0), x, 1e-5)
+    np.testing.assert_allclose(y, x, rtol=1e-4, atol=1e-5)
+
+
+def test_normalizing_maps_of_a_convolution_is_normalizing_their_pixels_as_rows():
+    """S-032, a shape test: (N, C, H, W) with statistics (1, C, 1, 1) is this rule on [N·H·W, C]."""
+    x = jax.random.normal(jax.random.key(0), (3, 5, 4, 2))
+    rows = jnp.moveaxis(x, 1, 3).reshape(-1, 5)
+    y, mean, var = batch_norm_train(jnp.ones(5), jnp.zeros(5), rows, 1e-5)
+    y = jnp.moveaxis(y.reshape(3, 4, 2, 5), 3, 1)
+    expected = (x - x.mean((0, 2, 3), keepdims=True)) / np.sqrt(x.var((0, 2, 3), keepdims=True) + 1e-5)
+    assert mean.shape == var.shape == (5,)
+    np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)

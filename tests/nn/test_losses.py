@@ -1,4 +1,4 @@
-"""S-065: cross-entropy against torch's, its gradient p − t, and no overflow."""
+"""S-060 to S-066: every loss of the table against PyTorch, its gradient by hand, and the ledger's identities."""
 
 import jax
 import jax.numpy as jnp
@@ -6,24 +6,142 @@ import numpy as np
 import pytest
 from scipy.special import log_softmax, softmax
 
-from jaxmlp.nn import cross_entropy
+from jaxmlp.nn import LOSSES, NetHyper, cross_entropy, hinge, losses_of
 
-LOGITS = np.random.default_rng(0).normal(scale=4.0, size=(7, 10))
-LABELS = np.arange(7) % 10
+BATCH, CLASSES = 7, 10
+LOGITS = np.random.default_rng(0).normal(scale=4.0, size=(BATCH, CLASSES))
+LABELS = np.arange(BATCH) % CLASSES
+ONE_HOT = np.eye(CLASSES)[LABELS]
+SMOOTH = 0.9 * ONE_HOT + 0.1 / CLASSES
 
 
-def test_value_and_gradient_are_scipy_s(x64):
-    losses = cross_entropy(jnp.asarray(LOGITS), jnp.asarray(LABELS))
-    np.testing.assert_allclose(losses, -log_softmax(LOGITS, axis=1)[np.arange(7), LABELS], rtol=1e-12)
-    grad = jax.grad(lambda z: jnp.mean(cross_entropy(z, jnp.asarray(LABELS))))(jnp.asarray(LOGITS))
-    np.testing.assert_allclose(grad, (softmax(LOGITS, axis=1) - np.eye(10)[LABELS]) / 7, atol=1e-14)
+def by_hand(name):
+    """(losses [B], gradient of their mean [B, K]) in NumPy, from the formulas of the documents."""
+    log_p, p = log_softmax(LOGITS, axis=1), softmax(LOGITS, axis=1)
+    true = LOGITS[np.arange(BATCH), LABELS][:, None]
+    gaps = np.where(ONE_HOT == 1, 0, np.maximum(0, 5 - true + LOGITS))
+    kl = (SMOOTH * (np.log(SMOOTH) - log_p)).sum(axis=1)
+    return {
+        "cross_entropy": (-(ONE_HOT * log_p).sum(axis=1), p - ONE_HOT),
+        "label_smoothed_cross_entropy": (-(SMOOTH * log_p).sum(axis=1), p - SMOOTH),
+        "kl_divergence": (kl, p - SMOOTH),
+        "kl_divergence_mean": (kl / CLASSES, (p - SMOOTH) / CLASSES),
+        "euclidean": (((LOGITS - ONE_HOT) ** 2).sum(axis=1) / 2, LOGITS - ONE_HOT),
+        "hinge": (gaps.sum(axis=1), (gaps > 0) - ONE_HOT * (gaps > 0).sum(axis=1, keepdims=True)),
+        "softmax_hinge": softmax_hinge_by_hand(p),
+    }[name]
+
+
+def softmax_hinge_by_hand(p):
+    true = p[np.arange(BATCH), LABELS][:, None]
+    gaps = np.where(ONE_HOT == 1, 0, np.maximum(0, 5 - true + p))
+    dp = (gaps > 0) - ONE_HOT * (gaps > 0).sum(axis=1, keepdims=True)
+    return gaps.sum(axis=1), p * (dp - (p * dp).sum(axis=1, keepdims=True))
+
+
+def values(name, logits=LOGITS, labels=LABELS, **numbers):
+    return losses_of(name, jnp.asarray(logits), jnp.asarray(labels), NetHyper(**numbers))
+
+
+def gradient(name, logits=LOGITS, labels=LABELS, **numbers):
+    return jax.grad(lambda z: jnp.mean(losses_of(name, z, jnp.asarray(labels), NetHyper(**numbers))))(
+        jnp.asarray(logits)
+    )
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_value_and_gradient_are_the_formula(x64, name):
+    expected, slope = by_hand(name)
+    np.testing.assert_allclose(values(name), expected, rtol=1e-11)
+    np.testing.assert_allclose(gradient(name), slope / BATCH, rtol=1e-10, atol=1e-14)
 
 
 @pytest.mark.parity
-def test_equals_torch(x64):
+@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"hinge", "softmax_hinge"}))
+def test_equals_torch(x64, name):
     torch = pytest.importorskip("torch")
-    theirs = torch.nn.functional.cross_entropy(torch.tensor(LOGITS), torch.tensor(LABELS), reduction="none")
-    np.testing.assert_allclose(cross_entropy(jnp.asarray(LOGITS), jnp.asarray(LABELS)), theirs, rtol=1e-12)
+    functional = torch.nn.functional
+    z, labels = torch.tensor(LOGITS, requires_grad=True), torch.tensor(LABELS)
+    log_p, smooth = functional.log_softmax(z, dim=1), torch.tensor(SMOOTH)
+    mean = {
+        "cross_entropy": lambda: functional.cross_entropy(z, labels),
+        "label_smoothed_cross_entropy": lambda: functional.cross_entropy(z, labels, label_smoothing=0.1),
+        "kl_divergence": lambda: functional.kl_div(log_p, smooth, reduction="batchmean"),
+        # `mean` warns that it is not the divergence; the sum over B·K entries is what it computes.
+        "kl_divergence_mean": lambda: functional.kl_div(log_p, smooth, reduction="none").mean(),
+        "euclidean": lambda: functional.mse_loss(z, torch.tensor(ONE_HOT), reduction="sum") / (2 * BATCH),
+    }[name]()
+    mean.backward()
+    assert float(jnp.mean(values(name))) == pytest.approx(mean.item(), rel=1e-10)
+    np.testing.assert_allclose(gradient(name), z.grad.numpy(), rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parity
+def test_hinge_is_a_sum_of_torch_s_margin_rankings(x64):
+    torch = pytest.importorskip("torch")
+    theirs = torch.nn.functional.multi_margin_loss(
+        torch.tensor(LOGITS), torch.tensor(LABELS), margin=1.0, reduction="none"
+    )
+    np.testing.assert_allclose(values("hinge", margin=1.0), CLASSES * theirs.numpy(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_every_entry_keeps_the_contracts(name):
+    """jit = no jit, vmap = loop, one value per example in the logits' dtype, new numbers do not retrace."""
+    traces = []
+
+    def losses(logits, labels, hyper):
+        traces.append(1)
+        return losses_of(name, logits, labels, hyper)
+
+    jitted, logits, labels = jax.jit(losses), jnp.asarray(LOGITS, jnp.float32), jnp.asarray(LABELS)
+    for i in range(3):
+        hyper = NetHyper(smoothing=0.1 * i, margin=1.0 + i)
+        plain = losses_of(name, logits, labels, hyper)
+        assert plain.shape == (BATCH,)
+        assert plain.dtype == jnp.float32
+        np.testing.assert_allclose(jitted(logits, labels, hyper), plain, rtol=1e-5, atol=1e-6)
+    assert len(traces) == 1
+    lanes = jax.vmap(lambda z: losses_of(name, z, labels, NetHyper()))(jnp.stack([logits, -logits]))
+    np.testing.assert_allclose(lanes[1], losses_of(name, -logits, labels, NetHyper()), rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("name", "norm"), [("hinge", 9.49), ("cross_entropy", 0.949), ("euclidean", 1.0)])
+def test_gradient_norms_at_zero_logits(name, norm):
+    """C-202: at one learning rate the hinge moves ten times faster."""
+    slope = gradient(name, logits=np.zeros((1, CLASSES), np.float32), labels=np.zeros(1, np.int32))
+    assert float(jnp.linalg.norm(slope)) == pytest.approx(norm, abs=5e-3)
+
+
+def test_kl_batchmean_has_the_gradient_of_smoothed_cross_entropy(x64):
+    """C-304: they differ by the target's entropy, a constant; PyTorch's `mean` is a ten times smaller rate."""
+    for smoothing in (0.0, 0.01, 0.1):
+        kl, ce, mean = (
+            gradient(name, smoothing=smoothing)
+            for name in ("kl_divergence", "label_smoothed_cross_entropy", "kl_divergence_mean")
+        )
+        np.testing.assert_allclose(kl, ce, atol=1e-15)
+        np.testing.assert_allclose(kl, CLASSES * mean, atol=1e-15)
+
+
+def test_without_smoothing_all_three_are_cross_entropy(x64):
+    for name in ("label_smoothed_cross_entropy", "kl_divergence"):
+        np.testing.assert_allclose(values(name, smoothing=0.0), values("cross_entropy"), rtol=1e-12)
+
+
+def test_euclidean_punishes_what_is_right(x64):
+    """C-206: scores (0, 0, 0, 100) for class 3 cost 4900 here and nothing in cross-entropy."""
+    scores, label = np.array([[0.0, 0.0, 0.0, 100.0]]), np.array([3])
+    assert float(values("euclidean", scores, label)[0]) == 0.5 * 99**2
+    assert float(values("cross_entropy", scores, label)[0]) < 1e-40
+
+
+def test_hinge_is_flat_once_every_margin_is_met():
+    z = jnp.asarray([[10.0, 1.0, 2.0]])
+    assert float(hinge(z, jnp.array([0]), 5.0)[0]) == 0.0
+    np.testing.assert_array_equal(jax.grad(lambda z: hinge(z, jnp.array([0]), 5.0)[0])(z), jnp.zeros((1, 3)))
+    met = jnp.asarray([[5.0, 0.0]])  # exactly
+    np.testing.assert_array_equal(jax.grad(lambda z: hinge(z, jnp.array([0]), 5.0)[0])(met), jnp.zeros((1, 2)))
 
 
 def test_equal_logits_give_log_k_and_huge_ones_stay_finite():

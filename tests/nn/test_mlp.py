@@ -1,7 +1,5 @@
 """Networks: counts, structure, modes, initial draws, and the contracts that hold for every spec."""
 
-import itertools
-
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,8 +7,6 @@ import pytest
 
 from jaxmlp.errors import InputError
 from jaxmlp.nn import (
-    ACTIVATIONS,
-    INITIALIZERS,
     MLPSpec,
     NetHyper,
     apply_mlp,
@@ -43,24 +39,57 @@ FORTY_ONE = (
 )
 
 
+D4 = {"norm": "batch_norm", "norm_position": "pre_activation", "bias": False}
+
+
 @pytest.mark.parametrize(
-    ("row", "widths", "norm", "layers", "count"),
+    ("row", "widths", "options", "layers", "count"),
     [
-        ("P-01", FIVE, "none", 5, 111_514),
-        ("P-02", FIVE, "batch_norm", 5, 111_994),
-        ("P-03", TWENTY_TWO, "none", 22, 6_165_038),
-        ("P-04", TWENTY_TWO, "batch_norm", 22, 6_179_334),
-        ("P-05", FORTY_ONE, "none", 41, 10_246_202),
-        ("P-06", FORTY_ONE, "batch_norm", 41, 10_280_202),
-        ("P-14", (784, 300, 150, 10), "pre", 3, 282_600),
-        ("P-14", (784, 100, 10), "pre", 2, 79_600),
+        ("P-01", FIVE, {}, 5, 111_514),
+        ("P-02", FIVE, {"norm": "batch_norm"}, 5, 111_994),
+        ("P-03", TWENTY_TWO, {}, 22, 6_165_038),
+        ("P-04", TWENTY_TWO, {"norm": "batch_norm"}, 22, 6_179_334),
+        ("P-05", FORTY_ONE, {}, 41, 10_246_202),
+        ("P-06", FORTY_ONE, {"norm": "batch_norm"}, 41, 10_280_202),
+        ("P-07", FORTY_ONE, {"norm": "batch_norm", "residual": "d0"}, 41, 10_758_910),
+        ("P-07", FORTY_ONE, {"residual": "d0"}, 41, 10_729_254),
+        ("C-025", FORTY_ONE, {"norm": "batch_norm", "residual": "d0_identity"}, 41, 10_495_742),
+        ("P-09", (784, 256, 10), {}, 2, 203_530),
+        ("P-09", (768, 256, 10), {}, 2, 199_434),
+        ("P-10", (784, 12, 10), {}, 2, 9_550),
+        ("P-11", (784, 784, 10), {}, 2, 623_290),
+        ("P-11", (784, 2048, 10), {}, 2, 1_628_170),
+        ("P-11", (784, 512, 256, 10), {}, 3, 535_818),
+        ("P-12", (784, 256, 10), {"activation": "maxout_layer"}, 2, 203_530 + 131_584),
+        ("P-12", (784, 256, 10), {"activation": "maxout_layer"}, 2, 335_114),
+        ("S-039", (784, 256, 10), {"activation": "maxout"}, 2, 404_490),
+        ("P-13", (784, 10), {}, 1, 7_850),
+        ("P-13", (784, 100, 10), {}, 2, 79_510),
+        ("P-13", (784, 100, 100, 10), {}, 3, 89_610),
+        ("P-14", (784, 300, 150, 10), D4, 3, 282_600),
+        ("P-14", (784, 100, 30, 10), D4, 3, 81_960),
+        ("P-14", (784, 500, 10), D4, 2, 398_000),
+        ("P-14", (784, 100, 10), D4, 2, 79_600),
+        ("S-013", (3072, 100, 10), {}, 2, 3072 * 100 + 100 + 1010),
     ],
 )
-def test_parameter_counts_of_the_ledger(row, widths, norm, layers, count):
-    d4 = {"norm": "batch_norm", "norm_position": "pre_activation", "bias": False}
-    spec = MLPSpec(widths, **(d4 if norm == "pre" else {"norm": norm}))
+def test_parameter_counts_of_the_ledger(row, widths, options, layers, count):
+    spec = MLPSpec(widths, **options)
     assert spec.num_layers == layers
     assert count_parameters(spec) == count
+
+
+def test_d0_s_residual_net_has_the_ledger_s_modules():
+    """P-07: 8 modules, the last of 4 linears; 31 ReLUs and 31 batch norms; P-08: 81 and 121 children."""
+    spec = MLPSpec(FORTY_ONE, norm="batch_norm", residual="d0")
+    assert [last - first + 1 for first, last in spec.modules] == [5] * 7 + [4]
+    assert sum(spec.has_activation(layer) for layer in range(41)) == 31
+    assert sum(spec.is_normalized(layer) for layer in range(41)) == 31
+    plain, normed = MLPSpec(FORTY_ONE), MLPSpec(FORTY_ONE, norm="batch_norm")
+    children = [
+        sum(1 + s.has_activation(layer) + s.is_normalized(layer) for layer in range(41)) for s in (plain, normed)
+    ]
+    assert children == [81, 121]
 
 
 def test_count_equals_the_size_of_what_is_drawn():
@@ -78,7 +107,7 @@ def by_hand(params, norm_state, x, position):
         if i == len(params) - 1:
             return x
         norm = lambda x: x
-        if norm_state:
+        if norm_state[i]:
             s = {k: np.asarray(v) for k, v in norm_state[i].items()}
             scale, shift = np.asarray(p["scale"]), np.asarray(p["shift"])
             norm = lambda x, s=s, scale=scale, shift=shift: scale * (x - s["mean"]) / np.sqrt(s["var"] + 1e-5) + shift
@@ -134,11 +163,11 @@ def test_taps_are_every_linear_s_output():
 def test_dropout_zeroes_the_rate_and_keeps_the_mean():
     """S-038, read off a network of identity weights."""
     n, rate = 2000, 0.3
-    spec = MLPSpec((n, n, n), dropout=True)
+    spec = MLPSpec((n, n, n), dropout="inverted")
     params = ({"weight": jnp.eye(n)},) * 2
 
     def call(**mode):
-        return apply_mlp(params, (), jnp.ones((1, n)), spec=spec, hyper=NetHyper(dropout_rate=rate), **mode)[0]
+        return apply_mlp(params, ({}, {}), jnp.ones((1, n)), spec=spec, hyper=NetHyper(dropout_rate=rate), **mode)[0]
 
     dropped = np.asarray(call(train=True, key=jax.random.key(0)))[0]
     assert abs((dropped == 0).mean() - rate) < 4 * np.sqrt(rate * (1 - rate) / n)
@@ -148,58 +177,98 @@ def test_dropout_zeroes_the_rate_and_keeps_the_mean():
         call(train=True)
 
 
-STD = {"randn": lambda i: 1.0, "he_normal": lambda i: (2 / i) ** 0.5, "he_uniform": lambda i: (2 / i) ** 0.5}
+@pytest.mark.parametrize("residual", ["d0", "d0_identity", "block"])
+@pytest.mark.parametrize("norm", ["none", "batch_norm"])
+def test_residual_nets_are_the_written_structure(x64, residual, norm):
+    """S-034, S-035 by hand on a small net: begin, modules, end, and what stays bare."""
+    widths = (4, 6, 5, 6, 5, 6, 6, 7, 3) if residual != "block" else (4, 6, 5, 6, 5, 7, 3)
+    spec = MLPSpec(widths, norm=norm, residual=residual, initializer="randn")
+    params, state = init_mlp(jax.random.key(1), spec, NetHyper(init_gain=0.4))
+    x = np.random.default_rng(0).normal(size=(9, 4))
+
+    def layer(i, x, bare):
+        p = params[i]
+        y = x @ np.asarray(p["weight"]).T + np.asarray(p["bias"])
+        return y if bare else after(p, y)
+
+    def after(p, y):
+        y = np.maximum(y, 0)
+        if norm == "batch_norm":  # running statistics at their start: mean 0, variance 1
+            y = np.asarray(p["scale"]) * y / np.sqrt(1 + 1e-5) + np.asarray(p["shift"])
+        return y
+
+    def skip(i, x):
+        p = params[i]
+        return x @ np.asarray(p["skip_weight"]).T + np.asarray(p["skip_bias"]) if "skip_weight" in p else x
+
+    if residual == "block":  # two linears a module, activation behind the sum
+        h = layer(0, x, bare=False)
+        for first in (1, 3):
+            inner = layer(first + 1, layer(first, h, bare=False), bare=True)
+            h = after(params[first + 1], inner + skip(first + 1, h))
+        expected = layer(5, h, bare=True)
+        assert ["skip_weight" in p for p in params] == [False, False, False, False, True, False]
+    else:  # five linears, then what is left; the sum stays bare, and so does the first linear
+        begun = layer(0, x, bare=True)
+        h = begun
+        for i in range(1, 5):
+            h = layer(i, h, bare=False)
+        h = layer(5, h, bare=True) + skip(5, begun)
+        h = layer(6, h, bare=True) + skip(6, h)
+        expected = layer(7, h, bare=True)
+        linear_skips = [5, 6] if residual == "d0" else [6]
+        assert [i for i, p in enumerate(params) if "skip_weight" in p] == linear_skips
+    logits, _, _ = apply_mlp(params, state, jnp.asarray(x), spec=spec, hyper=NetHyper(), train=False)
+    np.testing.assert_allclose(logits, expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("name", INITIALIZERS)
-def test_initializers_have_their_moments(name):
-    """S-040, S-041: mean 0 and the documented standard deviation, both to 4 standard errors."""
-    spec = MLPSpec((300, 400, 10), initializer=name)
-    params, _ = init_mlp(jax.random.key(0), spec, NetHyper())
-    weight, n = np.asarray(params[0]["weight"], np.float64), 300 * 400
-    std = STD[name](300)
-    assert abs(weight.mean()) < 4 * std / n**0.5
-    assert abs(weight.std() - std) < 4 * std / n**0.5
-    uniform = np.abs(weight).max() <= 3**0.5 * std
-    assert uniform == (name == "he_uniform")
-    bias = np.asarray(params[0]["bias"])
-    assert (abs(bias.std() - 1) < 0.15) if name == "randn" else (bias == 0).all()
+@pytest.mark.parametrize("activation", ["maxout", "maxout_layer", "prelu"])
+def test_activations_with_parameters_of_their_own(x64, activation):
+    """S-039, S-054: the largest of k affine maps, textbook's and D3's, and the learned slope."""
+    spec = MLPSpec((4, 6, 3), activation=activation, maxout_pieces=3)
+    params, state = init_mlp(jax.random.key(1), spec, NetHyper())
+    x = np.random.default_rng(0).normal(size=(9, 4))
+    first = {name: np.asarray(value) for name, value in params[0].items()}
+    y = x @ first["weight"].T + first["bias"]
+    if activation == "prelu":
+        assert first["slope"] == 0.25
+        hidden = np.where(y > 0, y, 0.25 * y)
+    else:
+        if activation == "maxout_layer":
+            y = y @ first["maxout_weight"].T + first["maxout_bias"]
+        hidden = np.max([y[:, 6 * j : 6 * j + 6] for j in range(3)], axis=0)
+    expected = hidden @ np.asarray(params[1]["weight"]).T
+    logits, _, _ = apply_mlp(params, state, jnp.asarray(x), spec=spec, hyper=NetHyper(), train=False)
+    np.testing.assert_allclose(logits, expected, rtol=1e-10)
 
 
-def test_arms_that_differ_in_scale_share_their_draws():
-    draws = {}
-    for name in ("randn", "he_normal"):
-        params, _ = init_mlp(jax.random.key(3), MLPSpec((50, 20, 10), initializer=name), NetHyper())
-        draws[name] = params
-    for a, b, fan_in in zip(draws["randn"], draws["he_normal"], (50, 20), strict=True):
-        np.testing.assert_allclose(a["weight"] * (2 / fan_in) ** 0.5, b["weight"], rtol=1e-6)
-    other, _ = init_mlp(jax.random.key(3), MLPSpec((50, 20, 7)), NetHyper())  # the first layer agrees in shape
-    np.testing.assert_array_equal(other[0]["weight"], draws["he_normal"][0]["weight"])
+def test_layer_norm_nets_keep_biases_and_have_no_state():
+    spec = MLPSpec((4, 6, 3), norm="layer_norm", norm_position="pre_activation")
+    params, state = init_mlp(jax.random.key(0), spec, NetHyper())
+    assert ["bias" in p for p in params] == [True, True]
+    assert state == ({}, {})
 
 
-@pytest.mark.parametrize("name", ACTIVATIONS)
-def test_activations_keep_dtype_and_are_elementwise(name):
-    x = jnp.linspace(-3, 3, 12, dtype=jnp.float32).reshape(3, 4)
-    y = ACTIVATIONS[name](x)
-    assert y.dtype == x.dtype
-    np.testing.assert_array_equal(jax.vmap(jax.vmap(ACTIVATIONS[name]))(x), y)
+GRID = {
+    "plain": MLPSpec((4, 6, 5, 3)),
+    "batch norm, D0": MLPSpec((4, 6, 5, 3), norm="batch_norm"),
+    "batch norm, D4": MLPSpec((4, 6, 5, 3), norm="batch_norm", norm_position="pre_activation", bias=False),
+    "layer norm": MLPSpec((4, 6, 5, 3), norm="layer_norm", norm_position="pre_activation"),
+    "dropout": MLPSpec((4, 6, 5, 3), dropout="inverted"),
+    "batch norm, keep-probability dropout": MLPSpec((4, 6, 5, 3), norm="batch_norm", dropout="keep_probability"),
+    "maxout": MLPSpec((4, 6, 5, 3), activation="maxout", norm="batch_norm", norm_position="pre_activation"),
+    "maxout layer": MLPSpec((4, 6, 5, 3), activation="maxout_layer", norm="batch_norm"),
+    "prelu": MLPSpec((4, 6, 5, 3), activation="prelu"),
+    "residual D0": MLPSpec((4, 6, 5, 6, 5, 6, 6, 7, 3), residual="d0", norm="batch_norm"),
+    "residual identity": MLPSpec((4, 6, 5, 6, 5, 6, 6, 7, 3), residual="d0_identity"),
+    "residual block": MLPSpec((4, 6, 5, 6, 5, 7, 3), residual="block", norm="batch_norm"),
+}
 
 
-def test_relu_has_no_gradient_at_the_kink():
-    np.testing.assert_array_equal(jax.vmap(jax.grad(ACTIVATIONS["relu"]))(jnp.array([-1.0, 0.0, 2.0])), [0, 0, 1])
-
-
-GRID = [
-    MLPSpec((4, 6, 5, 3), norm=norm, norm_position=position, dropout=dropout)
-    for norm, position, dropout in itertools.product(
-        ("none", "batch_norm"), ("post_activation", "pre_activation"), (False, True)
-    )
-]
-
-
-@pytest.mark.parametrize("spec", GRID, ids=lambda s: f"{s.norm}-{s.norm_position}-{s.dropout}")
-def test_every_network_keeps_the_contracts(spec):
+@pytest.mark.parametrize("name", GRID)
+def test_every_network_keeps_the_contracts(name):
     """jit = no jit, vmap = loop, structure and dtype kept, new numbers do not retrace."""
+    spec = GRID[name]
     traces = []
 
     def forward(key, x, hyper):
@@ -230,10 +299,14 @@ def test_every_network_keeps_the_contracts(spec):
         ({"widths": (784, 0, 10)}, "are not a network"),
         ({"widths": (784, -5, 10)}, "are not a network"),
         ({"widths": (784, 2.5, 10)}, "are not a network"),
-        ({"activation": "swoosh"}, "unknown activation 'swoosh': choose one of relu"),
-        ({"norm": "group"}, "unknown norm 'group': choose one of none, batch_norm"),
+        ({"activation": "swoosh"}, "unknown activation 'swoosh': choose one of sigmoid, tanh, relu"),
+        ({"norm": "group"}, "unknown norm 'group': choose one of none, batch_norm, layer_norm"),
+        ({"residual": "dense"}, "unknown residual 'dense': choose one of none, d0, d0_identity, block"),
+        ({"residual": "d0"}, "leave no layer between the first and the last"),
+        ({"dropout": True}, "unknown dropout True: choose one of none, inverted, keep_probability"),
+        ({"maxout_pieces": 1}, "maxout pieces 1: give an integer of at least 2"),
         ({"norm_position": "middle"}, "unknown norm position 'middle'"),
-        ({"initializer": "ones"}, "unknown initializer 'ones': choose one of randn, he_normal, he_uniform"),
+        ({"initializer": "ones"}, "unknown initializer 'ones': choose one of randn, normal"),
     ],
 )
 def test_wrong_specs_say_what_is_accepted(fields, message):

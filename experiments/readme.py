@@ -1,0 +1,72 @@
+"""The README's generated blocks: findings from what is published, components from the code's own tables."""
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from experiments.published import published_verdicts
+from jaxmlp import data, nn, training
+from jaxmlp.files import write_whole
+from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORMS, RESIDUALS
+
+README = Path(__file__).parent.parent / "README.md"
+
+
+def findings() -> str:
+    """A Markdown table of the published verdicts: what was measured, on which data and device."""
+    lines = [
+        "| claim | what the document says | verdict | what the runs show | data, device |",
+        "|---|---|---|---|---|",
+    ]
+    for claim, verdict in sorted(published_verdicts().items()):
+        statement = " ".join(verdict["statement"].split())
+        shown = "<br>".join(part["evidence"] for part in verdict["parts"])
+        where = f"{verdict['dataset']}, {verdict['device']}"
+        lines.append(f"| {claim} | {verdict['doc']}: {statement} | **{verdict['verdict']}** | {shown} | {where} |")
+    return "\n".join(lines)
+
+
+def components() -> str:
+    """A Markdown table of every name that a spec accepts, by kind."""
+    kinds: Mapping[str, Iterable[str]] = {
+        "activations": (*nn.ACTIVATIONS, *MAXOUTS),
+        "initializers": nn.INITIALIZERS,
+        "losses": nn.LOSSES,
+        "norms": NORMS,
+        "norm positions": NORM_POSITIONS,
+        "residual nets": RESIDUALS,
+        "dropout": DROPOUTS,
+        "backward rules": nn.BACKWARDS,
+        "precisions": nn.PRECISIONS,
+        "optimizers": training.OPTIMIZERS,
+        "schedules": training.SCHEDULES,
+        "datasets": data.DATASETS,
+        "splits": data.SPLITS,
+        "preprocessings": data.PREPROCESSINGS,
+    }
+    lines = ["| kind | names |", "|---|---|"]
+    return "\n".join([*lines, *(f"| {kind} | {', '.join(f'`{n}`' for n in names)} |" for kind, names in kinds.items())])
+
+
+BLOCKS: dict[str, Callable[[], str]] = {"findings": findings, "components": components}
+
+
+def with_blocks(text: str) -> str:
+    """The README's text with its generated blocks made anew.
+
+    Raises:
+        ValueError: a block's two marks do not stand in the text, once each.
+    """
+    for name, make in BLOCKS.items():
+        begin, end = f"<!-- {name}: made by `python -m experiments readme` -->", f"<!-- end of {name} -->"
+        if text.count(begin) != 1 or text.count(end) != 1:
+            raise ValueError(f"README.md needs {begin} and {end}, once each")
+        before, rest = text.split(begin)
+        text = f"{before}{begin}\n{make()}\n{end}{rest.split(end)[1]}"
+    return text
+
+
+def renew() -> Path:
+    """Write the README with its blocks made anew."""
+    text = with_blocks(README.read_text(encoding="utf-8"))
+    write_whole(README, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    return README

@@ -1,0 +1,140 @@
+"""Searching hyperparameters on a logarithmic scale: at random, coarse to fine, or on a grid (S-109, C-419).
+
+A learning rate acts by its ratio, so it is searched by its logarithm: with range [low, high] and position u in
+[0, 1], the value is low (high/low)^u. A search is a set of positions; scores come from `evaluate`, which gets all the
+points of a round at once and may vmap over them, or run a study. Where only one of d hyperparameters matters,
+n random points try n values of it and a grid n^(1/d): the case for random search (Bergstra and Bengio 2012).
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxmlp.errors import InputError
+
+Ranges = Mapping[str, tuple[float, float]]
+"""(low, high) of each hyperparameter, 0 < low < high."""
+
+Points = dict[str, Array]
+"""Values of each hyperparameter, [N] each: N points."""
+
+Evaluate = Callable[[Points], Array]
+"""Score of each point, [N]; higher is better, NaN is a failed run."""
+
+
+class SearchResult(NamedTuple):
+    """Every point that was tried, in order, and its score."""
+
+    points: Points
+    scores: Array
+
+    def best(self) -> tuple[dict[str, Array], Array]:
+        """The point of the highest score, and the score; failed points never win, the first of equals does."""
+        i = _best_index(self.scores)
+        return {name: values[i] for name, values in self.points.items()}, self.scores[i]
+
+
+def log_random_search(
+    key: Array,
+    evaluate: Evaluate,
+    ranges: Ranges,
+    *,
+    budget: int,
+    rounds: int = 1,
+    shrink: float = 0.25,
+) -> SearchResult:
+    """Points drawn log-uniformly; with more rounds than one, coarse to fine.
+
+    Each round draws `budget / rounds` points in a box around the best point so far. Along every axis of the logarithmic
+    scale the box is `shrink` times as long as the last one, and shifted where it would leave the ranges.
+
+    Args:
+        key: typed key; round r draws with `fold_in(key, r)`.
+        evaluate: from points [n] to scores [n].
+        ranges: (low, high) of each hyperparameter.
+        budget: points in all, a multiple of `rounds`.
+        rounds: 1 is plain random search.
+        shrink: in (0, 1].
+
+    Returns:
+        The `budget` points and their scores.
+
+    Raises:
+        InputError: ranges, budget, rounds or shrink out of bounds; scores that are not one for each point.
+    """
+    _check_ranges(ranges)
+    if rounds < 1 or budget < rounds or budget % rounds:
+        raise InputError(f"budget {budget} in {rounds} rounds: give at least one round and a multiple of it as budget")
+    if not 0 < shrink <= 1:
+        raise InputError(f"shrink is {shrink}: give a number above 0 and at most 1")
+    shape = (budget // rounds, len(ranges))
+    low, width = jnp.zeros((1, len(ranges))), 1.0
+    result = None
+    units = []
+    for r in range(rounds):
+        units.append(low + width * jax.random.uniform(jax.random.fold_in(key, r), shape))
+        result = _extended(result, _score(evaluate, _points(units[-1], ranges)))
+        width *= shrink
+        centre = jnp.concatenate(units)[_best_index(result.scores)][None, :]
+        low = jnp.clip(centre - width / 2, 0.0, 1.0 - width)
+    assert result is not None  # there is at least one round
+    return result
+
+
+def log_grid_search(evaluate: Evaluate, ranges: Ranges, *, budget: int) -> SearchResult:
+    """Points of a grid, evenly spaced on the logarithmic scale from low to high, equally many along each axis.
+
+    Args:
+        evaluate: from points [n] to scores [n].
+        ranges: (low, high) of each of d hyperparameters.
+        budget: points in all, m^d with m ≥ 2 points along each axis.
+
+    Returns:
+        The `budget` points, the last hyperparameter changing fastest, and their scores.
+
+    Raises:
+        InputError: ranges out of bounds, or a budget that is not such a power; scores that are not one for each point.
+    """
+    _check_ranges(ranges)
+    per_axis = round(budget ** (1 / len(ranges)))
+    if per_axis < 2 or per_axis ** len(ranges) != budget:
+        raise InputError(
+            f"budget {budget} for a grid of {len(ranges)} hyperparameters: give 2, 3, 4 ... to the power {len(ranges)}"
+        )
+    axis = jnp.linspace(0.0, 1.0, per_axis)
+    units = jnp.stack(jnp.meshgrid(*[axis] * len(ranges), indexing="ij"), axis=-1).reshape(budget, len(ranges))
+    return _score(evaluate, _points(units, ranges))
+
+
+def _check_ranges(ranges: Ranges) -> None:
+    if not ranges:
+        raise InputError("no ranges: give (low, high) of at least one hyperparameter")
+    for name, (low, high) in ranges.items():
+        if not 0 < low < high:
+            raise InputError(f"range of {name} is ({low:g}, {high:g}): give 0 < low < high for a logarithmic scale")
+
+
+def _points(units: Array, ranges: Ranges) -> Points:
+    """Positions in the unit cube [n, d] to values of the d hyperparameters."""
+    return {name: low * (high / low) ** units[:, column] for column, (name, (low, high)) in enumerate(ranges.items())}
+
+
+def _score(evaluate: Evaluate, points: Points) -> SearchResult:
+    scores = jnp.asarray(evaluate(points))
+    count = next(iter(points.values())).shape
+    if scores.shape != count:
+        raise InputError(f"evaluate returned scores of shape {scores.shape} for points of shape {count}: one for each")
+    return SearchResult(points, scores)
+
+
+def _extended(result: SearchResult | None, more: SearchResult) -> SearchResult:
+    if result is None:
+        return more
+    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), result, more)
+
+
+def _best_index(scores: Array) -> Array:
+    return jnp.argmax(jnp.where(jnp.isnan(scores), -jnp.inf, scores))

@@ -1,0 +1,118 @@
+"""Drawing a network: `init_mlp`, the numbers it reads, and the count of what it draws."""
+
+import math
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from flax import struct
+from jax import Array
+
+from jaxmlp.nn.activations import ACTIVATIONS
+from jaxmlp.nn.initializers import INITIALIZERS, init_linear
+from jaxmlp.nn.spec import MLPSpec
+
+Params = tuple[dict[str, Array], ...]
+"""One dict per linear of the main path: weight [O, I]; where it has them, bias [O], the norm's scale and shift [C],
+PReLU's slope [], and the weight and bias of D3's maxout layer (maxout_) and of a module's skip (skip_)."""
+
+NormState = tuple[dict[str, Array], ...]
+"""One dict per linear: the running mean [C] and var [C] of its batch norm (the biased variance, as in flax and the
+documents), or nothing."""
+
+
+class NetHyper(struct.PyTreeNode):
+    """The numbers a network and its loss read; any may be a traced array, so new values never recompile.
+
+    Each field's default is the documents' common value; `init_gain` 1 and rates of 0 are neutral.
+    """
+
+    init_gain: Any = 1.0
+    """Multiplies every weight's initial scale; s of the initializers N(0, s²) and U(−s, s)."""
+    leaky_slope: Any = 0.01
+    """Slope of leaky ReLU below 0 (S-053)."""
+    prelu_slope: Any = 0.25
+    """Where PReLU's learned slopes start (S-054)."""
+    elu_alpha: Any = 1.0
+    """α of ELU (S-055)."""
+    norm_eps: Any = 1e-5
+    """ε of the norms (S-025; D4 uses 1e-3: S-029)."""
+    norm_momentum: Any = 0.1
+    """m in running ← (1 − m) running + m batch (S-025)."""
+    running_var_start: Any = 1.0
+    """Running variance before the first update: 1 as in PyTorch, 0 as in D0 (S-025, A-12)."""
+    dropout_rate: Any = 0.0
+    """Drop probability; read only where `MLPSpec.dropout` is on."""
+    smoothing: Any = 0.1
+    """ε of the losses with smoothed targets (S-066); 0 is neutral."""
+    margin: Any = 5.0
+    """Δ of the hinge losses: 5 in D2 (S-062), 1 in CS231n (S-063)."""
+
+
+# Further linears of a layer draw from keys of their own, beyond every layer's number.
+_MAXOUT_STREAM, _SKIP_STREAM = 1_000_001, 1_000_002
+
+
+def init_mlp(key: Array, spec: MLPSpec, hyper: NetHyper) -> tuple[Params, NormState]:
+    """Draw a network: layer i from `fold_in(key, i)`, so networks that share a layer's shape share its draw.
+
+    Args:
+        key: a typed key.
+        spec: the network.
+        hyper: reads `init_gain`, `prelu_slope` and `running_var_start`.
+
+    Returns:
+        (params, norm_state), in JAX's default float dtype; norm scale 1, shift 0, running mean 0.
+    """
+    params = [_init_layer(key, layer, spec, hyper) for layer in range(spec.num_layers)]
+    for first, last in spec.modules:
+        if spec.has_linear_skip(first, last):
+            skip = _draw(
+                jax.random.fold_in(key, _SKIP_STREAM),
+                last,
+                spec.widths[first],
+                spec.widths[last + 1],
+                spec,
+                hyper,
+                bias=True,
+            )
+            params[last] |= {f"skip_{name}": value for name, value in skip.items()}
+    return tuple(params), tuple(_init_norm_state(layer, spec, hyper) for layer in range(spec.num_layers))
+
+
+def _init_layer(key: Array, layer: int, spec: MLPSpec, hyper: NetHyper) -> dict[str, Array]:
+    width, fan_out = spec.widths[layer + 1], spec.fan_out(layer)
+    parameters = _draw(key, layer, spec.widths[layer], fan_out, spec, hyper, bias=spec.has_bias(layer))
+    dtype = parameters["weight"].dtype
+    if spec.is_normalized(layer):
+        size = (spec.norm_width(layer),)
+        parameters |= {"scale": jnp.ones(size, dtype), "shift": jnp.zeros(size, dtype)}
+    if not spec.has_activation(layer):
+        return parameters
+    if spec.activation == "maxout_layer":
+        fan_out = spec.maxout_pieces * width
+        maps = _draw(jax.random.fold_in(key, _MAXOUT_STREAM), layer, width, fan_out, spec, hyper, bias=True)
+        parameters |= {f"maxout_{name}": value for name, value in maps.items()}
+    elif spec.activation in ACTIVATIONS and ACTIVATIONS[spec.activation].learned:
+        parameters |= {"slope": jnp.asarray(getattr(hyper, str(ACTIVATIONS[spec.activation].number)), dtype)}
+    return parameters
+
+
+def _draw(
+    key: Array, layer: int, fan_in: int, fan_out: int, spec: MLPSpec, hyper: NetHyper, *, bias: bool
+) -> dict[str, Array]:
+    initializer = INITIALIZERS[spec.initializer]
+    return init_linear(key, initializer, layer, fan_in, fan_out, hyper.init_gain, bias=bias)
+
+
+def _init_norm_state(layer: int, spec: MLPSpec, hyper: NetHyper) -> dict[str, Array]:
+    if spec.norm != "batch_norm" or not spec.is_normalized(layer):
+        return {}
+    size = (spec.norm_width(layer),)
+    return {"mean": jnp.zeros(size), "var": jnp.full(size, jnp.asarray(hyper.running_var_start, jnp.zeros(()).dtype))}
+
+
+def count_parameters(spec: MLPSpec) -> int:
+    """The number of trainable parameters (P-01 to P-14); running statistics are not among them."""
+    params, _ = jax.eval_shape(lambda: init_mlp(jax.random.key(0), spec, NetHyper()))
+    return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))

@@ -1,0 +1,83 @@
+"""What is traced about a run: `Hyper`, every number it reads, and the range of each."""
+
+import math
+from dataclasses import fields
+from typing import Any
+
+from jaxmlp.errors import InputError
+from jaxmlp.nn import NetHyper
+
+
+class Hyper(NetHyper):
+    """Every number of a run: Python floats, or arrays when traced; new values never recompile."""
+
+    learning_rate: Any = 1e-3
+    """η, above 0."""
+    beta1: Any = 0.9
+    """Adam's decay of the first moment, in [0, 1)."""
+    beta2: Any = 0.999
+    """Adam's decay of the second moment, in [0, 1)."""
+    adam_eps: Any = 1e-8
+    """ε of Adam and AdamW, added outside the root (S-070)."""
+    cache_eps: Any = 1e-7
+    """ε of D4's AdaGrad, RMSProp and uncorrected Adam, added outside the root (S-079 to S-081)."""
+    momentum: Any = 0.9
+    """m of the momentum rules, in [0, 1) (S-077); 0 is neutral."""
+    rmsprop_decay: Any = 0.9
+    """RMSProp's decay of the squared gradient, in [0, 1) (S-080)."""
+    weight_decay: Any = 1e-4
+    """Strength of the weight decay, read where `OptimizerSpec` decays; 0 is neutral."""
+    clip_norm: Any = 1.0
+    """Largest norm of the gradient, read where `OptimizerSpec.clip` is on; any larger norm than occurs is neutral."""
+    penalty: Any = 1e-4
+    """λ of the penalty, read where `LossSpec` has one (S-068); 0 is neutral."""
+    decay_factor: Any = 0.5
+    """What each cut of a step decay multiplies the rate by (S-082); 1 is neutral."""
+    plateau_factor: Any = 0.1
+    """What a cut on a plateau multiplies the rate by (S-073); 1 is neutral."""
+    plateau_patience: Any = 3
+    """Bad epochs in a row that a plateau may have: the next one is cut (S-073, A-10)."""
+    plateau_threshold: Any = 1e-4
+    """Share by which the validation loss must fall below its lowest for a good epoch (S-073)."""
+    stop_patience: Any = 5
+    """Epochs in a row without a lower validation loss that stop a run (S-084)."""
+
+
+# (low, whether low itself is allowed, high) of each number; high is never allowed.
+_RANGES: dict[str, tuple[float, bool, float]] = {
+    "init_gain": (0.0, True, math.inf),
+    "leaky_slope": (0.0, True, math.inf),
+    "prelu_slope": (0.0, True, math.inf),
+    "elu_alpha": (0.0, True, math.inf),
+    "smoothing": (0.0, True, 1.0),
+    "margin": (0.0, True, math.inf),
+    "norm_eps": (0.0, False, math.inf),
+    "norm_momentum": (0.0, False, 1.0 + 1e-12),
+    "running_var_start": (0.0, True, math.inf),
+    "dropout_rate": (0.0, True, 1.0),
+    "learning_rate": (0.0, False, math.inf),
+    "beta1": (0.0, True, 1.0),
+    "beta2": (0.0, True, 1.0),
+    "adam_eps": (0.0, True, math.inf),
+    "cache_eps": (0.0, False, math.inf),
+    "momentum": (0.0, True, 1.0),
+    "rmsprop_decay": (0.0, True, 1.0),
+    "weight_decay": (0.0, True, math.inf),
+    "clip_norm": (0.0, False, math.inf),
+    "penalty": (0.0, True, math.inf),
+    "decay_factor": (0.0, False, 1.0 + 1e-12),
+    "plateau_factor": (0.0, False, 1.0 + 1e-12),
+    "plateau_patience": (0.0, True, math.inf),
+    "plateau_threshold": (0.0, True, 1.0),
+    "stop_patience": (1.0, True, math.inf),
+}
+
+
+def check_hyper(hyper: Hyper) -> None:
+    """Raise `InputError` for a number outside its range; call with concrete values, before anything runs."""
+    for field in fields(hyper):
+        value, (low, closed, high) = float(getattr(hyper, field.name)), _RANGES[field.name]
+        if not (low <= value < high) or (value == low and not closed):
+            bounds = f"{'at least' if closed else 'above'} {low:g}"
+            bounds += "" if high == math.inf else f" and {'at most' if high > 1 else 'below'} 1"
+            raise InputError(f"{field.name.replace('_', ' ')} is {value:g}: give a number {bounds}")

@@ -1,0 +1,126 @@
+"""S-050 to S-057: every entry of the table against PyTorch, its numeric derivative, and the contracts."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+from scipy import special
+
+from jaxmlp.nn import ACTIVATIONS, NetHyper
+from jaxmlp.nn.activations import FINITE_DIFFERENCE_STEP, gelu_finite_difference, gelu_tanh, maxout
+
+GRID = np.concatenate([np.linspace(-8, 8, 41), [-100.0, -1e-3, 0.0, 1e-3, 100.0]])
+
+# Value and derivative by hand, x <= 0 counted below the kink.
+ORACLES = {
+    "sigmoid": (special.expit, lambda x: special.expit(x) * special.expit(-x)),
+    "tanh": (np.tanh, lambda x: 1 - np.tanh(x) ** 2),
+    "relu": (lambda x: np.maximum(x, 0), lambda x: (x > 0) * 1.0),
+    "leaky_relu": (lambda x: np.maximum(0.01 * x, x), lambda x: np.where(x > 0, 1, 0.01)),
+    "prelu": (lambda x: np.maximum(0.25 * x, x), lambda x: np.where(x > 0, 1, 0.25)),
+    "elu": (lambda x: np.where(x > 0, x, np.expm1(np.minimum(x, 0))), lambda x: np.exp(np.minimum(x, 0))),
+    "gelu_erf": (
+        lambda x: x * special.ndtr(x),
+        lambda x: special.ndtr(x) + x * np.exp(-(x**2) / 2) / np.sqrt(2 * np.pi),
+    ),
+}
+
+TORCH = {
+    "sigmoid": "sigmoid",
+    "tanh": "tanh",
+    "relu": "relu",
+    "leaky_relu": "leaky_relu",
+    "elu": "elu",
+    "gelu_erf": "gelu",
+    "gelu_tanh": "gelu",
+}
+
+
+def apply(name, x):
+    activation = ACTIVATIONS[name]
+    numbers = () if activation.number is None else (getattr(NetHyper(), activation.number),)
+    return activation.function(x, *numbers)
+
+
+@pytest.mark.parametrize("name", ORACLES)
+def test_value_and_derivative_are_the_formula(x64, name):
+    value, derivative = ORACLES[name]
+    np.testing.assert_allclose(apply(name, jnp.asarray(GRID)), value(GRID), rtol=1e-12, atol=1e-15)
+    slopes = jax.vmap(jax.grad(lambda x: apply(name, x)))(jnp.asarray(GRID))
+    np.testing.assert_allclose(slopes, derivative(GRID), rtol=1e-10, atol=1e-14)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("name", TORCH)
+def test_equals_torch(x64, name):
+    torch = pytest.importorskip("torch")
+    function = getattr(torch.nn.functional, TORCH[name])
+    options = {"approximate": "tanh"} if name == "gelu_tanh" else {}
+    x = torch.tensor(GRID, requires_grad=True)
+    y = function(x, **options)
+    y.sum().backward()
+    np.testing.assert_allclose(apply(name, jnp.asarray(GRID)), y.detach(), rtol=1e-10, atol=1e-12)
+    slopes = jax.vmap(jax.grad(lambda x: apply(name, x)))(jnp.asarray(GRID))
+    np.testing.assert_allclose(slopes, x.grad, rtol=1e-10, atol=1e-12)
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_every_entry_keeps_the_contracts(x64, name):
+    """Numeric derivative away from the kink, no NaN in the tails, jit, vmap, dtype."""
+    x = jnp.asarray(GRID[np.abs(GRID) > 1e-2])
+    tolerance = 1e-4 if name == "gelu_finite_difference" else 1e-6
+    check_grads(lambda x: apply(name, x), (x[np.abs(x) < 50],), 1, modes=("rev",), atol=tolerance, rtol=tolerance)
+    assert jnp.isfinite(jax.vmap(jax.grad(lambda x: apply(name, x)))(jnp.asarray([-1e4, 1e4]))).all()
+    for dtype in (jnp.float32, jnp.float64):
+        x = jnp.asarray(GRID, dtype).reshape(2, -1)
+        y = apply(name, x)
+        assert y.dtype == dtype
+        assert y.shape == x.shape
+        np.testing.assert_allclose(jax.jit(lambda x: apply(name, x))(x), y, rtol=1e-5, atol=1e-6)
+        np.testing.assert_array_equal(jax.vmap(lambda x: apply(name, x))(x), y)
+
+
+def test_every_entry_has_an_oracle():
+    assert set(ACTIVATIONS) == {*ORACLES, *TORCH, "gelu_finite_difference"}
+
+
+@pytest.mark.parametrize("name", [name for name in ACTIVATIONS if ACTIVATIONS[name].number])
+def test_new_numbers_do_not_retrace(name):
+    traces = []
+
+    @jax.jit
+    def apply_traced(x, number):
+        traces.append(1)
+        return ACTIVATIONS[name].function(x, number)
+
+    low, high = (apply_traced(jnp.asarray([-1.0, 1.0]), number) for number in (0.1, 0.9))
+    assert len(traces) == 1
+    assert low[0] != high[0]
+    assert low[1] == high[1]
+
+
+def test_d2_s_gelu_has_the_difference_quotient_as_derivative():
+    """S-056: the same value; a derivative that is off by δ² in theory and by rounding/δ in float32."""
+    x = jnp.linspace(-4, 4, 33)
+    np.testing.assert_array_equal(gelu_finite_difference(x), gelu_tanh(x))
+    quotient = jax.vmap(jax.grad(gelu_finite_difference))(x)
+    exact = jax.vmap(jax.grad(gelu_tanh))(x)
+    error = np.abs(quotient - exact).max()
+    assert 1e-6 < error < 2e-7 * 4 / FINITE_DIFFERENCE_STEP
+
+
+def test_saturation_of_the_sigmoid():
+    """C-107: beyond 5 its derivative is under 0.0067; at 0 it is a quarter, the largest it gets (C-209)."""
+    slope = jax.grad(ACTIVATIONS["sigmoid"].function)
+    assert float(slope(5.0)) == pytest.approx(0.00665, abs=5e-6)
+    assert float(slope(-5.0)) == pytest.approx(0.00665, abs=5e-6)
+    assert float(slope(0.0)) == 0.25
+
+
+def test_maxout_takes_the_largest_and_its_gradient():
+    x = jnp.asarray([[1.0, 5.0, 3.0, 2.0]])  # two units, two pieces: (1, 3) and (5, 2)
+    np.testing.assert_array_equal(maxout(x, 2), [[3.0, 5.0]])
+    np.testing.assert_array_equal(jax.grad(lambda x: maxout(x, 2).sum())(x), [[0.0, 1.0, 1.0, 0.0]])
+    tie = jnp.ones((1, 2))
+    np.testing.assert_array_equal(jax.grad(lambda x: maxout(x, 2).sum())(tie), [[0.5, 0.5]])

@@ -1,0 +1,96 @@
+"""S-040 to S-045: the moments of every entry of the table, shared draws, and the forbidden starts."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from jaxmlp.nn import INITIALIZERS, MLPSpec, NetHyper, init_mlp
+
+FAN_IN, FAN_OUT = 300, 400
+
+# Standard deviation at gain 1, and whether the draw is uniform.
+MOMENTS = {
+    "randn": (1.0, False),
+    "normal": (1.0, False),
+    "normal_shared_prefix": (1.0, False),
+    "uniform": (3**-0.5, True),
+    "zeros": (0.0, False),
+    "symmetric": (1.0, False),
+    "lecun_normal": (FAN_IN**-0.5, False),
+    "xavier_normal": ((2 / (FAN_IN + FAN_OUT)) ** 0.5, False),
+    "xavier_uniform": ((2 / (FAN_IN + FAN_OUT)) ** 0.5, True),
+    "he_normal": ((2 / FAN_IN) ** 0.5, False),
+    "he_uniform": ((2 / FAN_IN) ** 0.5, True),
+}
+
+
+def weights(name, key=0, gain=1.0, widths=(FAN_IN, FAN_OUT, 10)):
+    spec = MLPSpec(widths, initializer=name)
+    return init_mlp(jax.random.key(key), spec, NetHyper(init_gain=gain))[0]
+
+
+def test_every_entry_has_its_moments_here():
+    assert set(MOMENTS) == set(INITIALIZERS)
+
+
+@pytest.mark.parametrize("gain", [1.0, 0.01])
+@pytest.mark.parametrize("name", MOMENTS)
+def test_moments(name, gain):
+    """Mean 0 and the documented standard deviation, both to 4 standard errors; N(0, s²) is gain s."""
+    std, uniform = MOMENTS[name]
+    weight = np.asarray(weights(name, gain=gain)[0]["weight"], np.float64)
+    independent = FAN_IN if name == "symmetric" else weight.size
+    std *= gain
+    assert abs(weight.mean()) <= 4 * std / independent**0.5
+    assert abs(weight.std() - std) <= 4 * std / independent**0.5
+    if std:
+        assert (np.abs(weight).max() <= 1.000001 * 3**0.5 * std) == uniform
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_biases_are_zero_but_for_randn(name):
+    bias = np.asarray(weights(name)[0]["bias"])
+    assert (abs(bias.std() - 1) < 0.15) if name == "randn" else (bias == 0).all()
+
+
+@pytest.mark.parametrize("name", INITIALIZERS)
+def test_a_traced_gain_and_lanes_change_nothing(name):
+    """jit = no jit, vmap = loop, one trace for all gains."""
+    traces = []
+
+    def draw(key, gain):
+        traces.append(1)
+        return init_mlp(key, MLPSpec((6, 5, 4), initializer=name), NetHyper(init_gain=gain))[0]
+
+    jitted, keys = jax.jit(draw), jax.random.split(jax.random.key(0), 3)
+    lanes = jax.vmap(draw)(keys, jnp.asarray([0.5, 1.0, 2.0]))
+    traces.clear()
+    for i, gain in enumerate((0.5, 1.0, 2.0)):
+        for a, b, c in zip(*map(jax.tree.leaves, (jitted(keys[i], gain), draw(keys[i], gain), lanes)), strict=True):
+            np.testing.assert_allclose(a, b, rtol=1e-6)
+            np.testing.assert_allclose(c[i], b, rtol=1e-6)
+    assert len(traces) == 1 + 3
+
+
+def test_arms_that_differ_in_scale_share_their_draws():
+    randn, he, lecun = (weights(name, key=3, widths=(50, 20, 10)) for name in ("randn", "he_normal", "lecun_normal"))
+    for layer, fan_in in enumerate((50, 20)):
+        np.testing.assert_allclose(randn[layer]["weight"] * (2 / fan_in) ** 0.5, he[layer]["weight"], rtol=1e-6)
+        np.testing.assert_allclose(he[layer]["weight"], 2**0.5 * lecun[layer]["weight"], rtol=1e-6)
+    other = weights("he_normal", key=3, widths=(50, 20, 7))  # the first layer agrees in shape
+    np.testing.assert_array_equal(other[0]["weight"], he[0]["weight"])
+
+
+def test_symmetric_units_are_duplicates():
+    weight = np.asarray(weights("symmetric", widths=(6, 5, 4))[0]["weight"])
+    assert (weight == weight[:1]).all()
+    assert np.unique(weight[0]).size == 6
+
+
+def test_layers_with_a_shared_prefix_start_alike():
+    """S-044: every layer of D2's program begins the same sequence anew."""
+    first, second = (np.asarray(p["weight"]).ravel() for p in weights("normal_shared_prefix", widths=(6, 5, 4)))
+    np.testing.assert_array_equal(second, first[: second.size])
+    plain_first, plain_second = (np.asarray(p["weight"]).ravel() for p in weights("normal", widths=(6, 5, 4)))
+    assert (plain_second != plain_first[: plain_second.size]).all()

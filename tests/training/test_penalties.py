@@ -1,0 +1,120 @@
+"""Penalties: what is penalized, by how much, and when a penalty is a weight decay."""
+
+from dataclasses import replace
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from jaxmlp.errors import InputError
+from jaxmlp.nn import MLPSpec, init_mlp
+from jaxmlp.training import (
+    PENALTIES,
+    DataSpec,
+    Hyper,
+    LossSpec,
+    OptimizerSpec,
+    RunSpec,
+    init_train_state,
+    train_step,
+)
+from jaxmlp.training.penalties import weights_of
+
+NET = MLPSpec((6, 5, 4), norm="batch_norm", activation="prelu", initializer="randn")
+
+
+def make_spec(penalty="none", **optimizer):
+    return RunSpec(
+        NET, data=DataSpec(batch_size=10), loss=LossSpec(penalty=penalty), optimizer=OptimizerSpec(**optimizer)
+    )
+
+
+def weights(seed=0):
+    rng = np.random.default_rng(seed)
+    return [jnp.asarray(rng.standard_normal(shape)) for shape in ((3, 2), (4, 3))]
+
+
+ORACLES = {
+    "l1": lambda w: np.linalg.norm(w, 1),
+    "l2": lambda w: np.linalg.norm(w) ** 2,
+    "l2_norm": np.linalg.norm,
+}
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_each_is_the_norm_of_all_weights_as_one_vector(x64, name):
+    vector = np.concatenate([np.ravel(w) for w in weights()])
+    assert float(PENALTIES[name](weights())) == pytest.approx(ORACLES[name](vector), rel=1e-12)
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_derivatives_by_finite_differences_and_0_at_0(x64, name):
+    check_grads(PENALTIES[name], (weights(),), order=1, modes=("fwd", "rev"))
+    value, slopes = jax.value_and_grad(PENALTIES[name])([jnp.zeros((3, 2))])
+    assert value == 0
+    np.testing.assert_array_equal(slopes[0], np.zeros((3, 2)))
+
+
+def test_weights_are_those_of_linears_and_skips_and_nothing_else():
+    net = replace(NET, widths=(6, 5, 5, 5, 4), residual="d0")
+    params, _ = jax.eval_shape(lambda: init_mlp(jax.random.key(0), net, Hyper()))
+    names = {name for layer in params for name in layer}
+    assert names == {"weight", "bias", "scale", "shift", "slope", "skip_weight", "skip_bias"}
+    penalized = {id(weight) for weight in weights_of(params)}
+    for layer in params:
+        for name, leaf in layer.items():
+            assert (id(leaf) in penalized) == (name in ("weight", "skip_weight")), name
+
+
+@partial(jax.jit, static_argnames=("spec", "steps"))
+def train(spec, hyper, steps=20):
+    """The state after some steps on random batches, and every step's loss."""
+    state = init_train_state(*init_mlp(jax.random.key(0), spec.mlp, hyper), spec=spec, hyper=hyper)
+    rng = np.random.default_rng(0)
+    x, labels = jnp.asarray(rng.standard_normal((steps, 10, 6))), jnp.asarray(rng.integers(0, 4, (steps, 10)))
+    one = lambda state, batch: train_step(state, *batch, spec=spec, hyper=hyper)
+    return jax.lax.scan(one, state, (x, labels))
+
+
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_step_minimizes_the_mean_loss_plus_the_penalty(x64, name):
+    """S-063, S-067: the loss rises by λ R(W) (S-107), and the step moves the weights alone, by η λ R'(W)."""
+    params, _ = init_mlp(jax.random.key(0), NET, Hyper())
+    vector = np.concatenate([np.ravel(weight) for weight in weights_of(params)])
+    slope = {"l1": np.sign, "l2": lambda w: 2 * w, "l2_norm": lambda w: w / np.linalg.norm(vector)}[name]
+    plain, loss = train(make_spec(name="sgd"), Hyper(learning_rate=0.1), 1)
+    for strength in (0.01, 0.3):
+        moved, penalized = train(make_spec(name, name="sgd"), Hyper(learning_rate=0.1, penalty=strength), 1)
+        assert float(penalized[0] - loss[0]) == pytest.approx(strength * ORACLES[name](vector), rel=1e-9)
+        for before, a, b in zip(params, plain.params, moved.params, strict=True):
+            for key in before:
+                pull = 0.1 * strength * slope(np.asarray(before[key])) if key == "weight" else 0.0
+                np.testing.assert_allclose(b[key], a[key] - pull, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "equal"),
+    [("sgd", True), ("momentum", True), ("momentum_d2", True), ("nesterov", True), ("adam", True), ("adamw", False)],
+)
+def test_an_l2_penalty_is_a_decay_of_twice_its_strength_but_not_adamws(x64, optimizer, equal):
+    """C-308: the same iterates, though not the same loss."""
+    decayed = OptimizerSpec(optimizer, weight_decay=optimizer != "adamw")
+    plain = RunSpec(MLPSpec((6, 4)), data=DataSpec(batch_size=10))
+    penalized = replace(plain, loss=LossSpec(penalty="l2"), optimizer=OptimizerSpec(optimizer.replace("adamw", "adam")))
+    hyper = Hyper(weight_decay=0.02, penalty=0.01, learning_rate=0.05)
+    by_decay, losses = train(replace(plain, optimizer=decayed), hyper)
+    by_penalty, with_penalty = train(penalized, hyper)
+    gaps = [
+        np.abs(np.asarray(a - b)).max()
+        for a, b in zip(jax.tree.leaves(by_decay.params), jax.tree.leaves(by_penalty.params), strict=True)
+    ]
+    assert max(gaps) < 1e-10 if equal else max(gaps) > 1e-2
+    assert (np.asarray(with_penalty) > np.asarray(losses)).all() or not equal
+
+
+def test_an_unknown_penalty_says_what_there_is():
+    with pytest.raises(InputError, match="unknown penalty 'l3': choose one of none, l1, l2, l2_norm"):
+        LossSpec(penalty="l3")
