@@ -1,7 +1,14 @@
 """`python -m experiments`: see `experiments.cli`."""
 
+import os
 import sys
 
-from experiments.cli import main
+from experiments.cli import INTERRUPTED, main
 
-sys.exit(main())
+code = main()
+if code == INTERRUPTED:
+    # A chunk may still run on the device's threads, and an interpreter that shuts down under them crashes.
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(code)
+sys.exit(code)

@@ -21,6 +21,8 @@ from jaxmlp.errors import InputError, check_choice
 DATASETS = ("digits", "mnist", "fashion_mnist", "kmnist")
 PRESETS = ("quick", "full")
 RESULTS = Path("results")
+INTERRUPTED = 130
+"""The exit code after Ctrl-C, as shells have it."""
 FOLDER_OPTIONS = ("--data-dir", "--out")
 
 
@@ -136,7 +138,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("interrupted: what was finished is kept; the same command with --resume goes on", file=sys.stderr)
-        return 130
+        return INTERRUPTED
     return 0
 
 

@@ -71,17 +71,15 @@ def log_random_search(
     if not 0 < shrink <= 1:
         raise InputError(f"shrink is {shrink}: give a number above 0 and at most 1")
     shape = (budget // rounds, len(ranges))
-    low, width = jnp.zeros((1, len(ranges))), 1.0
-    result = None
-    units = []
+    units, scores, centre = jnp.zeros((0, len(ranges))), jnp.zeros(0), jnp.full((1, len(ranges)), 0.5)
     for r in range(rounds):
-        units.append(low + width * jax.random.uniform(jax.random.fold_in(key, r), shape))
-        result = _extended(result, _score(evaluate, _points(units[-1], ranges)))
-        width *= shrink
-        centre = jnp.concatenate(units)[_best_index(result.scores)][None, :]
+        width = shrink**r
         low = jnp.clip(centre - width / 2, 0.0, 1.0 - width)
-    assert result is not None  # there is at least one round
-    return result
+        drawn = low + width * jax.random.uniform(jax.random.fold_in(key, r), shape)
+        scores = jnp.concatenate([scores, _scores(evaluate, _points(drawn, ranges))])
+        units = jnp.concatenate([units, drawn])
+        centre = units[_best_index(scores)][None, :]
+    return SearchResult(_points(units, ranges), scores)
 
 
 def log_grid_search(evaluate: Evaluate, ranges: Ranges, *, budget: int) -> SearchResult:
@@ -106,7 +104,8 @@ def log_grid_search(evaluate: Evaluate, ranges: Ranges, *, budget: int) -> Searc
         )
     axis = jnp.linspace(0.0, 1.0, per_axis)
     units = jnp.stack(jnp.meshgrid(*[axis] * len(ranges), indexing="ij"), axis=-1).reshape(budget, len(ranges))
-    return _score(evaluate, _points(units, ranges))
+    points = _points(units, ranges)
+    return SearchResult(points, _scores(evaluate, points))
 
 
 def _check_ranges(ranges: Ranges) -> None:
@@ -122,18 +121,12 @@ def _points(units: Array, ranges: Ranges) -> Points:
     return {name: low * (high / low) ** units[:, column] for column, (name, (low, high)) in enumerate(ranges.items())}
 
 
-def _score(evaluate: Evaluate, points: Points) -> SearchResult:
-    scores = jnp.asarray(evaluate(points))
+def _scores(evaluate: Evaluate, points: Points) -> Array:
+    scores = jnp.asarray(evaluate(points), float)
     count = next(iter(points.values())).shape
     if scores.shape != count:
         raise InputError(f"evaluate returned scores of shape {scores.shape} for points of shape {count}: one for each")
-    return SearchResult(points, scores)
-
-
-def _extended(result: SearchResult | None, more: SearchResult) -> SearchResult:
-    if result is None:
-        return more
-    return jax.tree.map(lambda a, b: jnp.concatenate([a, b]), result, more)
+    return scores
 
 
 def _best_index(scores: Array) -> Array:

@@ -83,8 +83,7 @@ def neighbour_votes(index: Array, train_labels: Array, ks: Sequence[int], num_cl
     Raises:
         InputError: no `ks`, or one of them outside 1..k.
     """
-    if not ks or not all(1 <= k <= index.shape[1] for k in ks):
-        raise InputError(f"ks is {list(ks)}: give one or more of 1 to {index.shape[1]}, the neighbours at hand")
+    _check_ks(ks, index.shape[1])
     return _votes(index, train_labels, tuple(ks), num_classes)
 
 
@@ -115,8 +114,14 @@ def knn_classify(
     """
     if train_labels.shape != train_images.shape[:1]:
         raise InputError(f"{train_labels.shape} labels for {train_images.shape} training images: give one label each")
-    index, _ = nearest_neighbours(train_images, images, max(ks, default=1), metric=metric)
+    _check_ks(ks, train_images.shape[0])
+    index, _ = nearest_neighbours(train_images, images, max(ks), metric=metric)
     return neighbour_votes(index, train_labels, ks, num_classes)
+
+
+def _check_ks(ks: Sequence[int], most: int) -> None:
+    if not ks or not all(1 <= k <= most for k in ks):
+        raise InputError(f"ks is {list(ks)}: give one or more of 1 to {most}, the neighbours at hand")
 
 
 def _check_images(train_images: Array, images: Array) -> None:
@@ -212,7 +217,7 @@ def _smallest(distances: Array, k: int) -> tuple[Array, Array]:
     """Index and value of the k smallest of each row of [T, N], equal ones by lower index; [T, k] each.
 
     Integers are compared as the floats of the same bits: for positive numbers the order is the same, and on a CPU
-    XLA selects from float32 sixty times faster. The shift keeps them clear of subnormals, which are flushed to 0.
+    XLA selects from float32 sixty times faster. The shift keeps them clear of subnormals, which a device may flush.
     """
     keys = distances
     if jnp.issubdtype(distances.dtype, jnp.integer):

@@ -36,10 +36,14 @@ def uint8_images(count, inputs, seed, levels=256):
         (uint8_images(40, 5, 0), uint8_images(7, 5, 1)),
         (uint8_images(60, 64, 0, levels=2), uint8_images(9, 64, 1, levels=2)),  # ties everywhere
         (uint8_images(50, 784, 0) // 128 * 255, uint8_images(6, 784, 1) // 128 * 255),  # black and white
-        (uint8_images(30, 3072, 0), uint8_images(4, 3072, 1) // 255),  # wider than one exact product, and far away
+        (
+            255 - uint8_images(50, 784, 0, levels=3),
+            255 - uint8_images(6, 784, 1, levels=3),
+        ),  # near, products far above 2²⁴
+        (255 - uint8_images(50, 3072, 0, levels=3), 255 - uint8_images(6, 3072, 1, levels=3)),  # even when centred
         (np.random.default_rng(0).normal(size=(50, 2)).astype(np.float32), np.eye(2, dtype=np.float32)),
     ],
-    ids=["small", "binary", "28x28 extremes", "32x32x3", "points"],
+    ids=["small", "binary", "black and white", "bright 28x28", "bright 32x32x3", "points"],
 )
 def test_neighbours_are_those_of_a_stable_sort_of_exact_distances(metric, train, images):
     index, distance = nearest_neighbours(train, images, 11, metric=metric)
@@ -125,8 +129,8 @@ LABELS = np.arange(4, dtype=np.int32)
     ("changed", "message"),
     [
         ({"metric": "cosine"}, r"unknown metric 'cosine': choose one of l1, l2"),
-        ({"ks": (1, 5)}, r"k is 5 of 4 training images: give 1 to 4"),
-        ({"ks": (0, 1)}, r"ks is \[0, 1\]: give one or more of 1 to 1"),
+        ({"ks": (1, 5)}, r"ks is \[1, 5\]: give one or more of 1 to 4"),
+        ({"ks": (0, 1)}, r"ks is \[0, 1\]: give one or more of 1 to 4"),
         ({"ks": ()}, r"ks is \[\]: give one or more"),
         ({"images": IMAGES[:, :5]}, r"training images \(4, 6\) and images \(4, 5\): give .* with the same I"),
         ({"images": IMAGES[0]}, r"images \(6,\): give \[N, I\] and \[B, I\]"),
@@ -138,6 +142,14 @@ def test_bad_input_is_one_line(changed, message):
     given = {"train_images": IMAGES, "train_labels": LABELS, "images": IMAGES, "ks": (1,), "num_classes": 4} | changed
     with pytest.raises(InputError, match=rf"\A[^\n]*{message}[^\n]*\Z"):
         knn_classify(**given)
+
+
+def test_more_neighbours_than_there_are_is_refused():
+    for k in (0, 5):
+        with pytest.raises(InputError, match=rf"k is {k} of 4 training images: give 1 to 4"):
+            nearest_neighbours(IMAGES, IMAGES, k)
+    with pytest.raises(InputError, match=r"ks is \[3\]: give one or more of 1 to 2, the neighbours at hand"):
+        neighbour_votes(np.zeros((5, 2), np.int32), LABELS, (3,), 4)
 
 
 def test_images_too_wide_for_exact_integers_are_refused():

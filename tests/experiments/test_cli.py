@@ -1,10 +1,13 @@
 """The command line as a user meets it: files where they belong, and one line for every mistake."""
 
 import json
+import os
 import shutil
+import signal
 import struct
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -219,6 +222,24 @@ def test_the_readme_s_blocks_are_up_to_date():
     text = README.read_text(encoding="utf-8")
     assert with_blocks(text) == text
     assert findings().count("\n") >= 5  # four claims and more
+
+
+def test_ctrl_c_leaves_cleanly_and_resume_finishes(tmp_path):
+    """Interrupted in the middle of training: exit code 130, one line, no crash; --resume completes the study."""
+    command = [sys.executable, "-u", "-m", "experiments", "run", "initialization", "--seeds", "3", "--lanes", "1"]
+    place = {"cwd": Path(__file__).parents[2], "env": os.environ | {"JAXMLP_CACHE": str(tmp_path / "cache")}}
+    command += ["--arms", "he_normal", "--epochs", "150", "--out", str(tmp_path / "out")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **place) as process:
+        assert process.stdout.readline().startswith("estimate: 3 runs")
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert errors == "interrupted: what was finished is kept; the same command with --resume goes on\n"
+    done = subprocess.run([*command, "--resume"], capture_output=True, text=True, check=False, **place)
+    assert done.returncode == 0, done.stderr
+    rows = pd.read_parquet(tmp_path / "out" / "initialization" / "results.parquet")
+    assert len(rows) == 3 * 151
 
 
 def test_as_a_program_a_mistake_exits_with_2(tmp_path):
