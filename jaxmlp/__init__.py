@@ -4,9 +4,10 @@ The rooms; imports only point downwards in this list:
 
     evidence   statistics, claims and verdicts, figures, the HTML report
     study      grid -> groups -> blocks of lanes; progress, tidy results
-    training   RunSpec and Hyper, optimizers, one step, one epoch, evaluation
+    training   RunSpec and Hyper, optimizers, schedules, one step, one epoch, evaluation
+    baselines  what networks are compared with: nearest neighbours, linear classifiers, searches, folds
     data       where images come from, preprocessing, splits
-    nn         linear, batch norm, activations, initializers, losses, mlp: pure functions
+    nn         layers, activations, initializers, losses, networks: pure functions
 
 One legend of axis letters holds for every docstring: B batch, I inputs, O outputs, C features,
 K classes, N examples, E epochs, S seeds, W lanes (runs that share one compiled program).

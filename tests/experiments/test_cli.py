@@ -129,7 +129,7 @@ def test_a_net_of_one_s_own_is_trained_and_reported(home, capsys):
 def test_list_and_claims_name_everything(capsys):
     assert main(["list"]) == 0
     printed = capsys.readouterr().out
-    for word in ("initialization", "randn_lr1e-2", "C-007", "E-003", "40 runs: 10 seeds"):
+    for word in ("initialization", "randn_lr1e-2", "C-007", "E-003", "120 runs: 30 seeds"):
         assert word in printed
     assert main(["claims"]) == 0
     printed = capsys.readouterr().out
