@@ -41,7 +41,8 @@ def random_search(
         l1: λ₁ ≥ 0.
 
     Returns:
-        (the best draw's parameters, objective of each draw [draws]); of equally good draws the first is kept.
+        (the best draw's parameters, objective of each draw [draws]); of equally good draws the first is kept, and NaN
+        where no objective is finite.
         `lax.cummin` of the objectives is the best so far.
 
     Raises:

@@ -64,7 +64,7 @@ def hinge(logits: Array, labels: Array, margin: Array | float) -> Array:
     Δ is 5 in D2 and 1 in CS231n. At a margin met exactly the derivative is 0.
     """
     gaps = jnp.asarray(margin, logits.dtype) - _true_logit(logits, labels)[:, None] + logits
-    wrong = jnp.arange(logits.shape[1])[None, :] != labels[:, None]
+    wrong = jnp.arange(logits.shape[1], dtype=labels.dtype)[None, :] != labels[:, None]
     return jnp.sum(jnp.where(wrong & (gaps > 0), gaps, jnp.zeros_like(gaps)), axis=1)
 
 

@@ -106,6 +106,13 @@ def test_every_entry_keeps_the_contracts(name):
     np.testing.assert_allclose(lanes[1], losses_of(name, -logits, labels, NetHyper()), rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.parametrize("dtype", [jnp.uint8, jnp.int32, jnp.int64])
+@pytest.mark.parametrize("name", LOSSES)
+def test_labels_may_be_any_integers(x64, name, dtype):
+    labels = jnp.asarray(LABELS, dtype)
+    np.testing.assert_allclose(losses_of(name, jnp.asarray(LOGITS), labels, NetHyper()), by_hand(name)[0], rtol=1e-11)
+
+
 @pytest.mark.parametrize(("name", "norm"), [("hinge", 9.49), ("cross_entropy", 0.949), ("euclidean", 1.0)])
 def test_gradient_norms_at_zero_logits(name, norm):
     """C-202: at one learning rate the hinge moves ten times faster."""
