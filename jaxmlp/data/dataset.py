@@ -48,6 +48,11 @@ class Dataset(struct.PyTreeNode):
     image_shape: tuple[int, ...] = struct.field(pytree_node=False)
     digest: str = struct.field(pytree_node=False)
 
+    @property
+    def num_bytes(self) -> int:
+        """Size of the four arrays."""
+        return sum(a.nbytes for a in (self.train_images, self.train_labels, self.test_images, self.test_labels))
+
 
 class Embedded(NamedTuple):
     """A set that the package makes itself."""

@@ -6,27 +6,40 @@ the same executable, so a run's numbers do not depend on its lane, its block or 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxmlp.study.arms import Run
 from jaxmlp.training import RunSpec
 
-MAX_LANES = 16
-"""Lanes a block has at most unless told otherwise: past this, a run gains little on a CPU."""
+STRATEGIES = ("vmap", "map")
+"""How a program goes through its lanes: all at once, every product batched; or one lane after another, each for all
+the steps of a chunk, which keeps a large net's parameters in the processor's cache."""
+
+
+@dataclass(frozen=True)
+class Layout:
+    """How a group is executed; chosen once, before step 0, then kept: other lanes mean other last bits."""
+
+    lanes: int
+    """W."""
+    strategy: str = "vmap"
+    """One of `STRATEGIES`."""
 
 
 @dataclass(frozen=True)
 class Group:
-    """The runs that share a spec, and W."""
+    """The runs that share a spec."""
 
     spec: RunSpec
     runs: tuple[Run, ...]
-    lanes: int
 
-    @property
-    def blocks(self) -> list[tuple[Run, ...]]:
+    def blocks(self, lanes: int) -> list[tuple[Run, ...]]:
         """The runs, W at a time; the last block may be shorter, see `padded`."""
-        return [self.runs[i : i + self.lanes] for i in range(0, len(self.runs), self.lanes)]
+        return [self.runs[i : i + lanes] for i in range(0, len(self.runs), lanes)]
+
+    def without(self, done: frozenset[str]) -> "Group":
+        """The group of the runs that are not done yet."""
+        return replace(self, runs=tuple(run for run in self.runs if run.run_id not in done))
 
 
 def padded(block: tuple[Run, ...], lanes: int) -> tuple[Run, ...]:
@@ -34,17 +47,15 @@ def padded(block: tuple[Run, ...], lanes: int) -> tuple[Run, ...]:
     return block + (block[-1],) * (lanes - len(block))
 
 
-def choose_lanes(count: int) -> int:
-    """W for a group of `count` runs: as few blocks as `MAX_LANES` allows, filled evenly."""
-    blocks = -(-count // MAX_LANES)
+def fill_evenly(count: int, most: int) -> int:
+    """W for `count` runs in as few blocks of at most `most` lanes as possible, filled evenly."""
+    blocks = -(-count // most)
     return -(-count // blocks)
 
 
-def make_groups(runs: Sequence[Run], lanes: dict[RunSpec, int]) -> list[Group]:
-    """Group runs by spec, in order of appearance; `lanes` gives the W of specs that already have one."""
+def make_groups(runs: Sequence[Run]) -> list[Group]:
+    """Group runs by spec, in order of appearance."""
     by_spec: dict[RunSpec, list[Run]] = {}
     for run in runs:
         by_spec.setdefault(run.arm.spec, []).append(run)
-    return [
-        Group(spec, tuple(members), lanes.get(spec) or choose_lanes(len(members))) for spec, members in by_spec.items()
-    ]
+    return [Group(spec, tuple(members)) for spec, members in by_spec.items()]

@@ -11,8 +11,7 @@ import jax
 
 from jaxmlp.data import Dataset
 from jaxmlp.study.arms import Arm, describe_arm, spec_id
-from jaxmlp.study.blocks import Group
-from jaxmlp.study.program import Program
+from jaxmlp.study.plan import Work
 
 PACKAGES = ("jaxmlp", "jax", "jaxlib", "optax", "flax", "numpy")
 
@@ -32,6 +31,8 @@ def make_manifest(
             "digest": dataset.digest,
         },
         "device": describe_device(),
+        "num_devices": jax.device_count(),
+        "num_processes": jax.process_count(),
         "seeds": list(seeds),
         "arms": {arm.name: describe_arm(arm) for arm in arms},
         "programs": list(programs),
@@ -40,16 +41,20 @@ def make_manifest(
     }
 
 
-def describe_program(group: Group, program: Program) -> dict[str, Any]:
-    """One compiled program: whose it is, W, and what was measured before its first step."""
+def describe_program(work: Work) -> dict[str, Any]:
+    """One compiled program: whose it is, how it is executed, and what was measured before its first step."""
+    cost = work.program.cost
     return {
-        "spec_id": spec_id(group.spec),
-        "arms": sorted({run.arm.name for run in group.runs}),
-        "lanes": group.lanes,
-        "memory_bytes": program.cost.memory_bytes,
-        "step_seconds": program.cost.step_seconds,
-        "piece_seconds": program.cost.piece_seconds,
-        "evaluation_seconds": program.cost.evaluation_seconds,
+        "spec_id": spec_id(work.group.spec),
+        "arms": sorted({run.arm.name for run in work.group.runs}),
+        "lanes": work.layout.lanes,
+        "strategy": work.layout.strategy,
+        "chosen_by": work.chosen_by,
+        "memory_bytes": work.program.memory_bytes,
+        "compile_seconds": work.program.compile_seconds,
+        "step_seconds": cost.step_seconds,
+        "piece_seconds": cost.piece_seconds,
+        "evaluation_seconds": cost.evaluation_seconds,
     }
 
 

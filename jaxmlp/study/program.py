@@ -1,4 +1,4 @@
-"""One group's compiled program: `init` and `advance` for W lanes, and what they cost.
+"""One group's compiled programs on one device: `init`, `advance` and `finish` for W lanes, and what they cost.
 
 `advance` is the only training executable a group has. How many steps it does is a traced number, so any
 chunking of the same steps runs the same machine code and gives the same bits.
@@ -8,6 +8,7 @@ import time
 from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from functools import cached_property, partial
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +17,7 @@ from jax import Array
 
 from jaxmlp.data import Dataset
 from jaxmlp.study.arms import Run
-from jaxmlp.study.blocks import padded
+from jaxmlp.study.blocks import Layout, padded
 from jaxmlp.training import Hyper, RunSpec, RunState, end_epoch, end_run, init_run, train_epoch
 
 CHUNK_SECONDS = 2.0
@@ -31,30 +32,43 @@ class Cost:
     piece_seconds: float
     """Once per piece of an epoch: drawing the order of the data."""
     evaluation_seconds: float
-    memory_bytes: int
 
 
 class Program:
     """The executables of one group for W lanes on one device."""
 
-    def __init__(self, spec: RunSpec, dataset: Dataset, lanes: int) -> None:
-        self.spec, self.dataset, self.lanes = spec, dataset, lanes
+    def __init__(self, spec: RunSpec, dataset: Dataset, layout: Layout) -> None:
+        """Compile for the device that the dataset is on."""
+        self.spec, self.dataset, self.layout = spec, dataset, layout
         self.steps_per_epoch = spec.data.steps_per_epoch(dataset.train_images.shape[0])
-        hypers = _stack_hypers([Hyper()] * lanes)
-        seeds = jax.ShapeDtypeStruct((lanes,), jnp.int32)
-        init = jax.jit(jax.vmap(partial(_init, spec=spec), in_axes=(0, 0, None)))
-        self._init = init.lower(seeds, hypers, dataset).compile()
-        states = jax.eval_shape(init, seeds, hypers, dataset)
-        number = jax.ShapeDtypeStruct((), jnp.int32)
-        advance = jax.jit(partial(_advance, spec=spec), donate_argnums=0)
-        self._advance = advance.lower(states, hypers, dataset, number, number, number).compile()
+        (self.device,) = dataset.train_images.devices()
+        begin = time.perf_counter()
+        with jax.default_device(self.device):
+            self._compile()
+        self.compile_seconds = time.perf_counter() - begin
 
-    def start(self, block: tuple[Run, ...]) -> tuple[RunState, Hyper]:
-        """The block's states before training, epoch 0 measured, and its stacked numbers."""
-        runs = padded(block, self.lanes)
-        seeds = np.asarray([run.seed for run in runs], np.int32)
-        hypers = _stack_hypers([run.arm.hyper for run in runs])
-        return self._init(seeds, hypers, self.dataset), hypers
+    def _compile(self) -> None:
+        spec, layout = self.spec, self.layout
+        hypers = _stack_hypers([Hyper()] * layout.lanes)
+        seeds = jax.ShapeDtypeStruct((layout.lanes,), jnp.int32)
+        number = jax.ShapeDtypeStruct((), jnp.int32)
+        init = jax.jit(partial(_init, spec=spec, strategy=layout.strategy))
+        self._init = init.lower(seeds, hypers, self.dataset).compile()
+        self.state_shapes: RunState = jax.eval_shape(init, seeds, hypers, self.dataset)
+        advance = jax.jit(partial(_advance, spec=spec, strategy=layout.strategy), donate_argnums=0)
+        counters = (number, number, number)
+        self._advance = advance.lower(self.state_shapes, hypers, self.dataset, *counters).compile()
+        finish = jax.jit(partial(_finish, spec=spec, strategy=layout.strategy), donate_argnums=0)
+        self._finish = finish.lower(self.state_shapes, hypers, self.dataset).compile()
+
+    def start(self, block: tuple[Run, ...]) -> RunState:
+        """The block's states before training, epoch 0 measured."""
+        seeds = np.asarray([run.seed for run in padded(block, self.layout.lanes)], np.int32)
+        return self._init(seeds, self.hypers(block), self.dataset)
+
+    def hypers(self, block: tuple[Run, ...]) -> Hyper:
+        """The block's stacked numbers, [W] each."""
+        return _stack_hypers([run.arm.hyper for run in padded(block, self.layout.lanes)])
 
     def advance(self, states: RunState, hypers: Hyper, clock: int, count: int, repeats: int) -> RunState:
         """Do `repeats` pieces of `count` steps from global step `clock` on; gives up `states`' buffers.
@@ -63,17 +77,21 @@ class Program:
         """
         return self._advance(states, hypers, self.dataset, *map(np.int32, (clock, count, repeats)))
 
-    def chunks(self) -> Iterator[tuple[int, int, int]]:
-        """(clock, count, repeats) of every chunk from step 0 to the end, each about `CHUNK_SECONDS`."""
-        steps, epochs = self.steps_per_epoch, self.spec.epochs
+    def finish(self, states: RunState, hypers: Hyper) -> RunState:
+        """Read the test set; gives up `states`' buffers."""
+        return self._finish(states, hypers, self.dataset)
+
+    def chunks(self, clock: int = 0) -> Iterator[tuple[int, int, int]]:
+        """(clock, count, repeats) of every chunk from a step on to the end, each about `CHUNK_SECONDS`."""
+        steps, end = self.steps_per_epoch, self.spec.epochs * self.steps_per_epoch
         whole = int(CHUNK_SECONDS / self._epoch_seconds)
-        if whole >= 1:
-            for epoch in range(0, epochs, whole):
-                yield epoch * steps, steps, min(whole, epochs - epoch)
-            return
-        for epoch in range(epochs):
-            for first in range(0, steps, self._piece):
-                yield epoch * steps + first, min(self._piece, steps - first), 1
+        while clock < end:
+            if whole >= 1 and clock % steps == 0:
+                count, repeats = steps, min(whole, (end - clock) // steps)
+            else:
+                count, repeats = min(self._piece, steps - clock % steps), 1
+            yield clock, count, repeats
+            clock += count * repeats
 
     @property
     def block_seconds(self) -> float:
@@ -94,8 +112,8 @@ class Program:
     @cached_property
     def cost(self) -> Cost:
         """Time the program on throw-away states: one step, then several, then the end of an epoch."""
-        hypers = _stack_hypers([Hyper()] * self.lanes)
-        states = self._init(np.zeros(self.lanes, np.int32), hypers, self.dataset)
+        hypers = _stack_hypers([Hyper()] * self.layout.lanes)
+        states = self._init(np.zeros(self.layout.lanes, np.int32), hypers, self.dataset)
         states, _ = self._timed(states, hypers, 0, 1)
         states, one = self._timed(states, hypers, 0, 1)
         count, several = 1, one
@@ -106,15 +124,17 @@ class Program:
         step = (several - one) / (count - 1) if count > 1 else one
         states, last = self._timed(states, hypers, self.steps_per_epoch - 1, 1)
         step, piece = max(step, 1e-7), max(one - step, 0.0)
-        return Cost(step, piece, max(last - one, 0.0), self._memory_bytes())
+        return Cost(step, piece, max(last - one, 0.0))
 
     def _timed(self, states: RunState, hypers: Hyper, clock: int, count: int) -> tuple[RunState, float]:
         begin = time.perf_counter()
         states = jax.block_until_ready(self.advance(states, hypers, clock, count, 1))
         return states, time.perf_counter() - begin
 
-    def _memory_bytes(self) -> int:
-        plans = [program.memory_analysis() for program in (self._init, self._advance)]
+    @property
+    def memory_bytes(self) -> int:
+        """What the largest of the executables needs, the dataset included, as its compiler planned it."""
+        plans = [program.memory_analysis() for program in (self._init, self._advance, self._finish)]
         return max(
             plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes - plan.alias_size_in_bytes
             for plan in plans
@@ -122,8 +142,18 @@ class Program:
         )
 
 
-def _init(seed: Array, hyper: Hyper, dataset: Dataset, *, spec: RunSpec) -> RunState:
-    return init_run(seed, dataset, spec=spec, hyper=hyper)
+def _over_lanes(function: Any, strategy: str, *stacked: Any) -> Any:
+    if strategy == "vmap":
+        return jax.vmap(function)(*stacked)
+    return jax.lax.map(lambda lane: function(*lane), stacked)
+
+
+def _init(seeds: Array, hypers: Hyper, dataset: Dataset, *, spec: RunSpec, strategy: str) -> RunState:
+    return _over_lanes(lambda seed, hyper: init_run(seed, dataset, spec=spec, hyper=hyper), strategy, seeds, hypers)
+
+
+def _finish(states: RunState, hypers: Hyper, dataset: Dataset, *, spec: RunSpec, strategy: str) -> RunState:
+    return _over_lanes(lambda run, hyper: end_run(run, dataset, spec=spec, hyper=hyper), strategy, states, hypers)
 
 
 def _advance(
@@ -135,19 +165,19 @@ def _advance(
     repeats: Array,
     *,
     spec: RunSpec,
+    strategy: str,
 ) -> RunState:
     """Lanes share one clock: the loop bounds and the end of an epoch are the same for all, hence no branch
     is ever taken for one lane and masked for another.
     """
     steps = spec.data.steps_per_epoch(dataset.train_images.shape[0])
 
-    def lanes(function, states: RunState, **counters: Array) -> RunState:
+    def lanes(function: Any, states: RunState, **counters: Array) -> RunState:
         one = partial(function, spec=spec, **counters)
-        return jax.vmap(lambda run, hyper: one(run, dataset, hyper=hyper))(states, hypers)
+        return _over_lanes(lambda run, hyper: one(run, dataset, hyper=hyper), strategy, states, hypers)
 
     def finish(states: RunState, epoch: Array) -> RunState:
-        states = lanes(end_epoch, states, epoch=epoch)
-        return jax.lax.cond(epoch == spec.epochs, lambda s: lanes(end_run, s), lambda s: s, states)
+        return lanes(end_epoch, states, epoch=epoch)
 
     def piece(_: Array, carry: tuple[RunState, Array]) -> tuple[RunState, Array]:
         states, clock = carry

@@ -21,6 +21,8 @@ class Status:
     seconds_total: float
     runs_done: int
     runs: int
+    run_epochs: int
+    """Epochs that this sitting has trained, of all runs together."""
     epoch: int
     """Of the block that is training, the epoch it has reached."""
     epochs: int
@@ -29,12 +31,15 @@ class Status:
     best: float
     median: float
     """Best and median accuracy of that block's runs: validation, or training where there is none."""
+    memory_bytes: int
+    """Held by this process."""
 
-    def text(self) -> str:
-        """The status in one line."""
+    def text(self, seconds: float) -> str:
+        """The status in one line, so many seconds after the beginning."""
         return (
             f"{self.arms}: epoch {self.epoch}/{self.epochs}, accuracy best {self.best:.1%} "
-            f"median {self.median:.1%}, runs done {self.runs_done}/{self.runs}"
+            f"median {self.median:.1%}, runs done {self.runs_done}/{self.runs}, "
+            f"{self.run_epochs / max(seconds, 1e-9):.1f} run-epochs/s, {self.memory_bytes / 1e9:.1f} GB"
         )
 
 
@@ -74,6 +79,7 @@ class LiveDisplay:
             console=console,
         )
         self._task = self._bar.add_task(name, total=None, status="compiling")
+        self._begin = time.monotonic()
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -88,7 +94,8 @@ class LiveDisplay:
 
     def show(self, status: Status) -> None:
         """Move the bar."""
-        self._bar.update(self._task, completed=status.seconds_done, total=status.seconds_total, status=status.text())
+        text = status.text(time.monotonic() - self._begin)
+        self._bar.update(self._task, completed=status.seconds_done, total=status.seconds_total, status=text)
 
 
 class LineDisplay:
@@ -116,7 +123,7 @@ class LineDisplay:
         self._last = now
         share = status.seconds_done / status.seconds_total
         remaining = (now - self._begin) * max(1.0 - share, 0.0) / max(share, 1e-9)
-        self.say(f"{self._name} {share:4.0%}, about {remaining:.0f} s left, {status.text()}")
+        self.say(f"{self._name} {share:4.0%}, about {remaining:.0f} s left, {status.text(now - self._begin)}")
 
 
 def make_display(name: str, console: Console) -> Display:

@@ -8,16 +8,23 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+from filelock import FileLock, Timeout
 
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError
 from jaxmlp.files import write_json, write_rows
-from jaxmlp.study.arms import Arm, describe_arm, spec_id
+from jaxmlp.study import processes
+from jaxmlp.study.arms import Arm, Run, describe_arm, spec_id
+from jaxmlp.study.blocks import Layout
+from jaxmlp.study.checkpoint import SavedBlock, find_blocks
+from jaxmlp.study.plan import Wish, kept_layouts
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE, Results
 from jaxmlp.training import RunSpec
 
-BLOCKS_FOLDER = "blocks"
-"""Rows of finished blocks, one file each, until the study ends and `results.parquet` holds them all."""
+BLOCKS_FOLDER, CHECKPOINTS_FOLDER = "blocks", "checkpoints"
+"""Rows of finished blocks and checkpoints of those in training, until `results.parquet` holds them all."""
+LOCK_FILE = ".lock"
+"""Held by the process that works in the folder; the system lets go of it when that process dies, however."""
 
 
 class Store:
@@ -33,12 +40,21 @@ class Store:
         self._out = out
         self._frames: list[pd.DataFrame] = []
         self._manifest: dict[str, Any] = {}
+        self._lock = None if out is None else FileLock(out / LOCK_FILE)
         if out is not None:
             _check_writable(out)
             if out.exists():
                 if not resume:
                     raise InputError(f"{out} exists already: give another folder, or --resume to continue it")
+                if not (out / MANIFEST_FILE).is_file():
+                    raise InputError(f"{out} is no study's folder (it has no {MANIFEST_FILE}): give another folder")
+                self._acquire()
                 self._read(out)
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """What the study's manifest says now."""
+        return self._manifest
 
     @property
     def finished(self) -> frozenset[str]:
@@ -63,20 +79,21 @@ class Store:
                     "give another folder, delete this one, or give the settings of before"
                 )
 
-    def lanes(self, specs: Iterable[RunSpec], given: int | None) -> dict[RunSpec, int]:
-        """W of the specs where it is fixed: as before when resuming, else as given.
+    def layouts(self, specs: Iterable[RunSpec], wish: Wish) -> dict[str, Layout]:
+        """By spec id, the layouts that an earlier sitting fixed.
 
         Raises:
-            InputError: `given` differs from before.
+            InputError: the wish is another one.
         """
-        before = {program["spec_id"]: program["lanes"] for program in self._manifest.get("programs", [])}
-        fixed = {spec: before[spec_id(spec)] for spec in specs if spec_id(spec) in before}
-        if given is None:
-            return fixed
-        for lanes in fixed.values():
-            if lanes != given:
-                raise InputError(f"{self._out} was begun with {lanes} lanes: resume with as many, not {given}")
-        return dict.fromkeys(specs, given)
+        ids = {spec_id(spec) for spec in specs}
+        kept = {key: lay for key, lay in kept_layouts(self._manifest.get("programs", [])).items() if key in ids}
+        for layout in kept.values():
+            if wish.lanes not in (None, layout.lanes) or wish.strategy not in (None, layout.strategy):
+                raise InputError(
+                    f"{self._out} was begun with {layout.lanes} lanes and strategy {layout.strategy}: "
+                    f"leave lanes and strategy out when resuming"
+                )
+        return kept
 
     def begin(self, manifest: dict[str, Any]) -> dict[str, Any]:
         """Make the folder and write the manifest, which keeps what earlier sittings trained; return it."""
@@ -87,39 +104,98 @@ class Store:
             "arms": self._manifest.get("arms", {}) | manifest["arms"],
             "seeds": sorted({*manifest["seeds"], *self._manifest.get("seeds", [])}),
         }
-        if self._out is not None:
+        self._manifest = manifest
+        if self._out is not None and processes.is_first():
             (self._out / BLOCKS_FOLDER).mkdir(parents=True, exist_ok=True)
+            self._acquire()
             write_json(self._out / MANIFEST_FILE, manifest)
+        processes.wait_for_all("the study's folder is there")
         return manifest
 
+    def replace_program(self, program: dict[str, Any]) -> None:
+        """Note that a group goes on with another program than the manifest says."""
+        programs = [p for p in self._manifest["programs"] if p["spec_id"] != program["spec_id"]]
+        self._manifest = self._manifest | {"programs": [*programs, program]}
+        if self._out is not None:
+            write_json(self._out / MANIFEST_FILE, self._manifest)
+
+    @property
+    def checkpoints_folder(self) -> Path | None:
+        """Where blocks in training are checkpointed; None in memory."""
+        return None if self._out is None else self._out / CHECKPOINTS_FOLDER
+
+    def checkpoints(self, runs: Sequence[Run]) -> list[SavedBlock]:
+        """Checkpoints of blocks whose runs are all among these, which are missing."""
+        if self.checkpoints_folder is None:
+            return []
+        wanted = {run.run_id for run in runs}
+        return [saved for saved in find_blocks(self.checkpoints_folder) if wanted.issuperset(saved.run_ids)]
+
     def add(self, rows: pd.DataFrame) -> None:
-        """Keep one finished block's rows."""
+        """Keep one finished block's rows; its checkpoint is of no more use."""
         self._frames.append(rows)
         if self._out is not None:
-            write_rows(self._out / BLOCKS_FOLDER / f"{rows['run_id'].iloc[0]}.parquet", rows)
+            block = rows["run_id"].iloc[0]
+            write_rows(self._out / BLOCKS_FOLDER / f"{block}.parquet", rows)
+            shutil.rmtree(self._out / CHECKPOINTS_FOLDER / block, ignore_errors=True)
 
     def rows(self) -> pd.DataFrame:
-        """All rows kept so far."""
+        """All rows kept so far, by every process."""
+        if self._out is not None and processes.several():
+            self._frames = _read_frames(self._out)
         return pd.concat(self._frames, ignore_index=True)
 
     def finish(self, results: Results) -> None:
-        """Write the study's files and drop the blocks they now contain."""
-        if self._out is not None:
+        """Write the study's files and drop what they now contain."""
+        if self._out is not None and processes.is_first():
             results.save(self._out)
             shutil.rmtree(self._out / BLOCKS_FOLDER)
+            self._drop_checkpoints(frozenset(results.rows["run_id"]))
+        processes.wait_for_all("the study's files are written")
+
+    def _drop_checkpoints(self, done: frozenset[str]) -> None:
+        """Those of finished runs; an arm that was left out this time may still have others."""
+        folder = self.checkpoints_folder
+        if folder is None or not folder.is_dir():
+            return
+        for saved in find_blocks(folder):
+            if done.issuperset(saved.run_ids):
+                saved.drop()
+        if not any(folder.iterdir()):
+            folder.rmdir()
+
+    def close(self) -> None:
+        """Let another process work in the folder."""
+        if self._out is not None and self._lock is not None and self._lock.is_locked:
+            (self._out / LOCK_FILE).unlink(missing_ok=True)
+            self._lock.release()
+
+    def _acquire(self) -> None:
+        if self._lock is None or not processes.is_first():
+            return
+        try:
+            self._lock.acquire(blocking=False)
+        except Timeout:
+            raise InputError(
+                f"another process is working in {self._out}: wait for it, or give another folder"
+            ) from None
 
     def _read(self, out: Path) -> None:
-        if not (out / MANIFEST_FILE).is_file():
-            raise InputError(f"{out} is no study's folder (it has no {MANIFEST_FILE}): give another folder")
         self._manifest = json.loads((out / MANIFEST_FILE).read_text(encoding="utf-8"))
-        files: Sequence[Path] = sorted((out / BLOCKS_FOLDER).glob("[!.]*.parquet"))
-        if (out / ROWS_FILE).is_file():
-            files = [out / ROWS_FILE, *files]
-        frames = [pd.read_parquet(path) for path in files]
-        seen: set[str] = set()
-        for frame in frames:  # a block may outlive its copy in results.parquet if a stop fell between the two
-            self._frames.append(frame.loc[[run_id not in seen for run_id in frame["run_id"]]])
-            seen |= set(frame["run_id"])
+        self._frames = _read_frames(out)
+
+
+def _read_frames(out: Path) -> list[pd.DataFrame]:
+    files: Sequence[Path] = sorted((out / BLOCKS_FOLDER).glob("[!.]*.parquet"))
+    if (out / ROWS_FILE).is_file():
+        files = [out / ROWS_FILE, *files]
+    frames: list[pd.DataFrame] = []
+    seen: set[str] = set()
+    for frame in map(pd.read_parquet, files):
+        # A block may outlive its copy in results.parquet if a stop fell between the two.
+        frames.append(frame.loc[[run_id not in seen for run_id in frame["run_id"]]])
+        seen |= set(frame["run_id"])
+    return frames
 
 
 def _check_writable(out: Path) -> None:

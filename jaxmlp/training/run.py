@@ -65,6 +65,11 @@ class RunState(struct.PyTreeNode):
     history: dict[str, Array]
     """`METRICS`, [E + 1] each; NaN where nothing was measured."""
 
+    @property
+    def ended(self) -> Array:
+        """Whether no further training can change what is recorded: it has stopped early, or diverged."""
+        return self.diverged if self.early_stop is None else self.diverged | self.early_stop.stopped
+
 
 def init_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> RunState:
     """Split, fit the preprocessing, draw the network, and measure epoch 0.
@@ -178,7 +183,8 @@ def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> 
         hyper=hyper,
     )
     accuracy = jnp.where(run.diverged, 1.0 / dataset.num_classes, accuracy)
-    last = spec.epochs if run.early_stop is None else run.early_stop.last_epoch
+    # A diverged run has rows to the end, whatever its early stop made of the NaN.
+    last = spec.epochs if run.early_stop is None else jnp.where(run.diverged, spec.epochs, run.early_stop.last_epoch)
     history = run.history | {"test_accuracy": run.history["test_accuracy"].at[last].set(accuracy)}
     return run.replace(history=history)
 
@@ -211,7 +217,7 @@ def _measure(run, dataset, epoch, train_loss, *, spec: RunSpec, hyper: Hyper) ->
     train_accuracy = jnp.where(diverged, chance, train_accuracy)
     if run.val_index.shape[0]:
         val_accuracy = jnp.where(diverged, chance, val_accuracy)
-    best = _select(run, val_accuracy, epoch)
+    best = _select(run, val_accuracy, epoch, diverged)
     row = {
         "train_loss": train_loss,
         "train_accuracy": train_accuracy,
@@ -221,7 +227,10 @@ def _measure(run, dataset, epoch, train_loss, *, spec: RunSpec, hyper: Hyper) ->
         "selected_epoch": (epoch if best is None else best.epoch).astype(jnp.float32),
         "diverged": diverged.astype(jnp.float32),
     }
-    history = run.history | {name: run.history[name].at[epoch].set(value) for name, value in row.items()}
+    # A diverged run is frozen: its row stands for all epochs to come.
+    epochs = jnp.arange(spec.epochs + 1)
+    now = ~run.diverged & ((epochs == epoch) | (diverged & (epochs > epoch)))
+    history = run.history | {name: jnp.where(now, value, run.history[name]) for name, value in row.items()}
     return run.replace(best=best, diverged=diverged, history=history)
 
 
@@ -244,10 +253,10 @@ def _unless_stopped(run: RunState, after: RunState) -> RunState:
     return jax.tree.map(lambda new, old: jnp.where(stop.stopped, old, new), after, run)
 
 
-def _select(run: RunState, val_accuracy: Array, epoch: Array) -> Selection | None:
-    """The better of the kept model and the present one; epoch 0, before training, never counts."""
+def _select(run: RunState, val_accuracy: Array, epoch: Array, diverged: Array) -> Selection | None:
+    """The better of the kept model and the present one; epoch 0, before training, and lost models never count."""
     if run.best is None:
         return None
-    better = (epoch > 0) & (val_accuracy > run.best.val_accuracy)
+    better = (epoch > 0) & (val_accuracy > run.best.val_accuracy) & ~diverged
     present = Selection(run.train.params, run.train.norm_state, val_accuracy, epoch.astype(jnp.int32))
     return jax.tree.map(lambda new, old: jnp.where(better, new, old), present, run.best)

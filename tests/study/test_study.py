@@ -1,5 +1,7 @@
 """Studies: the same run gives the same bits whatever runs beside it and however it is cut or resumed."""
 
+import os
+import signal
 from dataclasses import replace
 
 import jax
@@ -10,10 +12,11 @@ import pytest
 from jaxmlp import data, study
 from jaxmlp.errors import InputError
 from jaxmlp.nn import MLPSpec
-from jaxmlp.study import engine
 from jaxmlp.study.arms import make_run
-from jaxmlp.study.blocks import MAX_LANES, choose_lanes, make_groups, padded
+from jaxmlp.study.blocks import Layout, fill_evenly, make_groups, padded
+from jaxmlp.study.checkpoint import find_blocks
 from jaxmlp.study.program import Program
+from jaxmlp.study.workers import Workers
 from jaxmlp.training import METRICS, DataSpec, EvalSpec, Hyper, RunSpec
 from jaxmlp.training import step as step_module
 
@@ -97,7 +100,7 @@ def test_a_diverged_run_has_nan_losses_and_chance_accuracy_from_then_on(digits):
 
 def test_any_cut_of_the_same_steps_gives_the_same_bits(digits):
     spec = make_spec("batch_norm")
-    program = Program(spec, jax.device_put(digits), lanes=2)
+    program = Program(spec, jax.device_put(digits), Layout(2))
     block = tuple(make_run(study.Arm("a", spec), seed, digits.digest) for seed in (0, 1))
     steps = program.steps_per_epoch
     assert steps == 6
@@ -109,21 +112,22 @@ def test_any_cut_of_the_same_steps_gives_the_same_bits(digits):
     }
     histories = []
     for cut in cuts.values():
-        states, hypers = program.start(block)
+        states, hypers = program.start(block), program.hypers(block)
         for clock, count, repeats in cut:
             states = program.advance(states, hypers, clock, count, repeats)
-        histories.append(jax.device_get(states.history))
+        histories.append(jax.device_get(program.finish(states, hypers).history))
     for other in histories[1:]:
         for metric in METRICS:
             np.testing.assert_array_equal(other[metric], histories[0][metric])
 
 
+@pytest.mark.parametrize("start", [0, 4, 6, 17])
 @pytest.mark.parametrize("seconds", [1e-9, 1e-3, 1.0, 1e9])
-def test_chunks_cover_every_step_once_and_never_cross_an_epoch(digits, monkeypatch, seconds):
+def test_chunks_cover_every_step_once_and_never_cross_an_epoch(digits, monkeypatch, seconds, start):
     monkeypatch.setattr("jaxmlp.study.program.CHUNK_SECONDS", seconds)
-    program = Program(make_spec(), jax.device_put(digits), lanes=1)
-    done = 0
-    for clock, count, repeats in program.chunks():
+    program = Program(make_spec(), jax.device_put(digits), Layout(1))
+    done = start
+    for clock, count, repeats in program.chunks(start):
         assert clock == done
         assert clock % 6 + count <= 6
         assert repeats == 1 or count == 6
@@ -186,17 +190,29 @@ def test_rows_are_tidy_and_settings_that_vary_are_columns(digits):
     assert results.manifest["arms"]["he"]["num_parameters"] == 64 * 12 + 12 + 12 * 10 + 10
 
 
-def test_resume_trains_only_what_is_missing_and_reuses_w(digits, tmp_path, monkeypatch):
+@pytest.fixture
+def trained(monkeypatch):
+    """Ids of all runs that a test trains, block by block."""
+    blocks, original = [], Workers._train
+
+    def counted(self, program, job):
+        blocks.append([run.run_id for run in job.block])
+        return original(self, program, job)
+
+    monkeypatch.setattr(Workers, "_train", counted)
+    return blocks
+
+
+def test_resume_trains_only_what_is_missing_and_reuses_w(digits, tmp_path, trained):
     out = tmp_path / "s"
     arms = [study.Arm("a", make_spec()), study.Arm("b", make_spec(), Hyper(learning_rate=0.01))]
     whole = run(arms, digits, seeds=5, lanes=2)
-    trained = []
-    original = engine._train_block
-    monkeypatch.setattr(engine, "_train_block", lambda p, b: trained.extend(b) or original(p, b))
+    trained.clear()
     run(arms[:1], digits, seeds=2, lanes=2, out=out)
     resumed = run(arms, digits, seeds=5, lanes=None, out=out, resume=True)
-    assert len(trained) == 10
-    assert len({run.run_id for run in trained}) == 10
+    ids = [run_id for block in trained for run_id in block]
+    assert len(ids) == len(set(ids)) == 10
+    assert all(len(block) == 2 for block in trained)
     pd.testing.assert_frame_equal(resumed.rows, whole.rows.assign(experiment="study"))
     trained.clear()
     again = run(arms, digits, seeds=5, lanes=None, out=out, resume=True)
@@ -222,26 +238,38 @@ def test_other_data_is_another_study(digits, tmp_path):
         run([study.Arm("a", make_spec())], other, out=tmp_path / "s", resume=True)
 
 
-def test_an_interrupted_study_keeps_its_finished_blocks(digits, tmp_path, monkeypatch):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_keeps_finished_blocks_and_checkpoints_the_one_in_training(
+    digits, tmp_path, monkeypatch, trained, number
+):
+    monkeypatch.setattr("jaxmlp.study.program.CHUNK_SECONDS", 1e-9)  # a chunk is a step
     out = tmp_path / "s"
-    arms = [study.Arm("a", make_spec())]
+    arms = [study.Arm("a", make_spec("batch_norm"))]
     whole = run(arms, digits, seeds=6, lanes=2)
-    original, calls = engine._train_block, []
+    trained.clear()
 
-    def dies_in_the_third_block(program, block):
-        calls.append(block)
-        if len(calls) == 3:
-            raise KeyboardInterrupt
-        return original(program, block)
+    class Impatient(Silent):
+        def show(self, status):
+            super().show(status)
+            if status.runs_done == 4 and status.epoch == 1:
+                os.kill(os.getpid(), number)
 
-    monkeypatch.setattr(engine, "_train_block", dies_in_the_third_block)
+    handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
     with pytest.raises(KeyboardInterrupt):
-        run(arms, digits, seeds=6, lanes=2, out=out)
+        run(arms, digits, seeds=6, lanes=2, out=out, display=Impatient())
+    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert not study.Results.saved_in(out)
-    run(arms, digits, seeds=6, lanes=None, out=out, resume=True)
-    assert len(calls) == 4  # two finished, one lost, one made up
+    assert len(list((out / "blocks").iterdir())) == 2
+    (saved,) = find_blocks(out / "checkpoints")
+    assert saved.clock >= 6  # an epoch has 6 steps
+    display = Silent()
+    run(arms, digits, seeds=6, lanes=None, out=out, resume=True, display=display)
+    assert len(trained) == 4  # the third block twice
+    assert min(status.epoch for status in display.states) >= 1  # but not from its beginning
+    assert sum(status.run_epochs for status in display.states[-1:]) <= 4
     pd.testing.assert_frame_equal(study.Results.load(out).rows, whole.rows)
     assert not (out / "blocks").exists()
+    assert not (out / "checkpoints").exists()
 
 
 def test_run_ids_hash_everything_that_decides_a_run(digits):
@@ -258,14 +286,18 @@ def test_run_ids_hash_everything_that_decides_a_run(digits):
     assert len({base, *(other.run_id for other in others)}) == 6
 
 
+@pytest.mark.parametrize("most", [1, 5, 16])
 @pytest.mark.parametrize("count", [1, 2, 10, 16, 17, 20, 33, 300])
-def test_blocks_hold_every_run_once_and_little_padding(count):
+def test_blocks_hold_every_run_once_and_little_padding(count, most):
     arm = study.Arm("a", make_spec())
     runs = [make_run(arm, seed, "") for seed in range(count)]
-    (group,) = make_groups(runs, {})
-    assert group.lanes == choose_lanes(count) <= MAX_LANES
-    assert [run for block in group.blocks for run in block] == runs
-    assert sum(len(padded(block, group.lanes)) for block in group.blocks) < count + len(group.blocks)
+    (group,) = make_groups(runs)
+    lanes = fill_evenly(count, most)
+    blocks = group.blocks(lanes)
+    assert lanes <= most
+    assert len(blocks) == -(-count // most)
+    assert [run for block in blocks for run in block] == runs
+    assert sum(len(padded(block, lanes)) for block in blocks) < count + len(blocks)
 
 
 def test_progress_moves_forward_and_the_estimate_comes_first(digits):

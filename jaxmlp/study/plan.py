@@ -1,0 +1,162 @@
+"""How each group is executed: W, strategy and compiled program, chosen before step 0.
+
+W follows from a rule, so that the same study has the same W on every machine of a kind; a long group's rule is
+checked by a short measurement, and gives way only to a layout that is clearly faster. What was chosen stands in
+the manifest and is used again when the study is resumed or extended.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from jaxmlp.data import Dataset
+from jaxmlp.errors import InputError
+from jaxmlp.nn import count_parameters
+from jaxmlp.study.blocks import Group, Layout, fill_evenly
+from jaxmlp.study.memory import Device, budget_bytes
+from jaxmlp.study.program import Program
+from jaxmlp.study.progress import Display
+from jaxmlp.training import RunSpec
+
+MAX_LANES = 1024
+"""Lanes that the rule gives at most."""
+
+STEP_FLOPS = {"cpu": 5e8}
+"""The rule fills a step of all lanes with so many operations, by platform: past a few ms of work per step another
+lane saves nothing, and small blocks keep every device busy."""
+OTHER_STEP_FLOPS = 5e10
+
+MEASURE_FROM_SECONDS = 60.0
+"""A group estimated to take less is not worth compiling another layout for."""
+CLEARLY_FASTER = 1.15
+"""What another layout must gain over the rule's to be chosen: less could be noise, and flip between machines."""
+
+
+@dataclass(frozen=True)
+class Work:
+    """A group, and its program on the first device."""
+
+    group: Group
+    program: Program
+    chosen_by: str
+    """`given`, `kept` from an earlier sitting, `rule`, or `measured`."""
+
+    @property
+    def layout(self) -> Layout:
+        """How the group is executed."""
+        return self.program.layout
+
+    @property
+    def seconds(self) -> float:
+        """Estimated time of all blocks, one after another."""
+        return len(self.group.blocks(self.layout.lanes)) * self.program.block_seconds
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What the caller asked for; None leaves it to the plan."""
+
+    lanes: int | None = None
+    strategy: str | None = None
+
+
+def rule_lanes(spec: RunSpec, count: int, platform: str) -> int:
+    """W for a group of `count` runs: enough lanes to fill a step, in as few blocks as that allows, filled evenly."""
+    flops = 6 * count_parameters(spec.mlp) * spec.data.batch_size
+    most = int(STEP_FLOPS.get(platform, OTHER_STEP_FLOPS) / flops)
+    return fill_evenly(count, min(max(most, 1), MAX_LANES))
+
+
+def plan_group(group: Group, dataset: Dataset, wish: Wish, kept: Layout | None) -> Work:
+    """Choose a layout, compile it, and measure what it costs.
+
+    Args:
+        group: its runs.
+        dataset: on the device that measures.
+        wish: what the caller asked for.
+        kept: the layout of an earlier sitting.
+
+    Raises:
+        InputError: not even one run fits into the memory that is available.
+    """
+    if kept is not None:
+        return Work(group, Program(group.spec, dataset, kept), "kept")
+    strategy = wish.strategy or "vmap"
+    if wish.lanes is not None:
+        return Work(group, Program(group.spec, dataset, Layout(wish.lanes, strategy)), "given")
+    (device,) = dataset.train_images.devices()
+    lanes = rule_lanes(group.spec, len(group.runs), device.platform)
+    by_rule = Work(group, _fitting(group, dataset, Layout(lanes, strategy)), "rule")
+    if wish.strategy is not None or by_rule.seconds < MEASURE_FROM_SECONDS:
+        return by_rule
+    return _faster(by_rule, dataset)
+
+
+def _fitting(group: Group, dataset: Dataset, layout: Layout) -> Program:
+    """The program with at most the layout's lanes that fits into the device's memory."""
+    (device,) = dataset.train_images.devices()
+    budget = budget_bytes(device)
+    while True:
+        program = Program(group.spec, dataset, layout)
+        if budget is None or program.memory_bytes <= budget:
+            return program
+        if layout.lanes == 1:
+            raise InputError(
+                f"one run of arm {group.runs[0].arm.name!r} needs {program.memory_bytes / 1e6:.0f} MB, and "
+                f"{budget / 1e6:.0f} MB may be used: free memory, or give a smaller net or evaluation batch size"
+            )
+        fixed = dataset.num_bytes
+        share = max(budget - fixed, 0) / max(program.memory_bytes - fixed, 1)
+        layout = Layout(max(1, min(int(layout.lanes * share), layout.lanes - 1)), layout.strategy)
+
+
+def _faster(by_rule: Work, dataset: Dataset) -> Work:
+    """The rule's layout, or another one that is clearly faster per run."""
+    group, lanes = by_rule.group, by_rule.layout.lanes
+    others = {Layout(fill_evenly(len(group.runs), 4 * lanes))} - {by_rule.layout}
+    if lanes > 1:
+        others.add(Layout(lanes, "map"))
+    best, most = by_rule, by_rule.seconds / CLEARLY_FASTER
+    for layout in sorted(others, key=lambda layout: layout.strategy):
+        program = _fitting(group, dataset, layout)
+        work = Work(group, program, "measured")
+        if work.seconds < most:
+            best, most = work, work.seconds
+    return best
+
+
+def halved(work: Work, done: frozenset[str], dataset: Dataset) -> Work:
+    """The same group's missing runs at half the width, after memory ran out.
+
+    Raises:
+        MemoryError: it ran out with a single lane.
+    """
+    lanes = work.layout.lanes
+    if lanes == 1:
+        raise MemoryError(f"out of memory with a single run of arm {work.group.runs[0].arm.name!r}")
+    group = work.group.without(done)
+    return Work(group, Program(group.spec, dataset, Layout(lanes // 2, work.layout.strategy)), work.chosen_by)
+
+
+def announce(work: Sequence[Work], devices: Sequence[Device], display: Display) -> None:
+    """Say what the study will cost, before it starts."""
+    blocks = [len(item.group.blocks(item.layout.lanes)) for item in work]
+    runs = sum(len(item.group.runs) for item in work)
+    # Blocks on several devices run side by side.
+    seconds = max(sum(item.seconds for item in work) / len(devices), *(item.program.block_seconds for item in work))
+    largest = max(work, key=lambda item: item.program.memory_bytes)
+    at_once = min(len(devices), sum(blocks))
+    display.say(
+        f"estimate: {runs} runs as {len(work)} compiled programs in {sum(blocks)} blocks: about {seconds / 60:.1f} "
+        f"min, {at_once * largest.program.memory_bytes / 1e6:.0f} MB "
+        f"({largest.program.memory_bytes / largest.layout.lanes / 1e6:.1f} MB a run) on {describe(devices)}"
+    )
+
+
+def describe(devices: Sequence[Device]) -> str:
+    """Such as "1 device (cpu)"."""
+    return f"{len(devices)} device{'s' if len(devices) > 1 else ''} ({devices[0].platform})"
+
+
+def kept_layouts(programs: Sequence[Mapping]) -> dict[str, Layout]:
+    """By spec id, the layouts that a manifest records."""
+    return {item["spec_id"]: Layout(item["lanes"], item.get("strategy", "vmap")) for item in programs}

@@ -1,0 +1,76 @@
+"""Several processes, on one machine or many, as one study: `jax.distributed` tells each who it is.
+
+Processes share nothing but the study's folder and a few words at its start and end. Without `jax.distributed` there is
+one process, and everything here does nothing.
+"""
+
+from collections.abc import Sequence
+from typing import TypeVar
+
+import jax
+import numpy as np
+
+from jaxmlp.errors import InputError
+
+Item = TypeVar("Item")
+
+
+def join(coordinator: str, *, num_processes: int | None = None, process_id: int | None = None) -> None:
+    """Become one of several processes; before anything else uses jax.
+
+    Args:
+        coordinator: HOST:PORT of the first process, or `auto` where jax finds out by itself (Slurm, Kubernetes).
+        num_processes: how many there are; None with `auto`.
+        process_id: which this one is, from 0; None with `auto`.
+
+    Raises:
+        InputError: a wrong combination of these, or nobody answered.
+    """
+    if coordinator == "auto":
+        if num_processes is not None or process_id is not None:
+            raise InputError("with --coordinator auto, jax finds the processes itself: leave out their number and id")
+    elif num_processes is None or process_id is None:
+        raise InputError("--coordinator HOST:PORT needs --processes N and --process-id I, I from 0 to N-1")
+    elif not 0 <= process_id < num_processes:
+        raise InputError(
+            f"process id {process_id} of {num_processes} processes: give one from 0 to {num_processes - 1}"
+        )
+    address = None if coordinator == "auto" else coordinator
+    try:
+        jax.distributed.initialize(address, num_processes, process_id)
+    except (RuntimeError, ValueError) as error:
+        reason = str(error).splitlines()[0]
+        raise InputError(f"no connection to the other processes by --coordinator {coordinator}: {reason}") from None
+
+
+def is_first() -> bool:
+    """Whether this process plans, merges and shows the progress."""
+    return jax.process_index() == 0
+
+
+def several() -> bool:
+    """Whether there are other processes."""
+    return jax.process_count() > 1
+
+
+def mine(items: Sequence[Item]) -> list[Item]:
+    """Every n-th of them: disjoint between the n processes, and together all."""
+    return list(items[jax.process_index() :: jax.process_count()])
+
+
+def agree(numbers: Sequence[int]) -> list[int]:
+    """The first process's numbers, in every process."""
+    if not several():
+        return list(numbers)
+    from jax.experimental import multihost_utils
+
+    told = multihost_utils.broadcast_one_to_all(np.asarray(numbers, np.int32))
+    return [int(number) for number in told]
+
+
+def wait_for_all(name: str) -> None:
+    """Return when every process has come here."""
+    if several():
+        from jax.experimental import multihost_utils
+
+        multihost_utils.sync_global_devices(name)

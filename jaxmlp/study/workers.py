@@ -1,0 +1,229 @@
+"""Blocks to devices: one thread per device takes the next block, trains it chunk by chunk, and reports.
+
+Threads only wait for their device, so Python's lock is free; all files but checkpoints are written by the thread
+that reads the reports.
+"""
+
+import queue
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+
+import jax
+import numpy as np
+
+from jaxmlp.data import Dataset
+from jaxmlp.study.arms import Run
+from jaxmlp.study.checkpoint import SavedBlock, save_block
+from jaxmlp.study.memory import Device
+from jaxmlp.study.plan import Work
+from jaxmlp.study.program import Program
+from jaxmlp.training import RunState
+
+WORTH_COMPILING = 2.0
+"""A device beside the first takes a group's block only where the blocks to come take so many compile times."""
+
+
+@dataclass(frozen=True)
+class Job:
+    """One block to train."""
+
+    work: Work
+    block: tuple[Run, ...]
+    saved: SavedBlock | None = None
+    """Where an earlier sitting left it."""
+
+    @property
+    def share_done(self) -> float:
+        """Of the block's steps, what the earlier sitting did."""
+        program = self.work.program
+        return self.saved.clock / (program.steps_per_epoch * program.spec.epochs) if self.saved else 0.0
+
+
+@dataclass(frozen=True)
+class Report:
+    """A block after a chunk."""
+
+    job: Job
+    epoch: int
+    share: float
+    """Of the block's steps that are done; 1 at the end, early or not."""
+    history: dict[str, np.ndarray]
+    """[W, E + 1] of each metric."""
+    states: RunState | None = None
+    """At the end: the final states, on the host."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """What a block died of."""
+
+    job: Job
+    error: Exception
+
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether less at once could have helped."""
+        return isinstance(self.error, MemoryError) or "RESOURCE_EXHAUSTED" in str(self.error)
+
+
+class Stop:
+    """A request to end: by Ctrl-C, by SIGTERM (what a cluster sends before it kills), or by an error elsewhere."""
+
+    def __init__(self) -> None:
+        self._event = threading.Event()
+        self.signal: int | None = None
+
+    def ask(self, number: int | None = None, _: FrameType | None = None) -> None:
+        """End after the chunk that is running; a second signal ends at once."""
+        if number is not None and self.signal is not None:
+            raise KeyboardInterrupt
+        self.signal = number
+        self._event.set()
+
+    @property
+    def asked(self) -> bool:
+        """Whether to end."""
+        return self._event.is_set()
+
+
+@contextmanager
+def stop_on_signals() -> Iterator[Stop]:
+    """A `Stop` that Ctrl-C and SIGTERM ask; only the main thread may listen to signals, elsewhere none is heard."""
+    stop = Stop()
+    if threading.current_thread() is not threading.main_thread():
+        yield stop
+        return
+    before = {number: signal.signal(number, stop.ask) for number in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield stop
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+class Workers:
+    """A thread per device, working on a shared list of jobs."""
+
+    def __init__(
+        self,
+        jobs: Sequence[Job],
+        datasets: Mapping[Device, Dataset],
+        *,
+        stop: Stop,
+        checkpoints: Path | None,
+        checkpoint_seconds: float,
+    ) -> None:
+        """Start.
+
+        Args:
+            jobs: in the order in which they are taken.
+            datasets: the dataset on each device to use.
+            stop: when asked, every block is checkpointed after its chunk and left.
+            checkpoints: where; None keeps none.
+            checkpoint_seconds: from one checkpoint of a block to the next.
+        """
+        self._jobs, self._lock = list(jobs), threading.Lock()
+        self._stop, self._checkpoints, self._every = stop, checkpoints, checkpoint_seconds
+        self._reports: queue.Queue[Report | Failure | None] = queue.Queue()
+        self._threads = [
+            threading.Thread(target=self._work, args=(device, data), name=f"jaxmlp {device}", daemon=True)
+            for device, data in datasets.items()
+        ]
+        self._first = next(iter(datasets))
+        for thread in self._threads:
+            thread.start()
+
+    def reports(self) -> Iterator[Report | Failure]:
+        """What happens, until no thread works any more."""
+        working = len(self._threads)
+        while working:
+            try:
+                # A bare get() would keep the main thread from hearing signals.
+                report = self._reports.get(timeout=0.2)
+            except queue.Empty:
+                continue
+            if report is None:
+                working -= 1
+            else:
+                yield report
+
+    def forget(self, work: Work) -> None:
+        """Take no more blocks of this group."""
+        with self._lock:
+            self._jobs = [job for job in self._jobs if job.work is not work]
+
+    def join(self) -> None:
+        """Wait for the threads; a program that shuts down under a running chunk would crash."""
+        for thread in self._threads:
+            thread.join()
+
+    def _next(self, device: Device) -> Job | None:
+        with self._lock:
+            for i, job in enumerate(self._jobs):
+                if device == self._first or self._worth_compiling(job.work):
+                    return self._jobs.pop(i)
+        return None
+
+    def _worth_compiling(self, work: Work) -> bool:
+        waiting = sum(job.work is work for job in self._jobs)
+        return waiting * work.program.block_seconds > WORTH_COMPILING * work.program.compile_seconds
+
+    def _work(self, device: Device, dataset: Dataset) -> None:
+        programs: dict[int, Program] = {}
+        try:
+            with jax.default_device(device):
+                while not self._stop.asked and (job := self._next(device)) is not None:
+                    try:
+                        program = programs.get(id(job.work)) or self._program(job.work, device, dataset)
+                        programs[id(job.work)] = program
+                        self._train(program, job)
+                    except Exception as error:  # whatever it is, who waits for reports must hear of it
+                        self._reports.put(Failure(job, error))
+        finally:
+            self._reports.put(None)
+
+    def _program(self, work: Work, device: Device, dataset: Dataset) -> Program:
+        if device == work.program.device:
+            return work.program
+        program = Program(work.group.spec, dataset, work.layout)
+        program.cost = work.program.cost  # measured once, on a device of the same kind
+        return program
+
+    def _train(self, program: Program, job: Job) -> None:
+        states, begin = self._begin(program, job)
+        hypers = program.hypers(job.block)
+        steps, epochs = program.steps_per_epoch, program.spec.epochs
+        saved = time.monotonic()
+        for clock, count, repeats in program.chunks(begin):
+            states = program.advance(states, hypers, clock, count, repeats)
+            done = clock + count * repeats
+            history, ended = jax.device_get((states.history, states.ended))
+            if done == steps * epochs or ended.all():
+                break
+            self._reports.put(Report(job, done // steps, done / (steps * epochs), history))
+            if self._stop.asked or time.monotonic() - saved >= self._every:
+                self._save(job, done, states)
+                saved = time.monotonic()
+            if self._stop.asked:
+                return
+        states = jax.device_get(program.finish(states, hypers))
+        self._reports.put(Report(job, epochs, 1.0, states.history, states))
+
+    def _begin(self, program: Program, job: Job) -> tuple[RunState, int]:
+        if job.saved is not None:
+            restored = job.saved.restore(program.state_shapes)
+            if restored is not None:
+                return jax.device_put(restored, program.device), job.saved.clock
+            job.saved.drop()
+        return program.start(job.block), 0
+
+    def _save(self, job: Job, clock: int, states: RunState) -> None:
+        if self._checkpoints is not None:
+            folder = self._checkpoints / job.block[0].run_id
+            save_block(folder, job.block, job.work.layout, clock, jax.device_get(states))
