@@ -207,7 +207,7 @@ class _Progress:
         self._shares = {job.block: job.share_done for job in jobs}
         self._seconds_total = sum((1.0 - job.share_done) * job.work.program.block_seconds for job in jobs)
         self._seconds = 0.0
-        self._run_epochs = 0
+        self._run_epochs = 0.0
 
     def status(self, report: Report) -> Status:
         """The state after one more report."""
@@ -215,7 +215,7 @@ class _Progress:
         spec, block = job.work.group.spec, job.block
         before, self._shares[block] = self._shares[block], report.share
         self._seconds += (report.share - before) * job.work.program.block_seconds
-        self._run_epochs += round((report.share - before) * spec.epochs * len(block))
+        self._run_epochs += (report.share - before) * spec.epochs * len(block)
         self._done += len(block) * (report.share == 1.0)
         column = "train_accuracy" if spec.data.split == "none" else "val_accuracy"
         # A run that stopped early shows the last accuracy it had.

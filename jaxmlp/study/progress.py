@@ -21,7 +21,7 @@ class Status:
     seconds_total: float
     runs_done: int
     runs: int
-    run_epochs: int
+    run_epochs: float
     """Epochs that this sitting has trained, of all runs together."""
     epoch: int
     """Of the block that is training, the epoch it has reached."""

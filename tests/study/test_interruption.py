@@ -1,0 +1,122 @@
+"""Whatever happens to a study's process, its results are those of a study that nothing happened to."""
+
+import os
+import subprocess
+import sys
+from collections import Counter
+
+import pandas as pd
+import pytest
+
+from jaxmlp import data, study
+from jaxmlp.errors import InputError
+from jaxmlp.study.checkpoint import find_blocks
+from jaxmlp.study.store import Store
+from tests.study.trial import EPOCHS, STEPS, make_arms
+
+KILLS = 20
+
+
+def trial(out, *options, flags="", wait=True):
+    """Run the trial program, with a compile cache of its own kind of process."""
+    cache = os.environ["JAXMLP_TEST_COMPILED"]
+    command = [sys.executable, "-m", "tests.study.trial", out, out.with_suffix(".log"), "--cache", cache, *options]
+    environment = os.environ | {"XLA_FLAGS": flags}
+    process = subprocess.Popen(
+        [str(word) for word in command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    if wait:
+        output, _ = process.communicate(timeout=500)
+        assert process.returncode == 0, output
+    return process
+
+
+def chunks(out):
+    """How often each (first seed of a block, clock) was executed, by every process."""
+    return Counter(out.with_suffix(".log").read_text(encoding="utf-8").splitlines())
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory):
+    out = tmp_path_factory.mktemp("undisturbed") / "study"
+    trial(out, "--checkpoint-minutes", 5)
+    return out
+
+
+def rows(out):
+    return pd.read_parquet(out / "results.parquet")
+
+
+def test_the_trial_has_what_an_interruption_could_lose(undisturbed):
+    trained = rows(undisturbed)
+    assert trained["learning_rate"].nunique() > 1, "plateaus must cut the rate"
+    ends = trained.groupby("run_id")["epoch"].max()
+    assert ends.min() < EPOCHS == ends.max(), "some runs must stop early"
+    assert max(chunks(undisturbed).values()) == 1
+
+
+def test_killed_at_twenty_random_moments_nothing_is_lost_or_changed(undisturbed, tmp_path):
+    killed = tmp_path / "study"
+    trial(killed, "--kills", KILLS)
+    pd.testing.assert_frame_equal(rows(killed), rows(undisturbed))
+    done, wanted = chunks(killed), chunks(undisturbed)
+    assert done.keys() == wanted.keys()
+    repeated = sum(done.values()) - sum(wanted.values())
+    assert 0 < repeated <= KILLS  # a checkpoint interval, here one chunk, per kill at most
+    assert not list((killed).glob("checkpoints"))
+    assert not list((killed).glob("blocks"))
+
+
+@pytest.mark.parametrize("devices", [2, 4])
+def test_any_number_of_devices_gives_the_same_bits(undisturbed, tmp_path, devices):
+    out = tmp_path / "study"
+    trial(out, "--checkpoint-minutes", 5, flags=f"--xla_force_host_platform_device_count={devices}")
+    assert '"num_devices": ' + str(devices) in (out / "manifest.json").read_text(encoding="utf-8")
+    pd.testing.assert_frame_equal(rows(out), rows(undisturbed))
+
+
+def test_two_processes_of_two_devices_give_the_same_bits(undisturbed, tmp_path, free_port):
+    out = tmp_path / "study"
+    flags = "--xla_force_host_platform_device_count=2"
+    shared = ["--checkpoint-minutes", 5, "--coordinator", f"127.0.0.1:{free_port}", "--processes", 2]
+    both = [trial(out, *shared, "--process-id", i, flags=flags, wait=False) for i in (0, 1)]
+    for process in both:
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+    assert '"num_processes": 2' in (out / "manifest.json").read_text(encoding="utf-8")
+    pd.testing.assert_frame_equal(rows(out), rows(undisturbed))
+    assert chunks(out) == chunks(undisturbed)  # disjoint, and together all
+
+
+@pytest.fixture
+def free_port():
+    import socket
+
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def test_a_second_process_on_the_same_folder_is_refused(tmp_path):
+    digits, out = data.load("digits"), tmp_path / "study"
+    study.run(make_arms(), digits, seeds=1, out=out)
+    working = Store(out, resume=True)
+    with pytest.raises(InputError, match="another process is working in") as caught:
+        study.run(make_arms(), digits, seeds=2, out=out, resume=True)
+    assert "\n" not in str(caught.value)
+    working.close()
+    assert len(study.run(make_arms(), digits, seeds=2, out=out, resume=True).final()) == 2
+
+
+def test_a_checkpoint_of_another_version_is_not_used(tmp_path, undisturbed):
+    """Its arrays do not fit: the block is trained from its beginning."""
+    out = tmp_path / "study"
+    process = trial(out, wait=False)
+    while not find_blocks(out / "checkpoints"):
+        assert process.poll() is None
+    process.kill()
+    process.communicate()
+    (saved,) = find_blocks(out / "checkpoints")
+    shapes = {"another": pd.Series([1.0]).to_numpy()}
+    assert saved.restore(shapes) is None  # type: ignore[arg-type]
+    assert saved.clock % (EPOCHS * STEPS)
