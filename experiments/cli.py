@@ -1,4 +1,4 @@
-"""The command line: the tour, list, run, train, report, claims, publish.
+"""The command line: the tour, list, run, train, test, report, claims, publish.
 
     python -m experiments                    the tour on the built-in digits
     python -m experiments run NAME ...       one or more experiments
@@ -43,6 +43,12 @@ def _positive(text: str) -> int:
     return number
 
 
+def _natural(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least 0")
+    return int(text)
+
+
 def _names(text: str) -> list[str]:
     return [name for name in text.split(",") if name]
 
@@ -82,6 +88,14 @@ def make_parser() -> argparse.ArgumentParser:
     add.add_argument("--epochs", type=_positive, default=10, metavar="N")
     _add_study_options(add)
     add.set_defaults(command=train)
+
+    add = commands.add_parser("test", help="test a saved net and draw what it predicts for ten test images")
+    add.add_argument("net", type=Path, metavar="NET.safetensors")
+    add.add_argument("--dataset", help=f"one of {', '.join(DATASETS)}; default: the one the file names")
+    add.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of IDX files, plain or .gz")
+    add.add_argument("--seed", type=_natural, default=0, metavar="N", help="draws which ten images; default 0")
+    add.add_argument("--out", type=Path, metavar="FILE.svg", help="the picture; default: beside the net")
+    add.set_defaults(command=test_net)
 
     add = commands.add_parser("report", help="rebuild verdicts, figures and report from saved results")
     add.add_argument("out", type=Path, metavar="OUT", help="the --out of a run, or one study in it")
@@ -286,6 +300,40 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
     )
     path = arguments.out / "own" / REPORT_FILE
     console.print(f"report: {path}", highlight=False, soft_wrap=True)
+
+
+def test_net(arguments: argparse.Namespace, console: Console) -> None:
+    """Accuracy over the whole test part, and D4's picture of ten images of it (S-102)."""
+    path = arguments.net.with_suffix(".svg") if arguments.out is None else arguments.out
+    if path.suffix != ".svg":
+        raise InputError(f"--out {path}: the picture is an SVG file, give a name that ends in .svg")
+    import numpy as np
+
+    from jaxmlp import data, training
+    from jaxmlp.evidence import random_ten, ten_images_figure
+    from jaxmlp.evidence.plotting import svg_bytes
+    from jaxmlp.files import check_target, write_whole
+
+    net = training.load_net(arguments.net)
+    name = arguments.dataset or training.about_net(arguments.net).get("dataset", "digits")
+    check_choice("dataset", name, DATASETS)
+    check_target(path)
+    dataset = data.load(name, data_dir=arguments.data_dir)
+    widths, fit = net.spec.mlp.widths, (dataset.test_images.shape[1], dataset.num_classes)
+    if (widths[0], widths[-1]) != fit:
+        raise InputError(
+            f"{arguments.net} takes {widths[0]} inputs to {widths[-1]} classes, {name} has {fit[0]} and {fit[1]}: "
+            "give the --dataset it was trained on"
+        )
+    ten = random_ten(len(dataset.test_labels), arguments.seed)
+    _prepare_jax()
+    images, labels = np.asarray(dataset.test_images), np.asarray(dataset.test_labels)
+    predicted = np.asarray(net.predict(images))
+    picture = svg_bytes(ten_images_figure(images[ten], labels[ten], predicted[ten]), path.stem)
+    write_whole(path, lambda temporary: temporary.write_bytes(picture))
+    accuracy = f"test accuracy on {name}: {(predicted == labels).mean():.2%} (n = {len(labels)})"
+    console.print(accuracy, highlight=False)
+    console.print(f"picture of test images {ten.start} to {ten.stop - 1}: {path}", highlight=False, soft_wrap=True)
 
 
 def report(arguments: argparse.Namespace, console: Console) -> None:

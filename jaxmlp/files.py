@@ -9,8 +9,18 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from jaxmlp.errors import InputError
+
 if TYPE_CHECKING:  # the data room writes files too, and should not wait for pandas to load
     import pandas as pd
+
+
+def check_target(path: Path) -> None:
+    """Raise `InputError` where `write_whole` could not write `path`: call it before the work."""
+    if path.is_dir():
+        raise InputError(f"cannot write {path}: it is a folder; give a file in it")
+    if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
+        raise InputError(f"cannot write {path}: {path.parent} is not a folder this user may write to")
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:

@@ -10,13 +10,31 @@ def blocks(language):
     return re.findall(rf"^```{language}\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
 
 
-def test_the_python_example_runs_and_prints_what_it_says(capsys):
-    (example,) = blocks("python")
+def run_example(contains):
+    """Run the one Python block that holds these words; returns its names."""
+    (example,) = [block for block in blocks("python") if contains in block]
     names = {}
     exec(compile(example, "README.md", "exec"), names)
+    return names
+
+
+def test_the_study_example_runs_and_prints_what_it_says(capsys):
+    names = run_example("study.run")
     printed = capsys.readouterr().out
     assert "2474 parameters" in printed  # 64·32 + 32 + 2·32 + 32·10 + 10
     assert len(names["results"].final()) == 15
+
+
+def test_the_example_of_taking_a_net_away_gives_the_same_net_in_flax(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    run_example("save_net")
+    printed = capsys.readouterr().out
+    assert float(printed.rsplit(":", 1)[1]) < 1e-5
+    assert [path.name for path in tmp_path.iterdir()] == ["net.safetensors"]
+
+
+def test_every_python_example_is_run():
+    assert [sum(words in block for words in ("study.run", "save_net")) for block in blocks("python")] == [1, 1]
 
 
 def test_every_file_it_links_exists():

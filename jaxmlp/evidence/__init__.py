@@ -9,6 +9,7 @@ from jaxmlp.evidence.figures import (
     captioned_svgs,
     save_figures,
 )
+from jaxmlp.evidence.images import random_ten, ten_images_figure
 from jaxmlp.evidence.measures import Measure, Value, at, best, final
 from jaxmlp.evidence.parts import Difference, Equivalence, Identity, Ordering, Probability
 from jaxmlp.evidence.report import StudyReport, write_report
@@ -41,7 +42,9 @@ __all__ = [
     "final",
     "judge",
     "print_verdicts",
+    "random_ten",
     "save_figures",
     "synthetic_rows",
+    "ten_images_figure",
     "write_report",
 ]

@@ -56,8 +56,8 @@ def linear(
     return rule(weight, bias, x, precision)
 
 
-def _product(a: Array, b: Array, axis_a: int, axis_b: int, precision: str) -> Array:
-    """Contract axis `axis_a` of matrix `a` with axis `axis_b` of matrix `b`; the free axes stay in order."""
+def product(a: Array, b: Array, axis_a: int, axis_b: int, precision: str) -> Array:
+    """Contract `axis_a` of matrix `a` with `axis_b` of `b`, in one of `PRECISIONS`; the free axes stay in order."""
     dims = (((axis_a,), (axis_b,)), ((), ()))
     if precision == "bfloat16":
         y = lax.dot_general(a.astype(jnp.bfloat16), b.astype(jnp.bfloat16), dims, preferred_element_type=jnp.float32)
@@ -67,7 +67,7 @@ def _product(a: Array, b: Array, axis_a: int, axis_b: int, precision: str) -> Ar
 
 
 def _linear_forward(weight: Array, bias: Array | None, x: Array, precision: str) -> Array:
-    y = _product(x, weight, 1, 1, precision)
+    y = product(x, weight, 1, 1, precision)
     return y if bias is None else y + bias[None, :]
 
 
@@ -81,8 +81,8 @@ def _linear_fwd(weight, bias, x, precision):
 
 def _linear_bwd(precision, residuals, g):
     weight, without_bias, x = residuals
-    dx = _product(g, weight, 1, 0, precision)
-    d_weight = _product(g, x, 0, 0, precision)
+    dx = product(g, weight, 1, 0, precision)
+    d_weight = product(g, x, 0, 0, precision)
     d_bias = None if without_bias else jnp.sum(g, axis=0)
     return d_weight, d_bias, dx
 

@@ -1,7 +1,7 @@
 """Runs: what they are made of, one step, one epoch, evaluation."""
 
 from jaxmlp.training.evaluate import evaluate
-from jaxmlp.training.hyper import Hyper, check_hyper
+from jaxmlp.training.hyper import Hyper, check_hyper, hyper_values
 from jaxmlp.training.optimizers import OPTIMIZERS
 from jaxmlp.training.penalties import PENALTIES
 from jaxmlp.training.plateau import EarlyStop, Plateau
@@ -18,6 +18,7 @@ from jaxmlp.training.spec import (
     check_count,
 )
 from jaxmlp.training.step import TrainState, init_train_state, learning_rate, train_step
+from jaxmlp.training.trained import TrainedNet, about_net, export_nnx, load_net, save_net, trained_net
 
 __all__ = [
     "METRICS",
@@ -37,16 +38,23 @@ __all__ = [
     "Selection",
     "Stream",
     "TrainState",
+    "TrainedNet",
+    "about_net",
     "check_count",
     "check_hyper",
     "end_epoch",
     "end_run",
     "evaluate",
+    "export_nnx",
+    "hyper_values",
     "init_run",
     "init_train_state",
     "learning_rate",
+    "load_net",
+    "save_net",
     "shuffled",
     "stream_key",
     "train_epoch",
     "train_step",
+    "trained_net",
 ]

@@ -12,6 +12,15 @@ from jaxmlp.training.hyper import Hyper
 from jaxmlp.training.spec import RunSpec
 
 
+def logits_of(
+    params: Params, norm_state: NormState, preprocessing: Any, images: Array, *, spec: RunSpec, hyper: Hyper
+) -> Array:
+    """Logits [B, K] of images as stored, [B, I]: preprocessed, running statistics in the norms."""
+    x = PREPROCESSINGS[spec.data.preprocessing].apply(preprocessing, images)
+    logits, _, _ = apply_mlp(params, norm_state, x, spec=spec.mlp, hyper=hyper, train=False, precision=spec.precision)
+    return logits
+
+
 def evaluate(
     params: Params,
     norm_state: NormState,
@@ -51,10 +60,7 @@ def evaluate(
 
     def piece(totals: tuple[Array, Array], rows: tuple[Array, Array]):
         chosen, mask = rows
-        x = PREPROCESSINGS[spec.data.preprocessing].apply(preprocessing, images[chosen])
-        logits, _, _ = apply_mlp(
-            params, norm_state, x, spec=spec.mlp, hyper=hyper, train=False, precision=spec.precision
-        )
+        logits = logits_of(params, norm_state, preprocessing, images[chosen], spec=spec, hyper=hyper)
         losses = losses_of(spec.loss.name, logits, labels[chosen], hyper)
         right = jnp.argmax(logits, axis=1) == labels[chosen]
         loss_sum = jnp.sum(jnp.where(mask, losses, jnp.zeros_like(losses)))

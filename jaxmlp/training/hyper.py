@@ -73,6 +73,11 @@ _RANGES: dict[str, tuple[float, bool, float]] = {
 }
 
 
+def hyper_values(hyper: Hyper) -> dict[str, float]:
+    """The numbers of a concrete `Hyper` as Python floats, by field."""
+    return {field.name: float(getattr(hyper, field.name)) for field in fields(hyper)}
+
+
 def check_hyper(hyper: Hyper) -> None:
     """Raise `InputError` for a number outside its range; call with concrete values, before anything runs."""
     for field in fields(hyper):

@@ -70,6 +70,11 @@ class RunState(struct.PyTreeNode):
         """Whether no further training can change what is recorded: it has stopped early, or diverged."""
         return self.diverged if self.early_stop is None else self.diverged | self.early_stop.stopped
 
+    @property
+    def selected(self) -> TrainState | Selection:
+        """Where the selected model is: the best by validation if the spec keeps it, else the last (S-090)."""
+        return self.train if self.best is None else self.best
+
 
 def init_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> RunState:
     """Split, fit the preprocessing, draw the network, and measure epoch 0.
@@ -170,11 +175,10 @@ def end_epoch(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper, e
 
 def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> RunState:
     """Read the test set, once, with the selected model; fills `test_accuracy` of the last epoch that was trained."""
-    chosen = run.train if run.best is None else run.best
     index = jnp.arange(dataset.test_images.shape[0], dtype=jnp.int32)
     _, accuracy = evaluate(
-        chosen.params,
-        chosen.norm_state,
+        run.selected.params,
+        run.selected.norm_state,
         run.preprocessing,
         dataset.test_images,
         dataset.test_labels,

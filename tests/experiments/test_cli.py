@@ -10,6 +10,7 @@ import sys
 import time
 from pathlib import Path
 
+import jax
 import numpy as np
 import pandas as pd
 import pytest
@@ -17,6 +18,8 @@ import pytest
 from experiments.cli import main
 from experiments.readme import README, findings, with_blocks
 from experiments.registry import EXPERIMENTS
+from jaxmlp import data, training
+from jaxmlp.nn import MLPSpec
 
 TINY = ["--seeds", "3", "--epochs", "1"]
 
@@ -126,6 +129,52 @@ def test_a_net_of_one_s_own_is_trained_and_reported(home, capsys):
     assert main(["report", "results/own"]) == 0
 
 
+@pytest.fixture
+def net(home):
+    """An untrained net for the digits in the current folder, and its test accuracy."""
+    mlp = MLPSpec((64, 16, 10), norm="batch_norm")
+    spec, digits = training.RunSpec(mlp), jax.device_put(data.load("digits"))
+    run = training.init_run(0, digits, spec=spec, hyper=training.Hyper())
+    tested = training.end_run(run, digits, spec=spec, hyper=training.Hyper()).history["test_accuracy"][-1]
+    trained = training.trained_net(run, spec=spec, hyper=training.Hyper())
+    training.save_net("net.safetensors", trained, {"dataset": "digits"})
+    return f"{float(tested):.2%}"
+
+
+def test_a_saved_net_is_tested_and_shown(net, home, capsys):
+    assert main(["test", "net.safetensors"]) == 0
+    printed = capsys.readouterr().out
+    assert f"test accuracy on digits: {net} (n = 355)" in printed
+    assert printed.endswith(": net.svg\n")
+    assert b" of 10 right" in (home / "net.svg").read_bytes()
+    other = ["test", "net.safetensors", "--dataset", "digits", "--seed", "1", "--out", "ten.svg"]
+    assert main(other) == 0
+    again = capsys.readouterr().out
+    assert f"{net} (n = 355)" in again
+    assert again.splitlines()[1].split(":")[0] != printed.splitlines()[1].split(":")[0]  # other images
+    assert sorted(path.name for path in home.iterdir()) == ["net.safetensors", "net.svg", "ten.svg"]
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (["net.safetensors", "--dataset", "cifar"], "unknown dataset 'cifar': choose one of digits, mnist"),
+        (["net.safetensors", "--out", "nowhere/ten.svg"], "nowhere is not a folder this user may write to"),
+        (["net.safetensors", "--out", "ten.png"], "--out ten.png: the picture is an SVG file"),
+        (["net.safetensors", "--seed", "-1"], "--seed: '-1' is not an integer of at least 0"),
+        (["net.safetensors", "--data-dir", "."], "dataset 'digits' is built in"),
+        (["net.safetensors", "--dataset", "mnist", "--data-dir", "idx"], "64 inputs to 10 classes, mnist has 784 and"),
+        (["other.safetensors"], "other.safetensors is no file: give one that save_net wrote"),
+        (["idx/t10k-labels-idx1-ubyte"], "is no readable safetensors file"),
+        ([], "the following arguments are required: NET.safetensors"),
+    ],
+)
+def test_a_net_that_cannot_be_tested_is_one_line_and_writes_nothing(net, home, capsys, line, message):
+    write_idx_folder(home / "idx")
+    assert message in failing(capsys, "test", *line)
+    assert [path for path in home.rglob("*") if path.suffix in (".svg", ".png")] == []
+
+
 def test_list_and_claims_name_everything(capsys):
     assert main(["list"]) == 0
     printed = capsys.readouterr().out
@@ -185,13 +234,18 @@ def write_idx(path, array):
     path.write_bytes(header + array.astype(np.uint8).tobytes())
 
 
-@pytest.mark.parametrize("fault", ["truncated", "not idx", "mismatched"])
-def test_bad_image_files_are_one_line_and_write_nothing(home, capsys, fault):
-    folder = home / "idx"
+def write_idx_folder(folder):
+    """Twenty black images of each part, two of every class."""
     folder.mkdir()
     for part in ("train", "t10k"):
         write_idx(folder / f"{part}-images-idx3-ubyte", np.zeros((20, 28, 28)))
         write_idx(folder / f"{part}-labels-idx1-ubyte", np.arange(20) % 10)
+    return folder
+
+
+@pytest.mark.parametrize("fault", ["truncated", "not idx", "mismatched"])
+def test_bad_image_files_are_one_line_and_write_nothing(home, capsys, fault):
+    folder = write_idx_folder(home / "idx")
     images = folder / "train-images-idx3-ubyte"
     if fault == "truncated":
         images.write_bytes(images.read_bytes()[:-5])

@@ -1,0 +1,51 @@
+"""D4's picture of a net at work: ten consecutive test images and the class it predicts for each (S-102, E-072)."""
+
+import math
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from jaxmlp.errors import InputError
+from jaxmlp.evidence import plotting
+
+NUM_IMAGES = 10
+WRONG = plotting.COLOURS[1]
+
+
+def random_ten(num_images: int, seed: int) -> slice:
+    """Ten consecutive images from an offset drawn with `seed`.
+
+    Raises:
+        InputError: fewer than ten images.
+    """
+    if num_images < NUM_IMAGES:
+        raise InputError(f"there are {num_images} test images: the picture needs {NUM_IMAGES}")
+    first = int(np.random.default_rng(seed).integers(num_images - NUM_IMAGES + 1))
+    return slice(first, first + NUM_IMAGES)
+
+
+def ten_images_figure(images: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> Figure:
+    """Two rows of five images, each under its predicted class; a wrong one names the true class, in its own colour.
+
+    Args:
+        images: uint8 [10, I], square images, rows flattened; bright on dark is drawn dark on paper.
+        labels: [10] integers, the true classes.
+        predicted: [10] integers.
+    """
+    side = math.isqrt(images.shape[1])
+    right = int(np.sum(labels == predicted))
+    with mpl.rc_context(plotting.STYLE):
+        figure = Figure(figsize=(6.0, 3.2))
+        figure.subplots_adjust(left=0.03, right=0.97, top=0.82, bottom=0.02, wspace=0.12, hspace=0.25)
+        for ax, image, label, guess in zip(figure.subplots(2, 5).flat, images, labels, predicted, strict=True):
+            ax.imshow(image.reshape(side, side), cmap="gray_r", vmin=0, vmax=255, interpolation="none")
+            ax.set(xticks=[], yticks=[])
+            ax.spines[["top", "right"]].set_visible(True)
+            if guess == label:
+                ax.set_title(str(guess))
+            else:
+                ax.set_title(f"{guess}, is {label}", color=WRONG, fontweight="bold")
+                ax.spines[:].set(color=WRONG, linewidth=1.6)
+        plotting.set_heading(figure, f"predicted class · {right} of {NUM_IMAGES} right", left=0.03)
+    return figure
