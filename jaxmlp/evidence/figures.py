@@ -58,7 +58,7 @@ class FigureSpec(Protocol):
 class TrainingCurves:
     """One arm in D0's figure format (S-092): left the training loss, right the accuracies.
 
-    The dashed line is the mean test accuracy of the models selected by validation. `document` names whose
+    The dashed line is the mean test accuracy of the models that were tested. `document` names whose
     numbers `reported` holds: "D0" labels them "D0 test 97.74 %".
     """
 
@@ -80,7 +80,7 @@ class TrainingCurves:
     @property
     def caption(self) -> str:
         """What is shown, the experiment's own note, and how to read it."""
-        dashed = "Dashed: mean test accuracy of the models selected by validation."
+        dashed = "Dashed: mean test accuracy."
         diamonds = DIAMONDS if any(one.arm == self.arm for one in self.reported) else ""
         return _joined(f"Training curves of {self.arm}.", self.note, READING, dashed, CROSSES, diamonds)
 

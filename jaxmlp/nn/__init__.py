@@ -8,7 +8,7 @@ from jaxmlp.nn.initializers import INITIALIZERS
 from jaxmlp.nn.layer_norm import layer_norm
 from jaxmlp.nn.linear import BACKWARDS, PRECISIONS, linear
 from jaxmlp.nn.losses import LOSSES, cross_entropy, hinge, losses_of
-from jaxmlp.nn.mlp import apply_mlp
+from jaxmlp.nn.mlp import apply_mlp, norm_input
 from jaxmlp.nn.spec import MLPSpec
 
 __all__ = [
@@ -33,4 +33,5 @@ __all__ = [
     "layer_norm",
     "linear",
     "losses_of",
+    "norm_input",
 ]

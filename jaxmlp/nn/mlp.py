@@ -63,9 +63,57 @@ def apply_mlp(
     norm_stats = norm_stats or ("batch" if train else "running")
     update_norm = train if update_norm is None else update_norm
     _check_call(spec, x, train, norm_stats, update_norm, key)
-    firsts, lasts = ({module[i]: module for module in spec.modules} for i in (0, 1))
     how = {"precision": precision, "backward": backward}
-    module_input, new_state, taps = x, [], []
+    modes = {"train": train, "norm_stats": norm_stats, "update_norm": update_norm}
+    logits, new_state, taps, _ = _forward(params, norm_state, x, spec, hyper, how, key=key, offsets=offsets, **modes)
+    return logits, new_state, taps
+
+
+def norm_input(
+    params: Params,
+    norm_state: NormState,
+    x: Array,
+    *,
+    layer: int,
+    spec: MLPSpec,
+    hyper: NetHyper,
+    precision: str = "float32",
+) -> Array:
+    """What the norm of one layer sees in prediction, where running statistics normalize the layers before it.
+
+    Args:
+        params: from `init_mlp`.
+        norm_state: read for the layers before this one.
+        x: [B, I].
+        layer: a linear whose layer has a norm.
+        spec: the network.
+        hyper: as in `apply_mlp`.
+        precision: see `jaxmlp.nn.linear`.
+
+    Returns:
+        [B, C]: the linear's output for a norm before the activation, the activation's for one behind it.
+
+    Raises:
+        InputError: an input of the wrong width, or a layer without a norm.
+    """
+    _check_call(spec, x, False, "running", False, None)
+    if layer not in range(spec.num_layers) or not spec.is_normalized(layer):
+        normalized = [i for i in range(spec.num_layers) if spec.is_normalized(i)]
+        raise InputError(f"layer {layer} has no norm: give one of {normalized}")
+    how, modes = {"precision": precision, "backward": "manual"}, {"norm_stats": "running", "update_norm": False}
+    *_, seen = _forward(params[: layer + 1], norm_state, x, spec, hyper, how, train=False, **modes)
+    return seen[layer]
+
+
+def _forward(params, norm_state, x, spec, hyper, how, *, train, norm_stats, update_norm, key=None, offsets=None):
+    """The layers of `params`, which may be the network's first few.
+
+    Returns:
+        (output, the new norm_state, taps, by layer the norm's input where there is a norm).
+    """
+    firsts, lasts = ({module[i]: module for module in spec.modules} for i in (0, 1))
+    module_input, new_state, taps, seen = x, [], [], {}
+    backward = how["backward"]
     for layer, parameters in enumerate(params):
         module_input = x if layer in firsts else module_input
         x = linear(parameters["weight"], parameters.get("bias"), x, **how)
@@ -74,17 +122,19 @@ def apply_mlp(
         state = norm_state[layer]
         normalize = spec.is_normalized(layer)
         if normalize and spec.norm_position == "pre_activation":
+            seen[layer] = x
             x, state = _normalize(parameters, state, x, spec, hyper, norm_stats, backward)
         if layer in lasts:
             x = x + _skip(parameters, module_input, how)
         if spec.has_activation(layer):
             x = _activate(parameters, x, spec, hyper, how)
         if normalize and spec.norm_position == "post_activation":
+            seen[layer] = x
             x, state = _normalize(parameters, state, x, spec, hyper, norm_stats, backward)
         new_state.append(state if update_norm else norm_state[layer])
         if spec.dropout != "none" and spec.has_activation(layer):
             x = _drop(key, layer, x, spec, hyper, train)
-    return x, tuple(new_state), tuple(taps)
+    return x, tuple(new_state), tuple(taps), seen
 
 
 def _activate(parameters: dict[str, Array], x: Array, spec: MLPSpec, hyper: NetHyper, how: dict[str, str]) -> Array:

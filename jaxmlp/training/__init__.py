@@ -1,6 +1,7 @@
 """Runs: what they are made of, one step, one epoch, evaluation."""
 
-from jaxmlp.training.evaluate import evaluate
+from jaxmlp.training.evaluate import evaluate, evaluate_in_train_mode
+from jaxmlp.training.full_data import full_data_norm_state
 from jaxmlp.training.hyper import Hyper, check_hyper, hyper_values
 from jaxmlp.training.optimizers import OPTIMIZERS
 from jaxmlp.training.penalties import PENALTIES
@@ -45,7 +46,9 @@ __all__ = [
     "end_epoch",
     "end_run",
     "evaluate",
+    "evaluate_in_train_mode",
     "export_nnx",
+    "full_data_norm_state",
     "hyper_values",
     "init_run",
     "init_train_state",

@@ -12,7 +12,7 @@ from jax import Array
 
 from jaxmlp.data import PREPROCESSINGS, Dataset, split_indices
 from jaxmlp.nn import NormState, Params, init_mlp
-from jaxmlp.training.evaluate import evaluate
+from jaxmlp.training.evaluate import evaluate, evaluate_in_train_mode
 from jaxmlp.training.hyper import Hyper
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
@@ -196,21 +196,18 @@ def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> 
 def _measure(run, dataset, epoch, train_loss, *, spec: RunSpec, hyper: Hyper) -> RunState:
     """Evaluate, select, and write this epoch's row; a diverged run has NaN losses and chance accuracy."""
 
-    def on(index: Array) -> tuple[Array, Array]:
+    def on(rule, index: Array) -> Any:
         images, labels = dataset.train_images, dataset.train_labels
-        return evaluate(
-            run.train.params,
-            run.train.norm_state,
-            run.preprocessing,
-            images,
-            labels,
-            index,
-            spec=spec,
-            hyper=hyper,
-        )
+        state = run.train
+        return rule(state.params, state.norm_state, run.preprocessing, images, labels, index, spec=spec, hyper=hyper)
 
-    _, train_accuracy = on(run.train_index[: spec.evaluation.train_subset])
-    val_loss, val_accuracy = on(run.val_index)
+    if spec.evaluation.validation == "train_mode":
+        # First, since all that is measured or kept after it has the statistics it leaves.
+        val_loss, val_accuracy, norm_state = on(evaluate_in_train_mode, run.val_index)
+        run = run.replace(train=run.train.replace(norm_state=norm_state))
+    else:
+        val_loss, val_accuracy = on(evaluate, run.val_index)
+    _, train_accuracy = on(evaluate, run.train_index[: spec.evaluation.train_subset])
     # Epoch 0 has no training loss and a run without validation part no validation loss: NaN there is no news.
     lost = (epoch > 0) & ~jnp.isfinite(train_loss)
     if run.val_index.shape[0]:

@@ -10,6 +10,7 @@ from jaxmlp.training.penalties import PENALTIES
 from jaxmlp.training.schedules import SCHEDULES
 
 SELECTIONS = ("best_validation", "last")
+VALIDATIONS = ("running", "train_mode")
 
 
 def check_count(what: str, given: object) -> None:
@@ -145,9 +146,18 @@ class EvalSpec:
     """Rows evaluated at once; bounds memory, never changes what is counted."""
     early_stopping: bool = False
     """End a run when its validation loss no longer falls (S-084); its rows end there."""
+    validation: str = "running"
+    """`running` validates as the test does. `train_mode` is D4's program (S-101): batch norm normalizes the validation
+    part by the statistics of its batches, of the size trained with, and each of these batches moves the running
+    statistics, so that what is tested carries them.
+
+    That program does so after every update, at batch size 10 after every tenth; here it is done where every epoch is
+    measured. V validation batches leave (1 − m)^V of what was there before, 0.2 % for D4's 60 at m = 0.1, and training
+    never reads the running statistics: to that precision an epoch ends with the program's own."""
 
     def __post_init__(self) -> None:
         check_choice("selection", self.selection, SELECTIONS)
+        check_choice("validation", self.validation, VALIDATIONS)
         check_count("evaluation batch size", self.batch_size)
         if self.train_subset is not None:
             check_count("train_subset", self.train_subset)
@@ -177,12 +187,18 @@ class RunSpec:
             raise InputError(
                 f"a warm-up of {self.schedule.warmup_epochs} epochs fills all {self.epochs}: give fewer, or more epochs"
             )
+        if self.evaluation.validation == "train_mode" and self.mlp.norm != "batch_norm":
+            raise InputError(
+                f"validation 'train_mode' is about batch norm, and this network has norm {self.mlp.norm!r}: "
+                "choose validation 'running'"
+            )
         if self.data.split == "none":
             self._check_without_validation()
 
     def _check_without_validation(self) -> None:
         needing = {
             "selection 'best_validation'": (self.evaluation.selection == "best_validation", "selection 'last'"),
+            "validation 'train_mode'": (self.evaluation.validation == "train_mode", "validation 'running'"),
             "early stopping": (self.evaluation.early_stopping, "early_stopping=False"),
             "schedule option 'plateau'": (self.schedule.plateau, "plateau=False"),
         }

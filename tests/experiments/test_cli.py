@@ -315,4 +315,4 @@ def test_as_a_program_a_mistake_exits_with_2(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: unknown experiment 'nothing': choose one of initialization\n"
+    assert done.stderr == "error: unknown experiment 'nothing': choose one of initialization, reference_net\n"

@@ -12,6 +12,7 @@ from jaxmlp.nn import (
     apply_mlp,
     count_parameters,
     init_mlp,
+    norm_input,
 )
 
 FIVE = (784, 128, 64, 32, 16, 10)
@@ -126,6 +127,17 @@ def test_evaluation_is_the_plain_computation(x64, norm, position):
     x = rng.normal(size=(9, 4))
     logits, _, _ = apply_mlp(params, state, jnp.asarray(x), spec=spec, hyper=NetHyper(), train=False)
     np.testing.assert_allclose(logits, by_hand(params, state, x, position), rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    ("layer", "width", "said"),
+    [(1, 4, r"layer 1 has no norm: give one of \[0\]"), (-1, 4, "layer -1 has no norm"), (0, 5, r"takes \[batch, 4\]")],
+)
+def test_what_a_norm_sees_is_asked_where_there_is_one(layer, width, said):
+    spec = MLPSpec((4, 6, 3), norm="batch_norm")
+    params, state = init_mlp(jax.random.key(0), spec, NetHyper())
+    with pytest.raises(InputError, match=said):
+        norm_input(params, state, jnp.ones((2, width)), layer=layer, spec=spec, hyper=NetHyper())
 
 
 def test_a_linear_that_feeds_a_norm_has_no_bias():

@@ -1,0 +1,111 @@
+"""Batch norm by the statistics of all training observations (S-031, D1): the prediction rule without moving averages.
+
+Each normalized layer gets the mean and the biased variance of its input over all M rows, layer by layer: the input of
+a layer is that of the network whose earlier layers already have theirs. So one pass over the rows per normalized
+layer, and not one for all: layers that were still normalized by other statistics would hand on other inputs.
+
+Pieces of rows are merged by their count n, mean μ and sum of squared deviations S (Chan, Golub and LeVeque 1979), with
+δ = μ_b − μ_a and n = n_a + n_b:
+
+    μ = μ_a + δ n_b/n      S = S_a + S_b + δ² n_a n_b/n      σ² = S/M
+
+which does not cancel as E[x²] − μ² does where |μ| ≫ σ.
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax import Array
+
+from jaxmlp.data import PREPROCESSINGS
+from jaxmlp.errors import InputError
+from jaxmlp.nn import NormState, Params, norm_input
+from jaxmlp.training.evaluate import pad_to_pieces
+from jaxmlp.training.hyper import Hyper
+from jaxmlp.training.spec import RunSpec
+
+
+class Moments(NamedTuple):
+    """Of some rows, per feature."""
+
+    n: Array
+    """Number of rows, a scalar of float dtype: exact up to 2²⁴ rows in float32."""
+    mean: Array
+    """μ, [C]."""
+    squares: Array
+    """S = Σ (x − μ)², [C]."""
+
+
+def full_data_norm_state(
+    params: Params,
+    norm_state: NormState,
+    preprocessing: Any,
+    images: Array,
+    index: Array,
+    *,
+    spec: RunSpec,
+    hyper: Hyper,
+) -> NormState:
+    """Statistics over `images[index]` in place of the running ones; `evaluate` takes the result as `norm_state`.
+
+    Rows go through in pieces of `spec.evaluation.batch_size`, which bounds memory and changes rounding alone.
+
+    Args:
+        params: the network's parameters.
+        norm_state: only its shapes are read.
+        preprocessing: the fitted state of the run's preprocessing.
+        images: [N, I], as stored.
+        index: [M] int32, which rows: the run's training part.
+        spec: the run's structure.
+        hyper: the run's numbers.
+
+    Returns:
+        The state with every mean and variance replaced; a network without batch norm has none, and keeps its own.
+
+    Raises:
+        InputError: M is 0.
+    """
+    if index.shape[0] == 0:
+        raise InputError("statistics of all training observations need at least one: index is empty")
+    apply = PREPROCESSINGS[spec.data.preprocessing].apply
+    rows = pad_to_pieces(index, spec.evaluation.batch_size)
+    for layer, running in enumerate(norm_state):
+        if not running:
+            continue
+
+        def input_of(chosen: Array, layer: int = layer, state: NormState = norm_state) -> Array:
+            x = apply(preprocessing, images[chosen])
+            return norm_input(params, state, x, layer=layer, spec=spec.mlp, hyper=hyper, precision=spec.precision)
+
+        moments = _moments_over(rows, input_of, running["mean"])
+        statistics = {"mean": moments.mean, "var": moments.squares / moments.n}
+        norm_state = (*norm_state[:layer], statistics, *norm_state[layer + 1 :])
+    return norm_state
+
+
+def _moments_over(rows: tuple[Array, Array], input_of, like: Array) -> Moments:
+    """The moments of `input_of(rows [B]) -> [B, C]` over all pieces; `like` [C] says shape and dtype."""
+
+    def add(total: Moments, piece: tuple[Array, Array]) -> tuple[Moments, None]:
+        chosen, mask = piece
+        return _merged(total, _moments_of(input_of(chosen), mask[:, None])), None
+
+    nothing = Moments(jnp.zeros((), like.dtype), jnp.zeros_like(like), jnp.zeros_like(like))
+    return jax.lax.scan(add, nothing, rows)[0]
+
+
+def _moments_of(x: Array, mask: Array) -> Moments:
+    """Of x [B, C] without its padding; mask [B, 1] has at least one true row."""
+    n = jnp.sum(mask, dtype=x.dtype)
+    mean = jnp.sum(jnp.where(mask, x, jnp.zeros_like(x)), axis=0) / n
+    centred = jnp.where(mask, x - mean[None, :], jnp.zeros_like(x))
+    return Moments(n, mean, jnp.sum(jnp.square(centred), axis=0))
+
+
+def _merged(a: Moments, b: Moments) -> Moments:
+    n = a.n + b.n
+    delta = b.mean - a.mean
+    share = b.n / n
+    squares = a.squares + b.squares + jnp.square(delta) * (a.n * share)
+    return Moments(n, a.mean + delta * share, squares)
