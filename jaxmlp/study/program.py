@@ -18,7 +18,8 @@ from jax import Array
 from jaxmlp.data import Dataset
 from jaxmlp.study.arms import Run
 from jaxmlp.study.blocks import Layout, padded
-from jaxmlp.training import Hyper, RunSpec, RunState, end_epoch, end_run, init_run, train_epoch
+from jaxmlp.training import Hyper, RunSpec, RunState, end_epoch, end_run, train_epoch
+from jaxmlp.training.run import start_run
 
 CHUNK_SECONDS = 2.0
 """Aimed length of one chunk: long enough to hide dispatch, short enough for a live display."""
@@ -58,13 +59,12 @@ class Program:
         advance = jax.jit(partial(_advance, spec=spec, strategy=layout.strategy), donate_argnums=0)
         counters = (number, number, number)
         self._advance = advance.lower(self.state_shapes, hypers, self.dataset, *counters).compile()
-        finish = jax.jit(partial(_finish, spec=spec, strategy=layout.strategy), donate_argnums=0)
-        self._finish = finish.lower(self.state_shapes, hypers, self.dataset).compile()
 
     def start(self, block: tuple[Run, ...]) -> RunState:
         """The block's states before training, epoch 0 measured."""
+        hypers = self.hypers(block)
         seeds = np.asarray([run.seed for run in padded(block, self.layout.lanes)], np.int32)
-        return self._init(seeds, self.hypers(block), self.dataset)
+        return self.advance(self._init(seeds, hypers, self.dataset), hypers, 0, 0, 1)
 
     def hypers(self, block: tuple[Run, ...]) -> Hyper:
         """The block's stacked numbers, [W] each."""
@@ -73,13 +73,19 @@ class Program:
     def advance(self, states: RunState, hypers: Hyper, clock: int, count: int, repeats: int) -> RunState:
         """Do `repeats` pieces of `count` steps from global step `clock` on; gives up `states`' buffers.
 
-        Pieces must not run across the end of an epoch: `chunks` makes such pieces.
+        Pieces must not run across the end of an epoch: `chunks` makes such pieces. No step from clock 0 on measures
+        epoch 0: one executable for all measuring is compiled once.
         """
         return self._advance(states, hypers, self.dataset, *map(np.int32, (clock, count, repeats)))
 
     def finish(self, states: RunState, hypers: Hyper) -> RunState:
-        """Read the test set; gives up `states`' buffers."""
+        """Read the test set; gives up `states`' buffers. Compiled when it is first needed."""
         return self._finish(states, hypers, self.dataset)
+
+    @cached_property
+    def _finish(self) -> Any:
+        finish = jax.jit(partial(_finish, spec=self.spec, strategy=self.layout.strategy), donate_argnums=0)
+        return finish.lower(self.state_shapes, _stack_hypers([Hyper()] * self.layout.lanes), self.dataset).compile()
 
     def chunks(self, clock: int = 0) -> Iterator[tuple[int, int, int]]:
         """(clock, count, repeats) of every chunk from a step on to the end, each about `CHUNK_SECONDS`."""
@@ -134,7 +140,7 @@ class Program:
     @property
     def memory_bytes(self) -> int:
         """What the largest of the executables needs, the dataset included, as its compiler planned it."""
-        plans = [program.memory_analysis() for program in (self._init, self._advance, self._finish)]
+        plans = [program.memory_analysis() for program in (self._init, self._advance)]
         return max(
             plan.argument_size_in_bytes + plan.output_size_in_bytes + plan.temp_size_in_bytes - plan.alias_size_in_bytes
             for plan in plans
@@ -149,7 +155,7 @@ def _over_lanes(function: Any, strategy: str, *stacked: Any) -> Any:
 
 
 def _init(seeds: Array, hypers: Hyper, dataset: Dataset, *, spec: RunSpec, strategy: str) -> RunState:
-    return _over_lanes(lambda seed, hyper: init_run(seed, dataset, spec=spec, hyper=hyper), strategy, seeds, hypers)
+    return _over_lanes(lambda seed, hyper: start_run(seed, dataset, spec=spec, hyper=hyper), strategy, seeds, hypers)
 
 
 def _finish(states: RunState, hypers: Hyper, dataset: Dataset, *, spec: RunSpec, strategy: str) -> RunState:
@@ -172,19 +178,21 @@ def _advance(
     """
     steps = spec.data.steps_per_epoch(dataset.train_images.shape[0])
 
-    def lanes(function: Any, states: RunState, **counters: Array) -> RunState:
-        one = partial(function, spec=spec, **counters)
+    def train(states: RunState, **counters: Array) -> RunState:
+        if strategy == "vmap":
+            return train_epoch(states, dataset, spec=spec, hyper=hypers, lanes=jax.vmap, **counters)
+        one = partial(train_epoch, spec=spec, **counters)
         return _over_lanes(lambda run, hyper: one(run, dataset, hyper=hyper), strategy, states, hypers)
 
     def finish(states: RunState, epoch: Array) -> RunState:
-        return lanes(end_epoch, states, epoch=epoch)
+        one = partial(end_epoch, spec=spec, epoch=epoch)
+        return _over_lanes(lambda run, hyper: one(run, dataset, hyper=hyper), strategy, states, hypers)
 
     def piece(_: Array, carry: tuple[RunState, Array]) -> tuple[RunState, Array]:
         states, clock = carry
-        epoch = clock // steps + 1
-        states = lanes(train_epoch, states, epoch=epoch, first=clock % steps, count=count)
+        states = train(states, epoch=clock // steps + 1, first=clock % steps, count=count)
         clock = clock + count
-        states = jax.lax.cond(clock % steps == 0, finish, lambda s, _: s, states, epoch)
+        states = jax.lax.cond(clock % steps == 0, finish, lambda s, _: s, states, clock // steps)
         return states, clock
 
     return jax.lax.fori_loop(0, repeats, piece, (states, clock))[0]

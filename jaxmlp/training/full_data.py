@@ -69,7 +69,7 @@ def full_data_norm_state(
     if index.shape[0] == 0:
         raise InputError("statistics of all training observations need at least one: index is empty")
     apply = PREPROCESSINGS[spec.data.preprocessing].apply
-    rows = pad_to_pieces(index, spec.evaluation.batch_size)
+    rows = pad_to_pieces(index, min(spec.evaluation.batch_size, index.shape[0]))
     for layer, running in enumerate(norm_state):
         if not running:
             continue
