@@ -18,8 +18,7 @@ from jax import Array
 from jaxmlp.data import Dataset
 from jaxmlp.study.arms import Run
 from jaxmlp.study.blocks import Layout, padded
-from jaxmlp.training import Hyper, RunSpec, RunState, end_epoch, end_run, train_epoch
-from jaxmlp.training.run import start_run
+from jaxmlp.training import Hyper, RunSpec, RunState, end_epoch, end_run, start_run, train_epoch
 
 CHUNK_SECONDS = 2.0
 """Aimed length of one chunk: long enough to hide dispatch, short enough for a live display."""

@@ -7,7 +7,7 @@ from jaxmlp.training.optimizers import OPTIMIZERS
 from jaxmlp.training.penalties import PENALTIES
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
-from jaxmlp.training.run import METRICS, RunState, Selection, end_epoch, end_run, init_run, train_epoch
+from jaxmlp.training.run import end_epoch, end_run, init_run, start_run, train_epoch
 from jaxmlp.training.schedules import SCHEDULES
 from jaxmlp.training.spec import (
     DataSpec,
@@ -18,6 +18,7 @@ from jaxmlp.training.spec import (
     ScheduleSpec,
     check_count,
 )
+from jaxmlp.training.state import METRICS, RunState, Selection
 from jaxmlp.training.step import TrainState, init_train_state, learning_rate, train_step
 from jaxmlp.training.trained import TrainedNet, about_net, export_nnx, load_net, save_net, trained_net
 
@@ -56,6 +57,7 @@ __all__ = [
     "load_net",
     "save_net",
     "shuffled",
+    "start_run",
     "stream_key",
     "train_epoch",
     "train_step",

@@ -76,8 +76,7 @@ def evaluate_each(
     spec: RunSpec,
     hyper: Hyper,
 ) -> list[tuple[Array, Array]]:
-    """`evaluate` with running statistics on several sets of rows at once: one network in the program instead of several,
-    which is compiled once.
+    """`evaluate` with running statistics on several sets of rows: one network to compile instead of several.
 
     Returns:
         (mean loss, accuracy in [0, 1]) of each set.
@@ -144,8 +143,9 @@ def _over_pieces(params, norm_state, preprocessing, images, labels, indices, *, 
 
     if size == 0:
         return [_means(jnp.zeros((0,)), jnp.zeros((0,), jnp.int32), 0) for _ in counts], norm_state
-    rows = [jnp.concatenate(parts) for parts in zip(*(pad_to_pieces(index, size) for index in indices), strict=True)]
-    norm_state, (loss_sums, rights) = jax.lax.scan(piece, norm_state, tuple(rows))
+    rows, masks = zip(*(pad_to_pieces(index, size) for index in indices), strict=True)
+    pieces = jnp.concatenate(rows), jnp.concatenate(masks)
+    norm_state, (loss_sums, rights) = jax.lax.scan(piece, norm_state, pieces)
     results, first = [], 0
     for count in counts:
         mine = slice(first, first + -(-count // size))

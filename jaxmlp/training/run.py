@@ -8,73 +8,18 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import struct
 from jax import Array
 
 from jaxmlp.data import PREPROCESSINGS, Dataset, split_indices
-from jaxmlp.nn import NormState, Params, init_mlp
+from jaxmlp.nn import init_mlp
 from jaxmlp.training.evaluate import evaluate, evaluate_each, evaluate_in_train_mode
 from jaxmlp.training.hyper import Hyper
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
 from jaxmlp.training.spec import RunSpec
-from jaxmlp.training.step import TrainState, init_train_state, learning_rate, train_step
-
-METRICS = (
-    "train_loss",
-    "train_accuracy",
-    "val_loss",
-    "val_accuracy",
-    "test_accuracy",
-    "learning_rate",
-    "selected_epoch",
-    "diverged",
-)
-"""Measured after every epoch; a run's history holds one array [E + 1] of each, epoch 0 before training."""
-
-
-class Selection(struct.PyTreeNode):
-    """The best model so far, by strictly greater validation accuracy (S-090), running statistics included."""
-
-    params: Params
-    norm_state: NormState
-    val_accuracy: Array
-    epoch: Array
-
-
-class RunState(struct.PyTreeNode):
-    """Everything a run carries from step to step; resuming needs nothing else."""
-
-    seed: Array
-    train_index: Array
-    """[N_train] int32, rows of the training images that are trained on."""
-    val_index: Array
-    """[N_val] int32, rows that are held out."""
-    preprocessing: Any
-    """Fitted on the training part."""
-    train: TrainState
-    best: Selection | None
-    """None where the spec selects the last epoch: the copy costs memory."""
-    plateau: Plateau | None
-    """None where the spec has none."""
-    early_stop: EarlyStop | None
-    """None where the spec has none."""
-    loss_sum: Array
-    """Sum of this epoch's batch losses so far."""
-    diverged: Array
-    """Whether a loss has been non-finite."""
-    history: dict[str, Array]
-    """`METRICS`, [E + 1] each; NaN where nothing was measured."""
-
-    @property
-    def ended(self) -> Array:
-        """Whether no further training can change what is recorded: it has stopped early, or diverged."""
-        return self.diverged if self.early_stop is None else self.diverged | self.early_stop.stopped
-
-    @property
-    def selected(self) -> TrainState | Selection:
-        """Where the selected model is: the best by validation if the spec keeps it, else the last (S-090)."""
-        return self.train if self.best is None else self.best
+from jaxmlp.training.state import METRICS, RunState, Selection
+from jaxmlp.training.step import TrainState, counted_step, init_train_state, learning_rate
+from jaxmlp.training.step_log import StepLog
 
 
 def init_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> RunState:
@@ -100,6 +45,9 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
     best = None
     if spec.evaluation.selection == "best_validation":
         best = Selection(params, norm_state, jnp.full((), -jnp.inf), jnp.zeros((), jnp.int32))
+    log = None
+    if spec.evaluation.log_every is not None:
+        log = StepLog.start(spec.epochs * _steps_per_epoch(dataset, spec) // spec.evaluation.log_every)
     return RunState(
         seed=jnp.asarray(seed),
         train_index=train_index,
@@ -109,10 +57,15 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
         best=best,
         plateau=Plateau.start() if spec.schedule.plateau else None,
         early_stop=EarlyStop.start() if spec.evaluation.early_stopping else None,
+        log=log,
         loss_sum=jnp.zeros(()),
         diverged=jnp.zeros((), bool),
         history={name: jnp.full((spec.epochs + 1,), jnp.nan) for name in METRICS},
     )
+
+
+_Progress = tuple[TrainState, StepLog | None, Array]
+"""What a step changes of a run; the array is the epoch's `loss_sum`."""
 
 
 def _alone(function: Callable[..., Any]) -> Callable[..., Any]:
@@ -155,19 +108,23 @@ def train_epoch(
     if count is None:
         count = _steps_per_epoch(dataset, spec) - first
 
-    def step(train: TrainState, loss_sum: Array, run: RunState, hyper: Hyper, rows: Array) -> tuple[TrainState, Array]:
+    def step(progress: _Progress, run: RunState, hyper: Hyper, rows: Array) -> _Progress:
+        train, log, loss_sum = progress
         x = PREPROCESSINGS[spec.data.preprocessing].apply(run.preprocessing, dataset.train_images[rows])
         key = stream_key(run.seed, Stream.DROPOUT, train.step) if spec.mlp.dropout != "none" else None
         rate = _rate(run, train.step, dataset, spec=spec, hyper=hyper)
-        train, loss = train_step(train, x, dataset.train_labels[rows], spec=spec, hyper=hyper, rate=rate, key=key)
-        return train, loss_sum + loss
+        labels = dataset.train_labels[rows]
+        train, loss, accuracy = counted_step(train, x, labels, spec=spec, hyper=hyper, rate=rate, key=key)
+        if log is not None and spec.evaluation.log_every is not None:
+            log = log.after_step(train.step, loss, accuracy, spec.evaluation.log_every)
+        return train, log, loss_sum + loss
 
-    def steps(i: Array, carry: tuple[TrainState, Array]) -> tuple[TrainState, Array]:
+    def steps(i: Array, progress: _Progress) -> _Progress:
         rows = jax.lax.dynamic_slice_in_dim(order, (first + i) * batch, batch, axis=-1)
-        return lanes(step)(*carry, run, hyper, rows)
+        return lanes(step)(progress, run, hyper, rows)
 
-    train, loss_sum = jax.lax.fori_loop(0, count, steps, (run.train, run.loss_sum))
-    return lanes(_unless_stopped)(run, run.replace(train=train, loss_sum=loss_sum))
+    train, log, loss_sum = jax.lax.fori_loop(0, count, steps, (run.train, run.log, run.loss_sum))
+    return lanes(_unless_stopped)(run, run.replace(train=train, log=log, loss_sum=loss_sum))
 
 
 def _order(run: RunState, spec: RunSpec, epoch: Array | int) -> Array:
@@ -201,23 +158,23 @@ def _from_epoch_1(epoch: Array, watch: Any, after: Callable[[Any], Any]) -> Any:
 
 
 def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> RunState:
-    """Read the test set, once, with the selected model; fills `test_accuracy` of the last epoch that was trained."""
-    index = jnp.arange(dataset.test_images.shape[0], dtype=jnp.int32)
-    _, accuracy = evaluate(
-        run.selected.params,
-        run.selected.norm_state,
-        run.preprocessing,
-        dataset.test_images,
-        dataset.test_labels,
-        index,
-        spec=spec,
-        hyper=hyper,
-    )
-    accuracy = jnp.where(run.diverged, 1.0 / dataset.num_classes, accuracy)
+    """Test the selected model; fills the test columns of the last epoch that was trained."""
     # A diverged run has rows to the end, whatever its early stop made of the NaN.
     last = spec.epochs if run.early_stop is None else jnp.where(run.diverged, spec.epochs, run.early_stop.last_epoch)
-    history = run.history | {"test_accuracy": run.history["test_accuracy"].at[last].set(accuracy)}
-    return run.replace(history=history)
+    row = _test(run, run.selected, run.diverged, dataset, spec=spec, hyper=hyper)
+    return run.replace(history=run.history | {name: run.history[name].at[last].set(row[name]) for name in row})
+
+
+def _test(run, model, diverged: Array, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> dict[str, Array]:
+    """Loss and accuracy of a model on the test set; a diverged run's are NaN and chance."""
+    index = jnp.arange(dataset.test_images.shape[0], dtype=jnp.int32)
+    images, labels = dataset.test_images, dataset.test_labels
+    state = (model.params, model.norm_state, run.preprocessing)
+    loss, accuracy = evaluate(*state, images, labels, index, spec=spec, hyper=hyper)
+    return {
+        "test_loss": jnp.where(diverged, jnp.nan, loss),
+        "test_accuracy": jnp.where(diverged, 1.0 / dataset.num_classes, accuracy),
+    }
 
 
 def _measure(run, dataset, epoch, train_loss, *, spec: RunSpec, hyper: Hyper) -> RunState:
@@ -256,6 +213,8 @@ def _measure(run, dataset, epoch, train_loss, *, spec: RunSpec, hyper: Hyper) ->
         "selected_epoch": (epoch if best is None else best.epoch).astype(jnp.float32),
         "diverged": diverged.astype(jnp.float32),
     }
+    if spec.evaluation.test_every_epoch:
+        row |= _test(run, run.train, diverged, dataset, spec=spec, hyper=hyper)
     # A diverged run is frozen: its row stands for all epochs to come.
     epochs = jnp.arange(spec.epochs + 1)
     now = ~run.diverged & ((epochs == epoch) | (diverged & (epochs > epoch)))

@@ -155,12 +155,22 @@ class EvalSpec:
     measured. V validation batches leave (1 − m)^V of what was there before, 0.2 % for D4's 60 at m = 0.1, and training
     never reads the running statistics: to that precision an epoch ends with the program's own."""
 
+    log_every: int | None = None
+    """Log the mean loss and accuracy of the batches of every so many steps, for `steps.parquet`: 50 in D2 (S-097)."""
+    test_every_epoch: bool = False
+    """Test after every epoch, as D2 does (S-005); otherwise the test set is read once. The choices of who looks at
+    such a curve are made on the test set."""
+
     def __post_init__(self) -> None:
         check_choice("selection", self.selection, SELECTIONS)
         check_choice("validation", self.validation, VALIDATIONS)
         check_count("evaluation batch size", self.batch_size)
         if self.train_subset is not None:
             check_count("train_subset", self.train_subset)
+        if self.log_every is not None:
+            check_count("log_every", self.log_every)
+        if self.test_every_epoch and self.selection != "last":
+            raise InputError("test_every_epoch tests each epoch's model: give selection 'last', or leave it off")
 
 
 @dataclass(frozen=True)

@@ -70,8 +70,15 @@ def train_step(
     """
     if rate is None:
         rate = _constant_rate(spec, hyper)
+    return counted_step(state, x, labels, spec=spec, hyper=hyper, rate=rate, key=key)[:2]
 
-    def objective(params: Params) -> tuple[Array, NormState]:
+
+def counted_step(
+    state: TrainState, x: Array, labels: Array, *, spec: RunSpec, hyper: Hyper, rate: Array, key: Array | None
+) -> tuple[TrainState, Array, Array]:
+    """`train_step`, and the batch's accuracy before the update, in [0, 1], dropout included (S-097)."""
+
+    def objective(params: Params) -> tuple[Array, tuple[NormState, Array]]:
         logits, norm_state, _ = apply_mlp(
             params,
             state.norm_state,
@@ -87,11 +94,12 @@ def train_step(
         if spec.loss.penalty != "none":
             penalty = PENALTIES[spec.loss.penalty](weights_of(params))
             loss = loss + jnp.asarray(hyper.penalty, penalty.dtype) * penalty
-        return loss, norm_state
+        return loss, (norm_state, logits)
 
-    (loss, norm_state), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
+    (loss, (norm_state, logits)), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
     params, opt_state = update(spec.optimizer, hyper, rate, grads, state.opt_state, state.params)
-    return TrainState(params, norm_state, opt_state, state.step + 1), loss
+    accuracy = jnp.mean(jnp.argmax(logits, axis=1) == labels, dtype=loss.dtype)
+    return TrainState(params, norm_state, opt_state, state.step + 1), loss, accuracy
 
 
 def _constant_rate(spec: RunSpec, hyper: Hyper) -> Array:

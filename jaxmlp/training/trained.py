@@ -33,8 +33,8 @@ from jaxmlp.files import check_target, write_whole
 from jaxmlp.nn import NormState, Params, init_mlp
 from jaxmlp.training.evaluate import logits_of
 from jaxmlp.training.hyper import Hyper, check_hyper, hyper_values
-from jaxmlp.training.run import RunState
 from jaxmlp.training.spec import RunSpec
+from jaxmlp.training.state import RunState
 
 if TYPE_CHECKING:
     from jaxmlp.nn.nnx_module import NnxMLP

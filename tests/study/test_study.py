@@ -137,13 +137,13 @@ def test_chunks_cover_every_step_once_and_never_cross_an_epoch(digits, monkeypat
 
 def test_one_program_per_spec_and_none_for_new_numbers(digits, monkeypatch):
     traces = []
-    original = step_module.train_step
+    original = step_module.counted_step
 
     def counted(*args, **kwargs):
         traces.append(1)
         return original(*args, **kwargs)
 
-    monkeypatch.setattr("jaxmlp.training.run.train_step", counted)
+    monkeypatch.setattr("jaxmlp.training.run.counted_step", counted)
     rates = [study.Arm(f"rate {r}", make_spec(), Hyper(learning_rate=r)) for r in (1e-4, 1e-3, 1e-2)]
     gains = [study.Arm("gain", make_spec(), Hyper(init_gain=0.5))]
     run(rates + gains, digits, seeds=3)

@@ -1,0 +1,70 @@
+"""What a run is made of: `RunState`, and the metrics it records."""
+
+from typing import Any
+
+from flax import struct
+from jax import Array
+
+from jaxmlp.nn import NormState, Params
+from jaxmlp.training.plateau import EarlyStop, Plateau
+from jaxmlp.training.step import TrainState
+from jaxmlp.training.step_log import StepLog
+
+METRICS = (
+    "train_loss",
+    "train_accuracy",
+    "val_loss",
+    "val_accuracy",
+    "test_loss",
+    "test_accuracy",
+    "learning_rate",
+    "selected_epoch",
+    "diverged",
+)
+"""Measured after every epoch; a run's history holds one array [E + 1] of each, epoch 0 before training."""
+
+
+class Selection(struct.PyTreeNode):
+    """The best model so far, by strictly greater validation accuracy (S-090), running statistics included."""
+
+    params: Params
+    norm_state: NormState
+    val_accuracy: Array
+    epoch: Array
+
+
+class RunState(struct.PyTreeNode):
+    """Everything a run carries from step to step; resuming needs nothing else."""
+
+    seed: Array
+    train_index: Array
+    """[N_train] int32, rows of the training images that are trained on."""
+    val_index: Array
+    """[N_val] int32, rows that are held out."""
+    preprocessing: Any
+    """Fitted on the training part."""
+    train: TrainState
+    best: Selection | None
+    """None where the spec selects the last epoch: the copy costs memory."""
+    plateau: Plateau | None
+    """None where the spec has none."""
+    early_stop: EarlyStop | None
+    """None where the spec has none."""
+    log: StepLog | None
+    """None where the spec keeps none."""
+    loss_sum: Array
+    """Sum of this epoch's batch losses so far."""
+    diverged: Array
+    """Whether a loss has been non-finite."""
+    history: dict[str, Array]
+    """`METRICS`, [E + 1] each; NaN where nothing was measured."""
+
+    @property
+    def ended(self) -> Array:
+        """Whether no further training can change what is recorded: it has stopped early, or diverged."""
+        return self.diverged if self.early_stop is None else self.diverged | self.early_stop.stopped
+
+    @property
+    def selected(self) -> TrainState | Selection:
+        """Where the selected model is: the best by validation if the spec keeps it, else the last (S-090)."""
+        return self.train if self.best is None else self.best
