@@ -11,7 +11,7 @@ import shlex
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 from rich.table import Table
@@ -23,7 +23,7 @@ PRESETS = ("quick", "full")
 RESULTS = Path("results")
 INTERRUPTED = 130
 """The exit code after Ctrl-C, as shells have it."""
-FOLDER_OPTIONS = ("--data-dir", "--out")
+FOLDER_OPTIONS = ("--data-dir", "--out", "--log-dir")
 
 
 class _Parser(argparse.ArgumentParser):
@@ -124,6 +124,13 @@ def _add_study_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--resume", action="store_true", help="continue a study: train only what is missing")
     parser.add_argument("--precision", default="float32", help="float32 (default), tf32 or bfloat16")
     parser.add_argument("--lanes", type=_positive, metavar="W", help="runs trained side by side in one block")
+    parser.add_argument("--strategy", help="vmap or map: how a block goes through its lanes; default: what is faster")
+    parser.add_argument("--checkpoint-minutes", type=float, default=5.0, metavar="M", help="default 5")
+    parser.add_argument("--keep-params", default="none", help="none (default), best or last: trained nets to keep")
+    parser.add_argument("--log-dir", type=Path, metavar="DIR", help="write curves for TensorBoard")
+    parser.add_argument("--coordinator", metavar="HOST:PORT", help="be one of several processes; auto on a cluster")
+    parser.add_argument("--processes", type=_positive, metavar="N", help="with --coordinator HOST:PORT")
+    parser.add_argument("--process-id", type=int, metavar="I", help="with --coordinator HOST:PORT, from 0")
 
 
 def recorded_command(argv: Sequence[str]) -> str:
@@ -184,8 +191,9 @@ def tour(arguments: argparse.Namespace, console: Console) -> None:
         )
         for name in TOUR
     ]
-    print_verdicts([verdict for study in studies for verdict in study.verdicts], console)
-    path = write_report(out / REPORT_FILE, studies=studies)
+    done = [study for study in studies if study is not None]
+    print_verdicts([verdict for study in done for verdict in study.verdicts], console)
+    path = write_report(out / REPORT_FILE, studies=done)
     console.print(f"report: {path}", highlight=False, soft_wrap=True)
 
 
@@ -237,6 +245,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     ]
     for experiment, preset in zip(chosen, presets, strict=True):
         choose_arms(experiment.arms(dataset, preset), arguments.arms)
+    _join_processes(arguments)
     _prepare_jax()
     for experiment, preset in zip(chosen, presets, strict=True):
         study = run_experiment(
@@ -248,10 +257,11 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
             console=console,
             command=arguments.line,
             arms=arguments.arms,
-            resume=arguments.resume,
             precision=arguments.precision,
-            lanes=arguments.lanes,
+            **_study_options(arguments),
         )
+        if study is None:
+            continue  # the first process reports
         print_verdicts(study.verdicts, console)
         path = arguments.out / experiment.name / REPORT_FILE
         console.print(f"report: {path}", highlight=False, soft_wrap=True)
@@ -280,6 +290,7 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
         epochs=arguments.epochs,
     )
     arm = study.Arm(ARM, spec, training.Hyper(learning_rate=arguments.learning_rate))
+    _join_processes(arguments)
     _prepare_jax()
     done = run_experiment(
         own_experiment(arm),
@@ -289,10 +300,11 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
         out=arguments.out,
         console=console,
         command=arguments.line,
-        resume=arguments.resume,
         precision=arguments.precision,
-        lanes=arguments.lanes,
+        **_study_options(arguments),
     )
+    if done is None:
+        return  # the first process reports
     tested = done.rows["test_accuracy"].dropna()
     console.print(
         f"test accuracy of {len(tested)} runs: mean {tested.mean():.2%}, {tested.min():.2%} to {tested.max():.2%}",
@@ -371,6 +383,23 @@ def readme(arguments: argparse.Namespace, console: Console) -> None:
     from experiments.readme import renew
 
     console.print(f"wrote {renew()}", highlight=False, soft_wrap=True)
+
+
+def _study_options(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What `study.run` takes as it is."""
+    names = ("resume", "lanes", "strategy", "checkpoint_minutes", "keep_params", "log_dir")
+    return {name: getattr(arguments, name) for name in names}
+
+
+def _join_processes(arguments: argparse.Namespace) -> None:
+    """Meet the other processes of this study, where there are any; before anything else uses jax."""
+    from jaxmlp.study import processes
+
+    given = {"num_processes": arguments.processes, "process_id": arguments.process_id}
+    if arguments.coordinator is not None:
+        processes.join(arguments.coordinator, **given)
+    elif any(number is not None for number in given.values()):
+        raise InputError("--processes and --process-id need --coordinator HOST:PORT")
 
 
 def _prepare_jax() -> None:

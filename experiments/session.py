@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 
@@ -22,6 +23,7 @@ from jaxmlp.evidence import (
     write_report,
 )
 from jaxmlp.files import write_json
+from jaxmlp.study import processes
 
 VERDICTS_FILE, FIGURES_FOLDER, REPORT_FILE = "verdicts.json", "figures", "report.html"
 
@@ -36,11 +38,12 @@ def run_experiment(
     console: Console,
     command: str,
     arms: Sequence[str] | None = None,
-    resume: bool = False,
     precision: str = "float32",
-    lanes: int | None = None,
-) -> StudyReport:
+    **options: Any,
+) -> StudyReport | None:
     """Train what `out/NAME` does not hold yet, then write verdicts, figures and report beside it.
+
+    `options` go to `study.run` as they are. Of several processes the first one writes, the others return None.
 
     Raises:
         InputError: a wrong setting, an unknown arm, or an `out` that cannot be used; nothing is written then.
@@ -57,19 +60,18 @@ def run_experiment(
         "precision": precision,
     }
     folder = out / experiment.name
-    display = study.make_display(experiment.name, console)
+    display = study.make_display(experiment.name, console if processes.is_first() else Console(quiet=True))
     study.run(
         chosen,
         dataset,
         seeds=preset.seeds,
         name=experiment.name,
         out=folder,
-        resume=resume,
-        lanes=lanes,
         display=display,
         about=about,
+        **options,
     )
-    return write_pages(experiment, folder)
+    return write_pages(experiment, folder) if processes.is_first() else None
 
 
 def write_pages(experiment: Experiment, folder: Path) -> StudyReport:

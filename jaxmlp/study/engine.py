@@ -3,25 +3,28 @@
 import math
 import time
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import jax
-import numpy as np
 from rich.console import Console
 
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.study import processes
-from jaxmlp.study.arms import Arm, check_arms, check_seeds, make_run, spec_id, varying_settings
+from jaxmlp.study.arms import Arm, check_arms, check_seeds, make_run, spec_id
 from jaxmlp.study.blocks import STRATEGIES, Group, Layout, make_groups
+from jaxmlp.study.finished import KEEP_PARAMS, finish_block
 from jaxmlp.study.manifest import describe_program, make_manifest
-from jaxmlp.study.memory import Device, resident_bytes
+from jaxmlp.study.memory import Device
 from jaxmlp.study.plan import Wish, Work, announce, halved, plan_group
-from jaxmlp.study.progress import Display, Status, make_display
-from jaxmlp.study.results import Results, assemble, block_rows
+from jaxmlp.study.progress import Display, make_display
+from jaxmlp.study.results import Results
 from jaxmlp.study.store import Store
-from jaxmlp.study.workers import Failure, Job, Report, Stop, Workers, stop_on_signals
+from jaxmlp.study.tally import Tally
+from jaxmlp.study.tensorboard import ScalarLog
+from jaxmlp.study.workers import Failure, Job, Stop, Workers, stop_on_signals
 from jaxmlp.training import check_count
 
 CHECKPOINT_MINUTES = 5.0
@@ -38,6 +41,8 @@ def run(
     lanes: int | None = None,
     strategy: str | None = None,
     checkpoint_minutes: float = CHECKPOINT_MINUTES,
+    keep_params: str = "none",
+    log_dir: Path | None = None,
     display: Display | None = None,
     about: dict[str, Any] | None = None,
 ) -> Results:
@@ -58,6 +63,8 @@ def run(
             otherwise.
         strategy: one of `STRATEGIES`; by default planned too.
         checkpoint_minutes: from one checkpoint of a block to the next; 0 keeps one after every chunk of about 2 s.
+        keep_params: one of `KEEP_PARAMS`: which trained nets the results have, in `out` as nets/RUN_ID.safetensors.
+        log_dir: a folder for TensorBoard's files, all metrics of all runs; None writes none.
         display: where progress goes; by default a live display on a terminal, else lines.
         about: more for the manifest, such as the command.
 
@@ -71,68 +78,75 @@ def run(
     """
     seeds = check_seeds(seeds)
     check_arms(arms, dataset)
-    _check_options(out, lanes, strategy, checkpoint_minutes)
+    _check_options(out, lanes, strategy, checkpoint_minutes, keep_params)
     runs = [make_run(arm, seed, dataset.digest) for arm in arms for seed in seeds]
+    asked = _Asked(name, len(runs), Wish(lanes, strategy), checkpoint_minutes * 60.0, keep_params, log_dir)
     store = Store(out, resume=resume)
     try:
         store.check_same_settings(arms, dataset)
-        kept = store.layouts({arm.spec for arm in arms}, Wish(lanes, strategy))
+        kept = store.layouts({arm.spec for arm in arms}, asked.wish)
         processes.wait_for_all("every process has read the folder")
         groups = make_groups([run for run in runs if run.run_id not in store.finished])
         begin = time.monotonic()
         with display or make_display(name, Console(quiet=not processes.is_first())) as display:
             datasets = {device: jax.device_put(dataset, device) for device in jax.local_devices()}
-            session = _Session(name, store, datasets, display, checkpoint_minutes * 60.0, total=len(runs))
-            work = session.plan(groups, Wish(lanes, strategy), kept)
+            session = _Session(asked, store, datasets, display)
+            work = session.plan(groups, kept)
             manifest = make_manifest(name, arms, seeds, dataset, [describe_program(item) for item in work])
-            manifest = store.begin(manifest | (about or {}))
+            store.begin(manifest | (about or {}))
             session.train(work)
         seconds = round(store.seconds_before + time.monotonic() - begin, 1)
         processes.wait_for_all("every process has trained its blocks")
-        rows = assemble(store.rows(), varying_settings(manifest["arms"]))
-        results = Results(rows, store.manifest | {"finished": True, "seconds": seconds})
+        results = store.results(store.manifest | {"finished": True, "seconds": seconds})
         store.finish(results)
     finally:
         store.close()
     return results
 
 
-def _check_options(out: Path | None, lanes: int | None, strategy: str | None, checkpoint_minutes: float) -> None:
+def _check_options(
+    out: Path | None, lanes: int | None, strategy: str | None, checkpoint_minutes: float, keep_params: str
+) -> None:
+    check_choice("keep_params", keep_params, KEEP_PARAMS)
     if lanes is not None:
         check_count("lanes", lanes)
     if strategy is not None:
         check_choice("strategy", strategy, STRATEGIES)
     if math.isnan(checkpoint_minutes) or checkpoint_minutes < 0.0:
         raise InputError(f"checkpoint minutes are {checkpoint_minutes:g}: give 0 (after every chunk) or more")
-    if out is None and jax.process_count() > 1:
+    if out is None and processes.several():
         raise InputError("several processes need a folder that all of them see: give out")
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What the caller of `run` wants of a sitting."""
+
+    name: str
+    total: int
+    """Runs in all."""
+    wish: Wish
+    checkpoint_seconds: float
+    keep_params: str
+    log_dir: Path | None
 
 
 class _Session:
     """One sitting of a study: plans its groups, trains their blocks, keeps what they bring."""
 
-    def __init__(
-        self,
-        name: str,
-        store: Store,
-        datasets: dict[Device, Dataset],
-        display: Display,
-        checkpoint_seconds: float,
-        *,
-        total: int,
-    ) -> None:
-        self._name, self._store, self._datasets, self._display = name, store, datasets, display
-        self._checkpoint_seconds, self._total = checkpoint_seconds, total
+    def __init__(self, asked: _Asked, store: Store, datasets: dict[Device, Dataset], display: Display) -> None:
+        self._asked, self._store, self._datasets, self._display = asked, store, datasets, display
         self._first = next(iter(datasets.values()))
+        self._scalars = None if asked.log_dir is None else ScalarLog(asked.log_dir)
 
-    def plan(self, groups: Sequence[Group], wish: Wish, kept: dict[str, Layout]) -> list[Work]:
+    def plan(self, groups: Sequence[Group], kept: dict[str, Layout]) -> list[Work]:
         """Choose, compile and time every group's program, the longest group first; say what the study will cost."""
-        work = [plan_group(group, self._first, wish, kept.get(spec_id(group.spec))) for group in groups]
+        work = [plan_group(group, self._first, self._asked.wish, kept.get(spec_id(group.spec))) for group in groups]
         chosen = processes.agree([x for w in work for x in (w.layout.lanes, STRATEGIES.index(w.layout.strategy))])
         for i, item in enumerate(work):  # another process may have measured otherwise
             layout = Layout(chosen[2 * i], STRATEGIES[chosen[2 * i + 1]])
             if layout != item.layout:
-                work[i] = plan_group(item.group, self._first, wish, layout)
+                work[i] = plan_group(item.group, self._first, self._asked.wish, layout)
         if work:
             announce(work, list(self._datasets), self._display)
         return work
@@ -160,13 +174,13 @@ class _Session:
     def _train_once(self, work: Sequence[Work], stop: Stop) -> list[Work]:
         """Train what can be trained; return the groups that ran out of memory."""
         jobs = processes.mine([job for item in sorted(work, key=lambda w: -w.seconds) for job in self._jobs(item)])
-        progress = _Progress(self._total, len(self._store.finished), jobs)
+        tally = Tally(self._asked.total, len(self._store.finished), jobs)
         workers = Workers(
             jobs,
             self._datasets,
             stop=stop,
             checkpoints=self._store.checkpoints_folder,
-            checkpoint_seconds=self._checkpoint_seconds,
+            checkpoint_seconds=self._asked.checkpoint_seconds,
         )
         failed: list[Work] = []
         try:
@@ -177,9 +191,12 @@ class _Session:
                     workers.forget(report.job.work)
                     failed += [report.job.work] * (report.job.work not in failed)
                 else:
-                    if report.share == 1.0:
-                        self._store.add(block_rows(self._name, report.job.block, report.history))
-                    self._display.show(progress.status(report))
+                    if report.states is not None:
+                        block = report.job.block
+                        self._store.add(finish_block(self._asked.name, block, report.states, self._asked.keep_params))
+                    if self._scalars is not None:
+                        self._scalars.add(report)
+                    self._display.show(tally.status(report))
         except BaseException:
             stop.ask()
             raise
@@ -197,39 +214,3 @@ class _Session:
                 taken |= set(saved.run_ids)
         rest = work.group.without(frozenset(taken))
         return jobs + [Job(work, block) for block in rest.blocks(work.layout.lanes)]
-
-
-class _Progress:
-    """How far all blocks together are."""
-
-    def __init__(self, total: int, done: int, jobs: Sequence[Job]) -> None:
-        self._total, self._done = total, done
-        self._shares = {job.block: job.share_done for job in jobs}
-        self._seconds_total = sum((1.0 - job.share_done) * job.work.program.block_seconds for job in jobs)
-        self._seconds = 0.0
-        self._run_epochs = 0.0
-
-    def status(self, report: Report) -> Status:
-        """The state after one more report."""
-        job = report.job
-        spec, block = job.work.group.spec, job.block
-        before, self._shares[block] = self._shares[block], report.share
-        self._seconds += (report.share - before) * job.work.program.block_seconds
-        self._run_epochs += (report.share - before) * spec.epochs * len(block)
-        self._done += len(block) * (report.share == 1.0)
-        column = "train_accuracy" if spec.data.split == "none" else "val_accuracy"
-        # A run that stopped early shows the last accuracy it had.
-        accuracy = [lane[np.isfinite(lane)][-1] for lane in report.history[column][: len(block), : report.epoch + 1]]
-        return Status(
-            seconds_done=self._seconds,
-            seconds_total=self._seconds_total,
-            runs_done=self._done,
-            runs=self._total,
-            run_epochs=self._run_epochs,
-            epoch=report.epoch,
-            epochs=spec.epochs,
-            arms=", ".join(dict.fromkeys(run.arm.name for run in block)),
-            best=float(np.max(accuracy)),
-            median=float(np.median(accuracy)),
-            memory_bytes=resident_bytes(),
-        )

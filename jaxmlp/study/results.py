@@ -2,19 +2,19 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from jaxmlp.errors import InputError
+from jaxmlp.errors import InputError, check_choice
 from jaxmlp.files import write_json, write_rows
-from jaxmlp.study.arms import Run
-from jaxmlp.training import METRICS
+from jaxmlp.study.nets import Nets
+from jaxmlp.training import METRICS, TrainedNet
 
-ROWS_FILE, MANIFEST_FILE = "results.parquet", "manifest.json"
+ROWS_FILE, STEPS_FILE, MANIFEST_FILE = "results.parquet", "steps.parquet", "manifest.json"
 
 
 @dataclass(frozen=True)
@@ -23,6 +23,23 @@ class Results:
 
     rows: pd.DataFrame
     manifest: dict[str, Any]
+    steps: pd.DataFrame | None = None
+    """One row per run and window of `log_every` steps (S-097): `step`, `batch_loss` and `batch_accuracy`, the means of
+    the window's batches before their updates. None where no spec logs."""
+    nets: Nets = field(default_factory=Nets)
+    """The trained nets that `keep_params` kept."""
+
+    def best(self, metric: str = "val_accuracy", **conditions: Any) -> TrainedNet:
+        """The net of the run whose reported `metric` is highest, among the runs that meet the conditions (`select`).
+
+        Raises:
+            InputError: an unknown metric or condition, or its net was not kept.
+        """
+        final = self.select(**conditions).final()
+        check_choice("metric", metric, METRICS)
+        if not final[metric].notna().any():
+            raise InputError(f"no run has a {metric}: give another metric")
+        return self.nets.get(final.loc[final[metric].idxmax(), "run_id"])
 
     def final(self) -> pd.DataFrame:
         """The last row of every run: its reported numbers."""
@@ -30,7 +47,9 @@ class Results:
         return self.rows.loc[last].reset_index(drop=True)
 
     def save(self, folder: Path) -> None:
-        """Write both files, each whole; the rows first, so that a manifest never promises missing rows."""
+        """Write the files, each whole; the rows first, so that a manifest never promises missing rows."""
+        if self.steps is not None:
+            write_rows(folder / STEPS_FILE, self.steps)
         write_rows(folder / ROWS_FILE, self.rows)
         write_json(folder / MANIFEST_FILE, self.manifest)
 
@@ -51,33 +70,8 @@ class Results:
                 f"{folder} holds no finished study: give a folder that has {ROWS_FILE} and {MANIFEST_FILE}"
             )
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-        return cls(pd.read_parquet(folder / ROWS_FILE), manifest)
-
-
-def block_rows(experiment: str, block: Sequence[Run], history: dict[str, np.ndarray]) -> pd.DataFrame:
-    """The rows of one trained block.
-
-    Args:
-        experiment: the study's name.
-        block: its runs, without the padding.
-        history: [W, E + 1] of each metric, with the test accuracy in each run's last row.
-    """
-    frames = []
-    for lane, run in enumerate(block):
-        # The test set is read once, in the last epoch a run has: an early stop leaves the rows after it empty.
-        end = 1 + np.flatnonzero(np.isfinite(history["test_accuracy"][lane]))[-1]
-        metrics = {name: history[name][lane, :end] for name in METRICS}
-        columns: dict[str, Any] = {
-            "experiment": experiment,
-            "arm": run.arm.name,
-            "run_id": run.run_id,
-            "seed": run.seed,
-            "epoch": np.arange(len(metrics["train_loss"]), dtype=np.int32),
-        }
-        columns |= metrics | {"diverged": metrics["diverged"].astype(bool)}
-        columns |= {"selected_epoch": metrics["selected_epoch"].astype(np.int32)}
-        frames.append(pd.DataFrame(columns))
-    return pd.concat(frames, ignore_index=True)
+        steps = pd.read_parquet(folder / STEPS_FILE) if (folder / STEPS_FILE).is_file() else None
+        return cls(pd.read_parquet(folder / ROWS_FILE), manifest, steps, Nets(folder=folder))
 
 
 ROW_COLUMNS = ("experiment", "arm", "run_id", "seed", "epoch", *METRICS)
@@ -97,3 +91,10 @@ def assemble(rows: pd.DataFrame, settings: dict[str, dict[str, Any]]) -> pd.Data
     places = list(zip(*keys, strict=True))
     rows = rows[list(ROW_COLUMNS)].iloc[sorted(range(len(rows)), key=places.__getitem__)].reset_index(drop=True)
     return pd.concat([rows, pd.DataFrame([settings[arm] for arm in rows["arm"]])], axis=1)
+
+
+def assemble_steps(frames: Sequence[pd.DataFrame], settings: dict[str, dict[str, Any]]) -> pd.DataFrame:
+    """The rows between epochs, by arm, seed and step; arguments as for `assemble`."""
+    rows = pd.concat(frames, ignore_index=True)
+    rank = pd.Index(settings).get_indexer(pd.Index(rows["arm"]))
+    return rows.iloc[np.lexsort((rows["step"], rows["seed"], rank))].reset_index(drop=True)

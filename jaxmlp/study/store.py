@@ -14,15 +14,19 @@ from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError
 from jaxmlp.files import write_json, write_rows
 from jaxmlp.study import processes
-from jaxmlp.study.arms import Arm, Run, describe_arm, spec_id
+from jaxmlp.study.arms import Arm, Run, describe_arm, spec_id, varying_settings
 from jaxmlp.study.blocks import Layout
 from jaxmlp.study.checkpoint import SavedBlock, find_blocks
+from jaxmlp.study.finished import FinishedBlock
+from jaxmlp.study.nets import NETS_FOLDER, Nets, net_file
 from jaxmlp.study.plan import Wish, kept_layouts
-from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE, Results
-from jaxmlp.training import RunSpec
+from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE, STEPS_FILE, Results, assemble, assemble_steps
+from jaxmlp.training import RunSpec, TrainedNet, save_net
 
 BLOCKS_FOLDER, CHECKPOINTS_FOLDER = "blocks", "checkpoints"
 """Rows of finished blocks and checkpoints of those in training, until `results.parquet` holds them all."""
+STEPS_FOLDER = "steps"
+"""Inside the blocks' folder: their rows between epochs, until `steps.parquet` holds them all."""
 LOCK_FILE = ".lock"
 """Held by the process that works in the folder; the system lets go of it when that process dies, however."""
 
@@ -39,6 +43,8 @@ class Store:
     def __init__(self, out: Path | None, *, resume: bool) -> None:
         self._out = out
         self._frames: list[pd.DataFrame] = []
+        self._steps: list[pd.DataFrame] = []
+        self._nets: dict[str, TrainedNet] = {}
         self._manifest: dict[str, Any] = {}
         self._lock = None if out is None else FileLock(out / LOCK_FILE)
         if out is not None:
@@ -131,19 +137,38 @@ class Store:
         wanted = {run.run_id for run in runs}
         return [saved for saved in find_blocks(self.checkpoints_folder) if wanted.issuperset(saved.run_ids)]
 
-    def add(self, rows: pd.DataFrame) -> None:
-        """Keep one finished block's rows; its checkpoint is of no more use."""
+    def add(self, finished: FinishedBlock) -> None:
+        """Keep one finished block and drop its checkpoint. Its rows are written last: they are what makes it done."""
+        rows, steps = finished.rows, finished.steps
         self._frames.append(rows)
-        if self._out is not None:
-            block = rows["run_id"].iloc[0]
-            write_rows(self._out / BLOCKS_FOLDER / f"{block}.parquet", rows)
-            shutil.rmtree(self._out / CHECKPOINTS_FOLDER / block, ignore_errors=True)
+        self._steps += [] if steps is None else [steps]
+        if self._out is None:
+            self._nets |= finished.nets
+            return
+        block = rows["run_id"].iloc[0]
+        for run_id, net in finished.nets.items():
+            (self._out / NETS_FOLDER).mkdir(exist_ok=True)
+            save_net(net_file(self._out, run_id), net, self._about(run_id, rows))
+        if steps is not None:
+            (self._out / BLOCKS_FOLDER / STEPS_FOLDER).mkdir(exist_ok=True)
+            write_rows(self._out / BLOCKS_FOLDER / STEPS_FOLDER / f"{block}.parquet", steps)
+        write_rows(self._out / BLOCKS_FOLDER / f"{block}.parquet", rows)
+        shutil.rmtree(self._out / CHECKPOINTS_FOLDER / block, ignore_errors=True)
 
-    def rows(self) -> pd.DataFrame:
-        """All rows kept so far, by every process."""
+    def _about(self, run_id: str, rows: pd.DataFrame) -> dict[str, Any]:
+        run = rows.loc[rows["run_id"] == run_id].iloc[-1]
+        about = {"experiment": run["experiment"], "arm": run["arm"], "seed": int(run["seed"])}
+        return about | {"run_id": run_id, "dataset": self._manifest["dataset"]["name"]}
+
+    def results(self, manifest: dict[str, Any]) -> Results:
+        """Everything kept so far, by every process."""
         if self._out is not None and processes.several():
-            self._frames = _read_frames(self._out)
-        return pd.concat(self._frames, ignore_index=True)
+            self._read(self._out)
+        settings = varying_settings(manifest["arms"])
+        steps = assemble_steps(self._steps, settings) if self._steps else None
+        rows = assemble(pd.concat(self._frames, ignore_index=True), settings)
+        nets = Nets(self._nets, self._out)
+        return Results(rows, manifest, steps, nets)
 
     def finish(self, results: Results) -> None:
         """Write the study's files and drop what they now contain."""
@@ -182,17 +207,18 @@ class Store:
 
     def _read(self, out: Path) -> None:
         self._manifest = json.loads((out / MANIFEST_FILE).read_text(encoding="utf-8"))
-        self._frames = _read_frames(out)
+        self._frames = _read_frames(out / ROWS_FILE, out / BLOCKS_FOLDER)
+        self._steps = _read_frames(out / STEPS_FILE, out / BLOCKS_FOLDER / STEPS_FOLDER)
 
 
-def _read_frames(out: Path) -> list[pd.DataFrame]:
-    files: Sequence[Path] = sorted((out / BLOCKS_FOLDER).glob("[!.]*.parquet"))
-    if (out / ROWS_FILE).is_file():
-        files = [out / ROWS_FILE, *files]
+def _read_frames(whole: Path, blocks: Path) -> list[pd.DataFrame]:
+    files: Sequence[Path] = sorted(blocks.glob("[!.]*.parquet"))
+    if whole.is_file():
+        files = [whole, *files]
     frames: list[pd.DataFrame] = []
     seen: set[str] = set()
     for frame in map(pd.read_parquet, files):
-        # A block may outlive its copy in results.parquet if a stop fell between the two.
+        # A block may outlive its copy in the whole file if a stop fell between the two.
         frames.append(frame.loc[[run_id not in seen for run_id in frame["run_id"]]])
         seen |= set(frame["run_id"])
     return frames

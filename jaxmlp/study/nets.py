@@ -1,0 +1,35 @@
+"""The trained nets of a study: in memory, or one file each in its folder."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jaxmlp.errors import InputError
+from jaxmlp.training import TrainedNet, load_net
+
+NETS_FOLDER = "nets"
+
+
+def net_file(folder: Path, run_id: str) -> Path:
+    """Where a study's folder keeps a run's net."""
+    return folder / NETS_FOLDER / f"{run_id}.safetensors"
+
+
+@dataclass(frozen=True)
+class Nets:
+    """Nets by run id, as `keep_params` asked for them."""
+
+    in_memory: dict[str, TrainedNet] = field(default_factory=dict)
+    folder: Path | None = None
+    """The study's, where it has one."""
+
+    def get(self, run_id: str) -> TrainedNet:
+        """The net of a run.
+
+        Raises:
+            InputError: it was not kept.
+        """
+        if run_id in self.in_memory:
+            return self.in_memory[run_id]
+        if self.folder is None or not net_file(self.folder, run_id).is_file():
+            raise InputError(f"the net of run {run_id} was not kept: train with keep_params 'best' or 'last'")
+        return load_net(net_file(self.folder, run_id))

@@ -1,0 +1,46 @@
+"""From what the workers report to what a display shows."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from jaxmlp.study.memory import resident_bytes
+from jaxmlp.study.progress import Status
+from jaxmlp.study.workers import Job, Report
+
+
+class Tally:
+    """How far all blocks of a sitting are together."""
+
+    def __init__(self, total: int, done: int, jobs: Sequence[Job]) -> None:
+        self._total, self._done = total, done
+        self._shares = {job.block[0].run_id: job.share_done for job in jobs}
+        self._seconds_total = sum((1.0 - job.share_done) * job.work.program.block_seconds for job in jobs)
+        self._seconds = 0.0
+        self._run_epochs = 0.0
+
+    def status(self, report: Report) -> Status:
+        """The state after one more report."""
+        job = report.job
+        spec, block = job.work.group.spec, job.block
+        key = block[0].run_id
+        before, self._shares[key] = self._shares[key], report.share
+        self._seconds += (report.share - before) * job.work.program.block_seconds
+        self._run_epochs += (report.share - before) * spec.epochs * len(block)
+        self._done += len(block) * (report.share == 1.0)
+        column = "train_accuracy" if spec.data.split == "none" else "val_accuracy"
+        # A run that stopped early shows the last accuracy it had.
+        accuracy = [lane[np.isfinite(lane)][-1] for lane in report.history[column][: len(block), : report.epoch + 1]]
+        return Status(
+            seconds_done=self._seconds,
+            seconds_total=self._seconds_total,
+            runs_done=self._done,
+            runs=self._total,
+            run_epochs=self._run_epochs,
+            epoch=report.epoch,
+            epochs=spec.epochs,
+            arms=", ".join(dict.fromkeys(run.arm.name for run in block)),
+            best=float(np.max(accuracy)),
+            median=float(np.median(accuracy)),
+            memory_bytes=resident_bytes(),
+        )

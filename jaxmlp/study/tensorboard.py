@@ -1,0 +1,36 @@
+"""A study's metrics for TensorBoard, as they come: one curve per arm and seed."""
+
+from pathlib import Path
+
+import numpy as np
+
+from jaxmlp.errors import InputError
+from jaxmlp.study.workers import Report
+from jaxmlp.training import METRICS
+
+
+class ScalarLog:
+    """Writes what workers report to a folder that `tensorboard --logdir` reads.
+
+    Raises:
+        InputError: the extra `tensorboard` is not installed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        try:
+            from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports] (an extra)
+        except ImportError:
+            raise InputError("--log-dir needs tensorboardX: pip install -e .[tensorboard]") from None
+        self._writer = SummaryWriter(str(folder))
+        self._next: dict[str, int] = {}
+
+    def add(self, report: Report) -> None:
+        """The epochs that a block has ended since its last report; where a metric is not measured, nothing."""
+        for lane, run in enumerate(report.job.block):
+            for epoch in range(self._next.get(run.run_id, 0), report.epoch + 1):
+                for metric in METRICS:
+                    value = float(report.history[metric][lane, epoch])
+                    if np.isfinite(value):
+                        self._writer.add_scalar(f"{metric}/{run.arm.name}/seed {run.seed}", value, epoch)
+            self._next[run.run_id] = report.epoch + 1
+        self._writer.flush()

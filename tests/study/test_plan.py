@@ -1,0 +1,196 @@
+"""How a study lays itself out: W by rule, by memory and by measurement; out of memory; poison; programs per group."""
+
+from dataclasses import replace
+
+import jax
+import numpy as np
+import pandas as pd
+import pytest
+
+from jaxmlp import data, study
+from jaxmlp.errors import InputError
+from jaxmlp.nn import MLPSpec
+from jaxmlp.study import memory, plan
+from jaxmlp.study.arms import make_run
+from jaxmlp.study.blocks import Layout, make_groups
+from jaxmlp.study.plan import Wish, plan_group, rule_lanes
+from jaxmlp.study.program import Program
+from jaxmlp.study.workers import Workers
+from jaxmlp.training import DataSpec, EvalSpec, Hyper, LossSpec, RunSpec
+
+
+def make_spec(widths=(64, 12, 10), **kwargs):
+    kwargs = {"epochs": 2, "evaluation": EvalSpec(batch_size=128)} | kwargs
+    return RunSpec(MLPSpec(widths), data=DataSpec(batch_size=32, train_size=200), **kwargs)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.load("digits")
+
+
+def make_group(digits, count, spec=None):
+    runs = [make_run(study.Arm("a", spec or make_spec()), seed, digits.digest) for seed in range(count)]
+    (group,) = make_groups(runs)
+    return group
+
+
+@pytest.mark.parametrize(
+    ("widths", "batch", "runs", "lanes"),
+    [
+        ((2, 8, 2), 4, 100, 100),  # XOR: everything at once
+        ((2, 8, 2), 4, 5000, 1000),
+        ((784, 128, 64, 32, 16, 10), 64, 30, 10),  # D0's 5 layers, in blocks of 11 at most
+        ((784, *(512,) * 20, 10), 64, 20, 1),  # one such net fills a step by itself
+    ],
+)
+def test_the_rule_fills_a_step_and_no_more(widths, batch, runs, lanes):
+    assert rule_lanes(RunSpec(MLPSpec(widths), data=DataSpec(batch_size=batch)), runs, "cpu") == lanes
+
+
+def test_w_shrinks_until_the_program_fits_into_the_memory(digits, monkeypatch):
+    group, on_device = make_group(digits, 64), jax.device_put(digits)
+    wide = plan_group(group, on_device, Wish(), None)
+    assert (wide.layout, wide.chosen_by) == (Layout(64), "rule")
+    monkeypatch.setattr(plan, "budget_bytes", lambda device: wide.program.memory_bytes // 3)
+    narrow = plan_group(group, on_device, Wish(), None)
+    assert 1 < narrow.layout.lanes < 32
+    assert narrow.program.memory_bytes <= wide.program.memory_bytes // 3
+    monkeypatch.setattr(plan, "budget_bytes", lambda device: 1000)
+    with pytest.raises(InputError, match=r"one run of arm 'a' needs .* MB, and 0 MB may be used"):
+        plan_group(group, on_device, Wish(), None)
+
+
+@pytest.mark.parametrize(
+    ("speeds", "chosen"),
+    [
+        ({Layout(16): 1.0, Layout(40): 1.0, Layout(16, "map"): 1.0}, Layout(16)),
+        ({Layout(16): 1.0, Layout(40): 0.9, Layout(16, "map"): 0.95}, Layout(16)),  # could be noise
+        ({Layout(16): 1.0, Layout(40): 0.9, Layout(16, "map"): 0.5}, Layout(16, "map")),
+        ({Layout(16): 1.0, Layout(40): 0.4, Layout(16, "map"): 0.5}, Layout(40)),
+    ],
+)
+def test_a_measurement_beats_the_rule_only_clearly(digits, monkeypatch, speeds, chosen):
+    """Of a group that takes minutes; seconds of a run in each layout are given instead of measured."""
+    monkeypatch.setattr(plan, "rule_lanes", lambda *_: 16)
+    monkeypatch.setattr(Program, "__init__", lambda self, spec, dataset, layout: setattr(self, "layout", layout))
+    monkeypatch.setattr(Program, "memory_bytes", 1)
+    seconds = property(lambda self: 100.0 * speeds[self.layout] * self.layout.lanes / 40)
+    monkeypatch.setattr(Program, "block_seconds", seconds)
+    work = plan_group(make_group(digits, 40), jax.device_put(digits), Wish(), None)
+    # Blocks are padded: 40 runs are 3 blocks of 16, 48 lanes.
+    assert (work.layout, work.chosen_by) == (chosen, "rule" if chosen == Layout(16) else "measured")
+
+
+def test_both_strategies_train_the_same_runs(digits):
+    arms = [study.Arm("a", make_spec()), study.Arm("b", make_spec(), Hyper(learning_rate=0.01))]
+    by = {s: study.run(arms, digits, seeds=2, lanes=4, strategy=s) for s in ("vmap", "map")}
+    assert by["map"].manifest["programs"][0]["strategy"] == "map"
+    for metric in ("train_loss", "val_loss", "test_accuracy"):
+        np.testing.assert_allclose(by["map"].rows[metric], by["vmap"].rows[metric], rtol=2e-3, err_msg=metric)
+
+
+def test_out_of_memory_halves_the_width_and_goes_on(digits, tmp_path, monkeypatch):
+    original, widths = Workers._train, []
+
+    def exhausted_above_two(self, program, job):
+        widths.append(program.layout.lanes)
+        if program.layout.lanes > 2:
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes")
+        return original(self, program, job)
+
+    monkeypatch.setattr(Workers, "_train", exhausted_above_two)
+    said = []
+    display = study.LineDisplay("s", None)  # type: ignore[arg-type]
+    monkeypatch.setattr(display, "say", said.append)
+    arms = [study.Arm("a", make_spec()), study.Arm("small", make_spec((64, 10)))]
+    results = study.run(arms, digits, seeds=6, lanes=8, out=tmp_path / "s", display=display)
+    assert len(results.final()) == 12
+    assert sorted(set(widths)) == [2, 4, 8]
+    assert {p["lanes"] for p in results.manifest["programs"]} == {2}
+    assert sum("out of memory" in line for line in said) == 4
+    narrow = study.run(arms, digits, seeds=6, lanes=2)
+    pd.testing.assert_frame_equal(results.rows.drop(columns="experiment"), narrow.rows.drop(columns="experiment"))
+
+
+def test_another_error_in_a_block_is_raised_and_nothing_hangs(digits, monkeypatch):
+    def broken(self, program, job):
+        raise ValueError("broken on purpose")
+
+    monkeypatch.setattr(Workers, "_train", broken)
+    with pytest.raises(ValueError, match="broken on purpose"):
+        study.run([study.Arm("a", make_spec())], digits, seeds=2)
+
+
+def test_a_poisoned_grid_leaves_the_sane_runs_their_bits(digits):
+    spec = make_spec(epochs=4)
+    sane = [study.Arm(f"rate {r}", spec, Hyper(learning_rate=r)) for r in (1e-3, 1e-2)]
+    poison = [
+        *(study.Arm(f"poison rate {r:g}", spec, Hyper(learning_rate=r)) for r in (1e4, 1e20, 1e38)),
+        *(study.Arm(f"poison gain {g:g}", spec, Hyper(init_gain=g)) for g in (1e10, 1e19, 1e38)),
+    ]
+    alone = study.run(sane, digits, seeds=3, lanes=4).rows
+    mixed = [poison[0], sane[0], *poison[1:4], sane[1], *poison[4:]]
+    together = study.run(mixed, digits, seeds=3, lanes=4)
+    varying = [c for c in alone.columns if c.startswith("hyper.")]
+    kept = together.rows[together.rows["arm"].isin([arm.name for arm in sane])].reset_index(drop=True)
+    pd.testing.assert_frame_equal(kept[alone.columns.drop(varying)], alone.drop(columns=varying))
+    lost = together.final().groupby("arm")["diverged"].all()
+    assert lost[[name for name in lost.index if name.startswith("poison")]].sum() >= 4
+    assert together.final()["test_accuracy"].notna().all()
+
+
+def test_300_runs_in_6_groups_are_6_training_programs(digits, monkeypatch):
+    """3 losses x 2 depths x 10 rates x 5 seeds."""
+    compiled = []
+    original = Program._compile
+
+    def counted(self):
+        compiled.append(self.spec)
+        original(self)
+
+    monkeypatch.setattr(Program, "_compile", counted)
+    arms = [
+        study.Arm(
+            f"{loss} {len(widths)} {rate}",
+            replace(make_spec(widths, epochs=1), loss=LossSpec(loss)),
+            Hyper(learning_rate=rate),
+        )
+        for loss in ("cross_entropy", "euclidean", "hinge")
+        for widths in ((64, 10), (64, 8, 10))
+        for rate in np.logspace(-4, -1, 10).tolist()
+    ]
+    results = study.run(arms, digits, seeds=5)
+    assert len(compiled) == len(set(compiled)) == 6
+    assert len(results.final()) == 300
+    assert len(results.manifest["programs"]) == 6
+
+
+def test_the_budget_keeps_to_the_control_group(tmp_path, monkeypatch):
+    free = memory.psutil.virtual_memory().available
+    assert abs(memory.available_bytes(tmp_path / "none") / free - 1.0) < 0.2
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("500\n")
+    assert abs(memory.available_bytes(tmp_path) / free - 1.0) < 0.2
+    (tmp_path / "memory.max").write_text("2000\n")
+    assert memory.available_bytes(tmp_path) == 1500
+    (tmp_path / "memory.stat").write_text("anon 300\ninactive_file 200\nactive_file 7\n")
+    assert memory.available_bytes(tmp_path) == 1700
+    monkeypatch.setattr(memory, "available_bytes", lambda: 1000)
+    devices = len(jax.local_devices(backend="cpu"))
+    assert memory.budget_bytes(jax.devices("cpu")[0]) == int(memory.HEADROOM * 1000 / devices)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"strategy": "loop"}, "unknown strategy 'loop'"),
+        ({"checkpoint_minutes": -1.0}, "checkpoint minutes are -1: give 0"),
+        ({"checkpoint_minutes": float("nan")}, "checkpoint minutes are nan"),
+        ({"keep_params": "all"}, "unknown keep_params 'all'"),
+    ],
+)
+def test_bad_options_are_refused_before_anything_is_written(digits, tmp_path, wrong, message):
+    with pytest.raises(InputError, match=message):
+        study.run([study.Arm("a", make_spec())], digits, seeds=1, out=tmp_path / "s", **wrong)
+    assert not (tmp_path / "s").exists()
