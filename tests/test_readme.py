@@ -22,7 +22,10 @@ def test_the_study_example_runs_and_prints_what_it_says(capsys):
     names = run_example("study.run")
     printed = capsys.readouterr().out
     assert "2474 parameters" in printed  # 64·32 + 32 + 2·32 + 32·10 + 10
-    assert len(names["results"].final()) == 15
+    assert len(names["results"].final()) == 30
+    assert len(names["results"].manifest["programs"]) == 2
+    table = names["results"].pivot("test_accuracy", rows="hyper.learning_rate", columns="mlp.activation")
+    assert str(table) in printed
 
 
 def test_the_example_of_taking_a_net_away_gives_the_same_net_in_flax(tmp_path, monkeypatch, capsys):

@@ -2,7 +2,20 @@
 
 from jaxmlp.study.arms import Arm
 from jaxmlp.study.engine import run
+from jaxmlp.study.grid import grid
 from jaxmlp.study.progress import Display, LineDisplay, LiveDisplay, Status, make_display
 from jaxmlp.study.results import Results
+from jaxmlp.study.timing import time_arms
 
-__all__ = ["Arm", "Display", "LineDisplay", "LiveDisplay", "Results", "Status", "make_display", "run"]
+__all__ = [
+    "Arm",
+    "Display",
+    "LineDisplay",
+    "LiveDisplay",
+    "Results",
+    "Status",
+    "grid",
+    "make_display",
+    "run",
+    "time_arms",
+]

@@ -56,12 +56,14 @@ def describe_arm(arm: Arm) -> dict[str, Any]:
     return json.loads(json.dumps(content | {"hyper": hyper_values(arm.hyper)}))
 
 
+def flat_settings(described: Mapping[str, Any]) -> dict[str, Any]:
+    """An arm's settings by dotted name: spec fields such as `loss.name`, and numbers such as `hyper.learning_rate`."""
+    return dict(_flatten(described["spec"])) | {f"hyper.{key}": value for key, value in described["hyper"].items()}
+
+
 def varying_settings(described: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """For every arm's name, the spec and hyper fields that differ between the arms, as dotted columns."""
-    settings = {
-        name: dict(_flatten(arm["spec"])) | {f"hyper.{key}": value for key, value in arm["hyper"].items()}
-        for name, arm in described.items()
-    }
+    settings = {name: flat_settings(arm) for name, arm in described.items()}
     first = next(iter(settings.values()))
     varies = [key for key in first if len({str(values[key]) for values in settings.values()}) > 1]
     return {name: {key: values[key] for key in varies} for name, values in settings.items()}

@@ -65,7 +65,7 @@ class Store:
     @property
     def finished(self) -> frozenset[str]:
         """Ids of the runs that are trained already."""
-        return frozenset(run_id for frame in self._frames for run_id in frame["run_id"])
+        return frozenset(run_id for frame in self._frames for run_id in frame["run_id"].unique())
 
     @property
     def seconds_before(self) -> float:
@@ -219,8 +219,8 @@ def _read_frames(whole: Path, blocks: Path) -> list[pd.DataFrame]:
     seen: set[str] = set()
     for frame in map(pd.read_parquet, files):
         # A block may outlive its copy in the whole file if a stop fell between the two.
-        frames.append(frame.loc[[run_id not in seen for run_id in frame["run_id"]]])
-        seen |= set(frame["run_id"])
+        frames.append(frame.loc[~frame["run_id"].isin(list(seen))])
+        seen |= set(frame["run_id"].unique())
     return frames
 
 

@@ -31,6 +31,6 @@ class ScalarLog:
                 for metric in METRICS:
                     value = float(report.history[metric][lane, epoch])
                     if np.isfinite(value):
-                        self._writer.add_scalar(f"{metric}/{run.arm.name}/seed {run.seed}", value, epoch)
+                        self._writer.add_scalar(f"{metric}/{run.arm.name}/seed_{run.seed}", value, epoch)
             self._next[run.run_id] = report.epoch + 1
         self._writer.flush()

@@ -64,22 +64,21 @@ def test_w_shrinks_until_the_program_fits_into_the_memory(digits, monkeypatch):
 @pytest.mark.parametrize(
     ("speeds", "chosen"),
     [
-        ({Layout(16): 1.0, Layout(40): 1.0, Layout(16, "map"): 1.0}, Layout(16)),
-        ({Layout(16): 1.0, Layout(40): 0.9, Layout(16, "map"): 0.95}, Layout(16)),  # could be noise
-        ({Layout(16): 1.0, Layout(40): 0.9, Layout(16, "map"): 0.5}, Layout(16, "map")),
-        ({Layout(16): 1.0, Layout(40): 0.4, Layout(16, "map"): 0.5}, Layout(40)),
+        ({Layout(20): 1.0, Layout(40): 1.0, Layout(20, "map"): 1.0}, Layout(20)),
+        ({Layout(20): 1.0, Layout(40): 0.9, Layout(20, "map"): 0.95}, Layout(20)),  # could be noise
+        ({Layout(20): 1.0, Layout(40): 0.9, Layout(20, "map"): 0.5}, Layout(20, "map")),
+        ({Layout(20): 1.0, Layout(40): 0.4, Layout(20, "map"): 0.5}, Layout(40)),
     ],
 )
 def test_a_measurement_beats_the_rule_only_clearly(digits, monkeypatch, speeds, chosen):
     """Of a group that takes minutes; seconds of a run in each layout are given instead of measured."""
-    monkeypatch.setattr(plan, "rule_lanes", lambda *_: 16)
+    monkeypatch.setattr(plan, "rule_lanes", lambda *_: 20)
     monkeypatch.setattr(Program, "__init__", lambda self, spec, dataset, layout: setattr(self, "layout", layout))
     monkeypatch.setattr(Program, "memory_bytes", 1)
     seconds = property(lambda self: 100.0 * speeds[self.layout] * self.layout.lanes / 40)
     monkeypatch.setattr(Program, "block_seconds", seconds)
     work = plan_group(make_group(digits, 40), jax.device_put(digits), Wish(), None)
-    # Blocks are padded: 40 runs are 3 blocks of 16, 48 lanes.
-    assert (work.layout, work.chosen_by) == (chosen, "rule" if chosen == Layout(16) else "measured")
+    assert (work.layout, work.chosen_by) == (chosen, "rule" if chosen == Layout(20) else "measured")
 
 
 def test_both_strategies_train_the_same_runs(digits):

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import replace
 
 import jax
@@ -248,20 +249,25 @@ def test_a_signal_keeps_finished_blocks_and_checkpoints_the_one_in_training(
     whole = run(arms, digits, seeds=6, lanes=2)
     trained.clear()
 
-    class Impatient(Silent):
-        def show(self, status):
-            super().show(status)
-            if status.runs_done == 4 and status.epoch == 1:
-                os.kill(os.getpid(), number)
+    original, seventh_steps = Program.advance, []
+
+    def interrupted(self, states, hypers, clock, count, repeats):
+        seventh_steps.extend([1] * (clock == 6 and "cost" in self.__dict__))
+        if clock == 6 and len(seventh_steps) == 3:  # in the third block's second epoch
+            os.kill(os.getpid(), number)
+            time.sleep(0.5)  # the main thread hears it
+        return original(self, states, hypers, clock, count, repeats)
 
     handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
+    monkeypatch.setattr(Program, "advance", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        run(arms, digits, seeds=6, lanes=2, out=out, display=Impatient())
+        run(arms, digits, seeds=6, lanes=2, out=out, display=Silent())
+    monkeypatch.setattr(Program, "advance", original)
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert not study.Results.saved_in(out)
     assert len(list((out / "blocks").iterdir())) == 2
     (saved,) = find_blocks(out / "checkpoints")
-    assert saved.clock >= 6  # an epoch has 6 steps
+    assert saved.clock == 7  # an epoch has 6 steps
     display = Silent()
     run(arms, digits, seeds=6, lanes=None, out=out, resume=True, display=display)
     assert len(trained) == 4  # the third block twice
