@@ -94,7 +94,10 @@ def run(
             work = session.plan(groups, kept)
             manifest = make_manifest(name, arms, seeds, dataset, [describe_program(item) for item in work])
             store.begin(manifest | (about or {}))
-            session.train(work)
+            try:
+                session.train(work)
+            finally:
+                session.close()
         seconds = round(store.seconds_before + time.monotonic() - begin, 1)
         processes.wait_for_all("every process has trained its blocks")
         results = store.results(store.manifest | {"finished": True, "seconds": seconds})
@@ -159,6 +162,11 @@ class _Session:
                 if stop.asked:
                     raise KeyboardInterrupt
                 work = [self._halve(item) for item in failed]
+
+    def close(self) -> None:
+        """End what was begun beside training."""
+        if self._scalars is not None:
+            self._scalars.close()
 
     def _halve(self, work: Work) -> Work:
         for saved in self._store.checkpoints(work.group.runs):

@@ -34,3 +34,7 @@ class ScalarLog:
                         self._writer.add_scalar(f"{metric}/{run.arm.name}/seed_{run.seed}", value, epoch)
             self._next[run.run_id] = report.epoch + 1
         self._writer.flush()
+
+    def close(self) -> None:
+        """Write what is still in memory."""
+        self._writer.close()
