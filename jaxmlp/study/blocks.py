@@ -16,6 +16,11 @@ STRATEGIES = ("vmap", "map")
 the steps of a chunk, which keeps a large net's parameters in the processor's cache."""
 
 
+def usual_strategy(lanes: int) -> str:
+    """What is taken unasked: for a single lane a batched product is a detour, 1.3 times slower for 41 layers."""
+    return "vmap" if lanes > 1 else "map"
+
+
 @dataclass(frozen=True)
 class Layout:
     """How a group is executed; chosen once, before step 0, then kept: other lanes mean other last bits."""

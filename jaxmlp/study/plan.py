@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError
 from jaxmlp.nn import count_parameters
-from jaxmlp.study.blocks import Group, Layout, fill_evenly
+from jaxmlp.study.blocks import Group, Layout, fill_evenly, usual_strategy
 from jaxmlp.study.memory import Device, budget_bytes
 from jaxmlp.study.program import Program
 from jaxmlp.study.progress import Display
@@ -80,12 +80,13 @@ def plan_group(group: Group, dataset: Dataset, wish: Wish, kept: Layout | None) 
     """
     if kept is not None:
         return Work(group, Program(group.spec, dataset, kept), "kept")
-    strategy = wish.strategy or "vmap"
     if wish.lanes is not None:
-        return Work(group, Program(group.spec, dataset, Layout(wish.lanes, strategy)), "given")
+        layout = Layout(wish.lanes, wish.strategy or usual_strategy(wish.lanes))
+        return Work(group, Program(group.spec, dataset, layout), "given")
     (device,) = dataset.train_images.devices()
     lanes = rule_lanes(group.spec, len(group.runs), device.platform)
-    by_rule = Work(group, _fitting(group, dataset, Layout(lanes, strategy)), "rule")
+    layout = Layout(lanes, wish.strategy or usual_strategy(lanes))
+    by_rule = Work(group, _fitting(group, dataset, layout), "rule")
     if wish.strategy is not None or by_rule.seconds < MEASURE_FROM_SECONDS:
         return by_rule
     return _faster(by_rule, dataset)

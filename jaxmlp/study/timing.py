@@ -49,7 +49,7 @@ def time_arms(arms: Sequence[Arm], dataset: Dataset, *, steps: int, rounds: int 
                 f"arm {arm.name!r} trains one step an epoch, which ends with an evaluation: give a smaller batch size"
             )
     dataset = jax.device_put(dataset, jax.local_devices()[0])
-    programs = {spec: Program(spec, dataset, Layout(1)) for spec in dict.fromkeys(arm.spec for arm in arms)}
+    programs = {spec: Program(spec, dataset, Layout(1, "map")) for spec in dict.fromkeys(arm.spec for arm in arms)}
     device = describe_device()
     rows = [
         {"arm": arm.name, "round": number}

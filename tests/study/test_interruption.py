@@ -1,6 +1,7 @@
 """Whatever happens to a study's process, its results are those of a study that nothing happened to."""
 
 import os
+import socket
 import subprocess
 import sys
 from collections import Counter
@@ -17,11 +18,11 @@ from tests.study.trial import EPOCHS, STEPS, make_arms
 KILLS = 20
 
 
-def trial(out, *options, flags="", wait=True):
+def trial(out, *options, flags="", wait=True, **environment):
     """Run the trial program, with a compile cache of its own kind of process."""
     cache = os.environ["JAXMLP_TEST_COMPILED"]
     command = [sys.executable, "-m", "tests.study.trial", out, out.with_suffix(".log"), "--cache", cache, *options]
-    environment = os.environ | {"XLA_FLAGS": flags}
+    environment = os.environ | {"XLA_FLAGS": flags} | environment
     process = subprocess.Popen(
         [str(word) for word in command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -75,26 +76,40 @@ def test_any_number_of_devices_gives_the_same_bits(undisturbed, tmp_path, device
     pd.testing.assert_frame_equal(rows(out), rows(undisturbed))
 
 
-def test_two_processes_of_two_devices_give_the_same_bits(undisturbed, tmp_path, free_port):
+def free_port():
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        return listener.getsockname()[1]
+
+
+def by_hand(index):
+    return ["--coordinator", f"127.0.0.1:{PORT}", "--processes", 2, "--process-id", index], {}
+
+
+def by_slurm(index):
+    """As the scheduler tells its tasks; jax makes the port of the job's number."""
+    task = {"SLURM_PROCID": index, "SLURM_LOCALID": 0, "SLURM_NTASKS": 2, "SLURM_STEP_NODELIST": "localhost"}
+    task |= {"SLURM_JOB_ID": SLURM_PORT - (65535 - 2**12 + 1)}
+    return ["--coordinator", "auto"], {name: str(value) for name, value in task.items()}
+
+
+PORT, SLURM_PORT = free_port(), 65535 - os.getpid() % 1000
+
+
+@pytest.mark.parametrize("told", [by_hand, by_slurm])
+def test_two_processes_of_two_devices_give_the_same_bits(undisturbed, tmp_path, told):
     out = tmp_path / "study"
     flags = "--xla_force_host_platform_device_count=2"
-    shared = ["--checkpoint-minutes", 5, "--coordinator", f"127.0.0.1:{free_port}", "--processes", 2]
-    both = [trial(out, *shared, "--process-id", i, flags=flags, wait=False) for i in (0, 1)]
+    both = []
+    for index in (0, 1):
+        options, environment = told(index)
+        both.append(trial(out, "--checkpoint-minutes", 5, *options, flags=flags, wait=False, **environment))
     for process in both:
         output, _ = process.communicate(timeout=300)
         assert process.returncode == 0, output
     assert '"num_processes": 2' in (out / "manifest.json").read_text(encoding="utf-8")
     pd.testing.assert_frame_equal(rows(out), rows(undisturbed))
     assert chunks(out) == chunks(undisturbed)  # disjoint, and together all
-
-
-@pytest.fixture
-def free_port():
-    import socket
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return listener.getsockname()[1]
 
 
 def test_a_second_process_on_the_same_folder_is_refused(tmp_path):

@@ -1,6 +1,10 @@
 """How a study lays itself out: W by rule, by memory and by measurement; out of memory; poison; programs per group."""
 
+import json
+import subprocess
+import sys
 from dataclasses import replace
+from functools import partial
 
 import jax
 import numpy as np
@@ -10,7 +14,7 @@ import pytest
 from jaxmlp import data, study
 from jaxmlp.errors import InputError
 from jaxmlp.nn import MLPSpec
-from jaxmlp.study import memory, plan
+from jaxmlp.study import memory, plan, program
 from jaxmlp.study.arms import make_run
 from jaxmlp.study.blocks import Layout, make_groups
 from jaxmlp.study.plan import Wish, plan_group, rule_lanes
@@ -163,6 +167,28 @@ def test_300_runs_in_6_groups_are_6_training_programs(digits, monkeypatch):
     assert len(compiled) == len(set(compiled)) == 6
     assert len(results.final()) == 300
     assert len(results.manifest["programs"]) == 6
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of the resident size as Linux counts it")
+def test_a_process_grows_by_what_the_plan_says():
+    """At a plan of 2 GB, where Python's own memory no longer counts."""
+    command = [sys.executable, "-m", "tests.study.memory_trial", "80"]
+    told = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert told["plan"] > 2e9
+    assert 0.5 < told["growth"] / told["plan"] < 1.02
+
+
+@pytest.mark.parametrize("strategy", ["vmap", "map"])
+def test_the_program_grows_linearly_with_depth(digits, strategy):
+    """And so does the time to compile it; the text of the program is what can be counted."""
+    sizes = {}
+    for layers in (5, 10, 20):
+        how = {"spec": make_spec((64, *(16,) * (layers - 1), 10)), "strategy": strategy}
+        hypers, seeds = program._stack_hypers([Hyper()] * 2), np.zeros(2, np.int32)
+        states = jax.eval_shape(partial(program._init, **how), seeds, hypers, digits)
+        advance = jax.jit(partial(program._advance, **how))
+        sizes[layers] = len(advance.lower(states, hypers, digits, 0, 1, 1).as_text().splitlines())
+    assert sizes[20] - sizes[10] <= 2.1 * (sizes[10] - sizes[5])
 
 
 def test_the_budget_keeps_to_the_control_group(tmp_path, monkeypatch):

@@ -33,14 +33,16 @@ def digits():
 
 @pytest.fixture
 def pieces(monkeypatch):
-    """Every call of `advance`: (batch size, rate, lanes, clock, count, state after); the clock ticks once a step."""
+    """Every training call of `advance`: (batch size, rate, clock, count, repeats, state after); the clock ticks once a
+    step. A call of no steps measures epoch 0, before the time is taken."""
     calls, original, ticks = [], Program.advance, [0.0]
 
     def advance(self, states, hypers, clock, count, repeats):
         states = original(self, states, hypers, clock, count, repeats)
         ticks[0] += count * repeats
         copy = jax.device_get((states.train.step, states.history))
-        calls.append((self.spec.data.batch_size, float(hypers.learning_rate[0]), clock, count, repeats, copy))
+        if count:
+            calls.append((self.spec.data.batch_size, float(hypers.learning_rate[0]), clock, count, repeats, copy))
         return states
 
     class Clock:

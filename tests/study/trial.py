@@ -41,7 +41,7 @@ def log_chunks(path):
     original = program.Program.advance
 
     def advance(self, states, hypers, clock, count, repeats):
-        if self.timed:  # not while the program is being timed
+        if self.timed and count:  # neither while the program is being timed nor to measure epoch 0
             with path.open("a", encoding="utf-8") as file:
                 print(int(states.seed[0]), int(clock), file=file, flush=True)
         return original(self, states, hypers, clock, count, repeats)
