@@ -1,4 +1,4 @@
-"""The command line: the tour, list, run, train, test, report, claims, publish.
+"""The command line: the tour, list, run, train, test, report, claims, publish, benchmark, readme.
 
     python -m experiments                    the tour on the built-in digits
     python -m experiments run NAME ...       one or more experiments
@@ -108,6 +108,11 @@ def make_parser() -> argparse.ArgumentParser:
     add = commands.add_parser("publish", help="copy a finished full study into experiments/published/")
     add.add_argument("folder", type=Path, metavar="OUT/NAME")
     add.set_defaults(command=publish)
+
+    add = commands.add_parser("benchmark", help="measure what jaxmlp costs here, and keep it for the README")
+    add.add_argument("name", help="startup: from a process's begin to its first training step")
+    add.add_argument("--rounds", type=_positive, default=5, metavar="N", help="default 5")
+    add.set_defaults(command=benchmark)
 
     add = commands.add_parser("readme", help="renew the generated blocks of README.md")
     add.set_defaults(command=readme)
@@ -376,6 +381,18 @@ def publish(arguments: argparse.Namespace, console: Console) -> None:
 
     for path in (*publish_study(arguments.folder), renew()):
         console.print(f"wrote {path}", highlight=False, soft_wrap=True)
+
+
+def benchmark(arguments: argparse.Namespace, console: Console) -> None:
+    """Measure, keep, and renew the README's tables of what was measured."""
+    from experiments.benchmark import BENCHMARKS, published_table, run_benchmark
+    from experiments.readme import renew
+
+    check_choice("benchmark", arguments.name, BENCHMARKS)
+    path = run_benchmark(arguments.name, rounds=arguments.rounds, command=arguments.line)
+    console.print(published_table(arguments.name), highlight=False, soft_wrap=True)
+    for written in (path, renew()):
+        console.print(f"wrote {written}", highlight=False, soft_wrap=True)
 
 
 def readme(arguments: argparse.Namespace, console: Console) -> None:

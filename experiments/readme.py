@@ -1,8 +1,10 @@
-"""The README's generated blocks: findings from what is published, components from the code's own tables."""
+"""The README's generated blocks: findings and speed from what is published, components from the code's own tables."""
 
 from collections.abc import Callable, Iterable, Mapping
+from functools import partial
 from pathlib import Path
 
+from experiments.benchmark import published_table
 from experiments.published import published_verdicts
 from jaxmlp import data, nn, training
 from jaxmlp.files import write_whole
@@ -47,7 +49,11 @@ def components() -> str:
     return "\n".join([*lines, *(f"| {kind} | {', '.join(f'`{n}`' for n in names)} |" for kind, names in kinds.items())])
 
 
-BLOCKS: dict[str, Callable[[], str]] = {"findings": findings, "components": components}
+BLOCKS: dict[str, Callable[[], str]] = {
+    "findings": findings,
+    "components": components,
+    "startup": partial(published_table, "startup"),
+}
 
 
 def with_blocks(text: str) -> str:
