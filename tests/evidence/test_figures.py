@@ -244,7 +244,7 @@ class Failing:
     caption = ""
     arms = ("he",)
 
-    def draw(self, rows):
+    def draw(self, rows, steps=None):
         raise RuntimeError("cannot draw")
 
 
