@@ -21,7 +21,7 @@ def check_count(what: str, given: object) -> None:
 
 @dataclass(frozen=True)
 class DataSpec:
-    """How a run uses its dataset."""
+    """How a run uses its dataset: its images as they are, since no document augments them (S-016)."""
 
     split: str = "random_fifth"
     """A key of `SPLITS`: which training images are held out for validation (S-003, S-005, S-008)."""
