@@ -58,6 +58,16 @@ def test_derivatives_by_finite_differences_and_0_at_0(x64, name):
     np.testing.assert_array_equal(slopes[0], np.zeros((3, 2)))
 
 
+@pytest.mark.parametrize("name", PENALTIES)
+def test_jit_and_lanes_change_nothing_and_the_dtype_is_kept(name):
+    small = [weight.astype(jnp.float32) for weight in weights()]
+    plain = PENALTIES[name](small)
+    assert (plain.shape, plain.dtype) == ((), jnp.float32)
+    np.testing.assert_allclose(jax.jit(PENALTIES[name])(small), plain, rtol=1e-6)
+    lanes = jax.vmap(PENALTIES[name])([jnp.stack([weight, 2 * weight]) for weight in small])
+    np.testing.assert_allclose(lanes[1], PENALTIES[name]([2 * weight for weight in small]), rtol=1e-6)
+
+
 def test_weights_are_those_of_linears_and_skips_and_nothing_else():
     net = replace(NET, widths=(6, 5, 5, 5, 4), residual="d0")
     params, _ = jax.eval_shape(lambda: init_mlp(jax.random.key(0), net, Hyper()))
