@@ -32,7 +32,7 @@ TABLES: dict[str, Iterable[str]] = {
     "activations": (*nn.ACTIVATIONS, *MAXOUTS),
     "initializers": nn.INITIALIZERS,
     "losses": nn.LOSSES,
-    "penalties": training.PENALTIES,
+    "penalties": nn.PENALTIES,
     "norms": NORMS,
     "norm positions": NORM_POSITIONS,
     "statistics of a batch norm": NORM_STATS,
