@@ -51,6 +51,12 @@ def test_lines_are_the_means_over_seeds_at_their_iterations(column):
     assert ax.get_xlim() == (0, 150)
 
 
+def test_the_leader_of_a_line_that_ends_early_does_not_look_like_its_continuation():
+    (ax,) = StepCurves(ARMS).draw(ROWS, steps_of(LOSS)).axes
+    styles = {line.get_color(): line.get_linestyle() for line in lines(ax, "leader")}
+    assert styles == {COLOURS[0]: "-", COLOURS[1]: ":"}
+
+
 def test_the_band_is_the_students_t_interval_of_the_mean():
     (ax,) = StepCurves(("small",)).draw(ROWS, steps_of(LOSS)).axes
     (band,) = [one for one in ax.collections if isinstance(one, PolyCollection)]

@@ -82,6 +82,16 @@ def test_equals_torch(x64, name):
     np.testing.assert_allclose(gradient(name), z.grad.numpy(), rtol=1e-10, atol=1e-14)
 
 
+@pytest.mark.parity
+@pytest.mark.parametrize(("name", "margin"), [("hinge", 1.0), ("hinge", 5.0), ("softmax_hinge", 0.5)])
+def test_the_documents_margins_are_torch_s_too(x64, name, margin):
+    """CS231n's 1, D2's 5, and the 0.5 that was suggested behind a softmax (S-062, S-063)."""
+    torch = pytest.importorskip("torch")
+    scores = torch.tensor(softmax(LOGITS, axis=1) if name == "softmax_hinge" else LOGITS)
+    theirs = torch.nn.functional.multi_margin_loss(scores, torch.tensor(LABELS), margin=margin, reduction="none")
+    np.testing.assert_allclose(values(name, margin=margin), CLASSES * theirs.numpy(), rtol=1e-10)
+
+
 @pytest.mark.parametrize("name", LOSSES)
 def test_gradient_is_the_numeric_derivative(x64, name):
     of_logits = lambda z: losses_of(name, z, jnp.asarray(LABELS), NetHyper())

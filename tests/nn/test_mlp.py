@@ -14,6 +14,7 @@ from jaxmlp.nn import (
     init_mlp,
     norm_input,
 )
+from jaxmlp.nn.spec import DROPOUTS, NORM_POSITIONS, NORMS, RESIDUALS
 
 FIVE = (784, 128, 64, 32, 16, 10)
 TWENTY_TWO = (
@@ -276,6 +277,14 @@ GRID = {
     "residual identity": MLPSpec((4, 6, 5, 6, 5, 6, 6, 7, 3), residual="d0_identity"),
     "residual block": MLPSpec((4, 6, 5, 6, 5, 7, 3), residual="block", norm="batch_norm"),
 }
+
+
+@pytest.mark.parametrize(
+    ("field", "table"),
+    [("norm", NORMS), ("norm_position", NORM_POSITIONS), ("residual", RESIDUALS), ("dropout", DROPOUTS)],
+)
+def test_every_structure_of_the_tables_has_a_network_here(field, table):
+    assert {getattr(spec, field) for spec in GRID.values()} == set(table)
 
 
 @pytest.mark.parametrize("name", GRID)
