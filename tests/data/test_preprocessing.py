@@ -70,6 +70,11 @@ ORACLES = {
 }
 
 
+def test_every_entry_is_compared_with_something():
+    """PCA whitening has scikit-learn's as its oracle, and `none` nothing to compute."""
+    assert set(PREPROCESSINGS) == {*ORACLES, "pca_whiten", "none"}
+
+
 @pytest.mark.parametrize("name", ORACLES)
 def test_agrees_with_float64(name: str, images: np.ndarray, index: np.ndarray):
     expected = ORACLES[name](images, index)
