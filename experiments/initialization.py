@@ -37,7 +37,7 @@ def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
 
     return [
         Arm("randn", spec("randn")),  # E-001
-        Arm("randn_lr1e-2", spec("randn"), Hyper(learning_rate=1e-2)),  # E-002
+        Arm("randn_lr1e-2", spec("randn"), Hyper(learning_rate=1e-2)),  # E-002, S-072
         Arm("he_normal", spec("he_normal")),  # E-003
         Arm("he_uniform", spec("he_uniform")),
     ]

@@ -1,14 +1,17 @@
 """The README's generated blocks: findings and speed from what is published, components from the code's own tables."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
 from experiments.benchmark import published_table
 from experiments.published import published_verdicts
-from jaxmlp import data, nn, training
+from jaxmlp import baselines, data, evidence, nn, study, training
 from jaxmlp.files import write_whole
-from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORMS, RESIDUALS
+from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORM_STATS, NORMS, RESIDUALS
+from jaxmlp.study.finished import KEEP_PARAMS
+from jaxmlp.training.spec import SELECTIONS, VALIDATIONS
 
 README = Path(__file__).parent.parent / "README.md"
 
@@ -27,26 +30,54 @@ def findings() -> str:
     return "\n".join(lines)
 
 
+TABLES: dict[str, Iterable[str]] = {
+    "activations": (*nn.ACTIVATIONS, *MAXOUTS),
+    "initializers": nn.INITIALIZERS,
+    "losses": nn.LOSSES,
+    "penalties": nn.PENALTIES,
+    "norms": NORMS,
+    "norm positions": NORM_POSITIONS,
+    "statistics of a batch norm": NORM_STATS,
+    "residual nets": RESIDUALS,
+    "dropout": DROPOUTS,
+    "backward rules": nn.BACKWARDS,
+    "precisions": nn.PRECISIONS,
+    "optimizers": training.OPTIMIZERS,
+    "schedules": training.SCHEDULES,
+    "validation": VALIDATIONS,
+    "selection of the tested model": SELECTIONS,
+    "nets a study keeps": KEEP_PARAMS,
+    "datasets": data.DATASETS,
+    "splits": data.SPLITS,
+    "preprocessings": data.PREPROCESSINGS,
+    "distances of nearest neighbours": baselines.METRICS,
+    "losses of linear classifiers": baselines.LINEAR_LOSSES,
+    "finite differences": baselines.DIFFERENCES,
+}
+"""Every table of the library whose names a person may give, by kind."""
+
+
 def components() -> str:
-    """A Markdown table of every name that a spec accepts, by kind."""
-    kinds: Mapping[str, Iterable[str]] = {
-        "activations": (*nn.ACTIVATIONS, *MAXOUTS),
-        "initializers": nn.INITIALIZERS,
-        "losses": nn.LOSSES,
-        "norms": NORMS,
-        "norm positions": NORM_POSITIONS,
-        "residual nets": RESIDUALS,
-        "dropout": DROPOUTS,
-        "backward rules": nn.BACKWARDS,
-        "precisions": nn.PRECISIONS,
-        "optimizers": training.OPTIMIZERS,
-        "schedules": training.SCHEDULES,
-        "datasets": data.DATASETS,
-        "splits": data.SPLITS,
-        "preprocessings": data.PREPROCESSINGS,
-    }
+    """A Markdown table of every component, by kind: the tables' entries, the specs' options, the rooms' functions."""
+    kinds = TABLES | _options() | _functions()
     lines = ["| kind | names |", "|---|---|"]
     return "\n".join([*lines, *(f"| {kind} | {', '.join(f'`{n}`' for n in names)} |" for kind, names in kinds.items())])
+
+
+def _options() -> dict[str, list[str]]:
+    """The fields of every spec, and the numbers of `Hyper`."""
+    rooms = (nn, training)
+    specs = [getattr(room, name) for room in rooms for name in room.__all__ if name.endswith("Spec")]
+    kinds = {f"options of `{spec.__name__}`": spec for spec in specs} | {"numbers of `Hyper`": training.Hyper}
+    return {kind: [field.name for field in fields(kept)] for kind, kept in kinds.items()}
+
+
+def _functions() -> dict[str, list[str]]:
+    """The public functions of every room, and the classes that draw."""
+    rooms = (nn, data, baselines, training, study, evidence)
+    found = {f"functions of `{room.__name__}`": [name for name in room.__all__ if name.islower()] for room in rooms}
+    drawing = [name for name in evidence.__all__ if hasattr(getattr(evidence, name), "draw") and name != "FigureSpec"]
+    return found | {"figures": drawing}
 
 
 BLOCKS: dict[str, Callable[[], str]] = {

@@ -2,11 +2,12 @@
 
     python -m experiments run reference_net --dataset mnist --data-dir DIR --preset full
 
-784-300-150-10 without biases, batch norm before the ReLU, momentum, batch 100, 10 epochs, the first 54,000 images and
-the last 6,000. `as_shipped` is the program, faults included. `corrected` mends its faults (the order of the data, the
-batch norm gradient, validation in training mode) and keeps what is a choice: raw pixels, a rate that halves after
-epochs 1, 3, 5, ..., no biases. Every other arm is `corrected` with one thing changed: a fault put back, or another
-choice. The last model is tested, as in D4: its printed 97.40 % is epoch 10 of its log, whose best is epoch 9 (E-073).
+784-300-150-10 without biases (S-116), batch norm before the ReLU, momentum, batch 100, 10 epochs, the first 54,000
+images and the last 6,000. `as_shipped` is the program, faults included. `corrected` mends its faults (the order of the
+data, the batch norm gradient, validation in training mode) and keeps what is a choice: raw pixels, a rate that halves
+after epochs 1, 3, 5, ..., no biases. Every other arm is `corrected` with one thing changed: a fault put back, or
+another choice. The last model is tested, as in D4: its printed 97.40 % is epoch 10 of its log, whose best is epoch 9
+(E-073).
 
 Two arms change less than their names say. Batch norm subtracts a bias that goes into it, so `with_bias` has biases at
 the outputs alone. And it divides any scale of the pixels out again, in the forward pass and in the gradient, up to ε:

@@ -94,7 +94,7 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
     write_json(folder / VERDICTS_FILE, verdicts)
     figures = folder / FIGURES_FOLDER
     figures.mkdir(exist_ok=True)
-    save_figures(experiment.figures, results.rows, figures)
+    save_figures(experiment.figures, results.rows, figures, results.steps)
     report = StudyReport(
         manifest=manifest,
         verdicts=verdicts,

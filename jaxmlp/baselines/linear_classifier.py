@@ -21,7 +21,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxmlp.errors import InputError, check_choice
-from jaxmlp.nn import cross_entropy, linear
+from jaxmlp.nn import PENALTIES, cross_entropy, linear
 from jaxmlp.nn.losses import hinge
 
 LinearParams = dict[str, Array]
@@ -62,7 +62,7 @@ def linear_objective(
     weight = params["weight"]
     check_problem(weight.shape, x, labels, loss)
     losses = LINEAR_LOSSES[loss](linear(weight, params["bias"], x), labels)
-    return jnp.mean(losses) + l2 * jnp.sum(jnp.square(weight)) + l1 * jnp.sum(jnp.abs(weight))
+    return jnp.mean(losses) + l2 * PENALTIES["l2"]([weight]) + l1 * PENALTIES["l1"]([weight])
 
 
 def train_linear_classifier(

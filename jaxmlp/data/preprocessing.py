@@ -91,7 +91,7 @@ def _sum_over(images: Array, index: Array, term: Callable[[Array, Array], Array]
     def add(total: Array, chunk: tuple[Array, Array]) -> tuple[Array, None]:
         return total + term(images[chunk[0]], chunk[1]), None
 
-    zero = jax.eval_shape(term, images[:_CHUNK], mask[0])
+    zero = jax.eval_shape(lambda: term(images[rows[0]], mask[0]))
     total, _ = lax.scan(add, jnp.zeros(zero.shape, zero.dtype), (rows, mask))
     return total
 

@@ -14,6 +14,7 @@ from jaxmlp.evidence.measures import Measure, Value, at, best, final
 from jaxmlp.evidence.parts import Difference, Equivalence, Identity, Ordering, Probability
 from jaxmlp.evidence.report import StudyReport, write_report
 from jaxmlp.evidence.reported import compare_reported
+from jaxmlp.evidence.step_curves import StepCurves
 from jaxmlp.evidence.synthetic import synthetic_rows
 from jaxmlp.evidence.table import print_verdicts
 from jaxmlp.evidence.verdicts import VERDICTS, judge
@@ -32,6 +33,7 @@ __all__ = [
     "Probability",
     "Reported",
     "Rival",
+    "StepCurves",
     "StudyReport",
     "TrainingCurves",
     "Value",

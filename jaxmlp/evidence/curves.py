@@ -15,6 +15,8 @@ from jaxmlp.evidence.plotting import EndLabel
 from jaxmlp.evidence.runs import diverged_runs
 from jaxmlp.evidence.statistics import mean_interval
 
+CROSSES = "Crosses (×): the last finite value of a run that diverged."
+
 
 @dataclass(frozen=True)
 class Band:
@@ -104,7 +106,7 @@ def draw_panel(
     bands = [band_over_seeds(one.rows, one.column) for one in series]
     last = max((band.epochs[-1] for band in bands if len(band.epochs)), default=1.0)
     extra = [mark.value for mark in marks] + ([level.y] if level else [])
-    plotting.set_epochs(ax, 1, last)
+    plotting.set_progress(ax, "epoch", 1, last)
     plotting.set_values(ax, column, np.concatenate([*(band.runs.ravel() for band in bands), extra]))
     labels = [label for one, band in zip(series, bands, strict=True) for label in draw_series(ax, one, band)]
     if level:
@@ -118,6 +120,11 @@ def draw_series(ax: Axes, series: Series, band: Band) -> list[EndLabel]:
     """Thin lines, band, mean line, crosses; returns the label of the mean's last value, if there is one."""
     for run in band.runs:
         ax.plot(band.epochs, run, color=series.colour, alpha=0.6, linewidth=0.7, label="run")
+    return draw_mean(ax, series, band)
+
+
+def draw_mean(ax: Axes, series: Series, band: Band) -> list[EndLabel]:
+    """`draw_series` without the thin lines."""
     ax.fill_between(band.epochs, band.low, band.high, color=series.colour, alpha=0.2, linewidth=0)
     ax.plot(band.epochs, band.mean, color=series.colour, linestyle=series.line_style, linewidth=1.8, label="mean")
     for cross in crosses_of(series.rows, series.column):

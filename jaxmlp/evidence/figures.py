@@ -1,7 +1,8 @@
-"""The figures an experiment lists: each says what to draw, `draw(rows)` draws it, `save_figures` saves it.
+"""The figures an experiment lists: each says what to draw, `draw(rows, steps)` draws it, `save_figures` saves it.
 
-`rows` is the tidy table of results: one row per run and epoch. Every figure shows every run, n, the mean with
-its 95 % interval, diverged runs as crosses and the document's own numbers as diamonds.
+`rows` and `steps` are the tidy tables of results: one row per run and epoch, one per run and window of logged steps.
+Every figure over epochs shows every run, n, the mean with its 95 % interval, diverged runs as crosses and the
+document's own numbers as diamonds; of logged steps there is `StepCurves`.
 """
 
 from collections.abc import Sequence
@@ -18,14 +19,14 @@ from matplotlib.figure import Figure
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.claims import Reported
-from jaxmlp.evidence.curves import Mark, Series, draw_panel
+from jaxmlp.evidence.curves import CROSSES, Mark, Series, draw_panel
 from jaxmlp.evidence.plotting import EndLabel, format_value, title_of
 from jaxmlp.evidence.runs import by_arm, count_text, final_values, rows_of
 from jaxmlp.evidence.strips import draw_strips, strip_of
+from jaxmlp.evidence.wording import joined
 from jaxmlp.files import write_whole
 
 READING = "Thin lines: single runs. Thick line and band: their mean and its 95 % interval."
-CROSSES = "Crosses (×): the last finite value of a run that diverged."
 TRAIN, VAL, TEST = plotting.COLOURS[:3]
 COLUMN_COLOURS = {"train_loss": TRAIN, "train_accuracy": TRAIN, "val_accuracy": VAL, "test_accuracy": TEST}
 DIAMONDS = "Diamonds: the number the document reports for its one run."
@@ -49,8 +50,8 @@ class FigureSpec(Protocol):
         """The arms it shows, those of them that are in the results."""
         ...
 
-    def draw(self, rows: pd.DataFrame) -> Figure:
-        """The figure of these results."""
+    def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
+        """The figure of these results; `steps` is None where the study logged none."""
         ...
 
 
@@ -82,9 +83,9 @@ class TrainingCurves:
         """What is shown, the experiment's own note, and how to read it."""
         dashed = "Dashed: mean test accuracy."
         diamonds = DIAMONDS if any(one.arm == self.arm for one in self.reported) else ""
-        return _joined(f"Training curves of {self.arm}.", self.note, READING, dashed, CROSSES, diamonds)
+        return joined(f"Training curves of {self.arm}.", self.note, READING, dashed, CROSSES, diamonds)
 
-    def draw(self, rows: pd.DataFrame) -> Figure:
+    def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
         """The two panels; raises InputError where `rows` has no run of the arm."""
         rows = rows_of(rows, self.arms, self.name)
         with mpl.rc_context(plotting.STYLE):
@@ -148,9 +149,9 @@ class CompareArms:
     @property
     def caption(self) -> str:
         """What is shown, the experiment's own note, and how to read it."""
-        return _joined(f"{title_of(self.column).capitalize()} over epochs.", self.note, READING, CROSSES)
+        return joined(f"{title_of(self.column).capitalize()} over epochs.", self.note, READING, CROSSES)
 
-    def draw(self, rows: pd.DataFrame) -> Figure:
+    def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
         """One line per arm found in `rows`; raises InputError where there is none."""
         rows = rows_of(rows, self.arms, self.name)
         series = [
@@ -158,10 +159,7 @@ class CompareArms:
             for i, arm, own in by_arm(rows, self.arms)
         ]
         with mpl.rc_context(plotting.STYLE):
-            figure = Figure(figsize=(5.2, 3.5))
-            longest = max(len(one.label) for one in series)
-            figure.subplots_adjust(left=0.11, right=0.83 - 0.0135 * longest, top=0.89, bottom=0.13)
-            ax = figure.subplots()
+            figure, ax = plotting.labelled_panel([one.label for one in series])
             draw_panel(ax, self.column, series)
             plotting.set_heading(figure, f"{plotting.panel_title(ax, self.column)} · {count_text(rows)}", left=0.03)
         return figure
@@ -188,9 +186,9 @@ class EveryRun:
         dots = "One dot is one run; the bar below is the 95 % interval of their mean, the tick the mean."
         crosses = "Crosses (×): runs that diverged."
         diamonds = DIAMONDS if any(self._texts(arm) for arm in self.arms) else ""
-        return _joined(f"{title_of(self.column).capitalize()} of every run.", self.note, dots, crosses, diamonds)
+        return joined(f"{title_of(self.column).capitalize()} of every run.", self.note, dots, crosses, diamonds)
 
-    def draw(self, rows: pd.DataFrame) -> Figure:
+    def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
         """One strip per arm found in `rows`; raises InputError where there is none."""
         rows = rows_of(rows, self.arms, self.name)
         strips = [
@@ -213,7 +211,9 @@ class EveryRun:
         ]
 
 
-def save_figures(figures: Sequence[FigureSpec], rows: pd.DataFrame, folder: Path) -> list[Path]:
+def save_figures(
+    figures: Sequence[FigureSpec], rows: pd.DataFrame, folder: Path, steps: pd.DataFrame | None = None
+) -> list[Path]:
     """Draw `figures` and save each as SVG and PNG in `folder`; returns the paths.
 
     A figure none of whose arms was run is left out. All are drawn before the first is written, and each file
@@ -228,7 +228,7 @@ def save_figures(figures: Sequence[FigureSpec], rows: pd.DataFrame, folder: Path
     contents: dict[Path, bytes] = {}
     for spec in figures:
         if set(spec.arms) & set(rows["arm"]):
-            figure = spec.draw(rows)
+            figure = spec.draw(rows, steps)
             contents[folder / f"{spec.name}.svg"] = plotting.svg_bytes(figure, spec.name)
             contents[folder / f"{spec.name}.png"] = plotting.png_bytes(figure)
     folder.mkdir(parents=True, exist_ok=True)
@@ -250,7 +250,3 @@ def _part_of(column: str) -> str:
 
 def _epoch_or_end(one: Reported) -> float:
     return float("inf") if one.measure.epoch is None else one.measure.epoch
-
-
-def _joined(*sentences: str) -> str:
-    return " ".join(sentence for sentence in sentences if sentence)

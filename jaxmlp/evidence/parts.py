@@ -46,7 +46,26 @@ class _Comparison(_Declared):
 
 
 @dataclass(frozen=True)
-class Difference(_Comparison):
+class _Margin(_Comparison):
+    """The mean of `a` minus `b` against a margin, by its interval."""
+
+    margin: float
+
+    @property
+    def delta(self) -> float:
+        """The margin."""
+        return self.margin
+
+    def _mean_interval(self, level: float) -> str:
+        """The interval that decides, in words."""
+        return (
+            f"the {100 * level:.0f} % interval of the mean of {self.a} minus "
+            f"{operand(self.b, self.unit)}{_pairing(self.b)}"
+        )
+
+
+@dataclass(frozen=True)
+class Difference(_Margin):
     """`a` is larger than `b` by more than `margin`, paired by seed; `b` may be a constant.
 
     A negative margin states "not smaller than b by |margin| or more".
@@ -56,28 +75,21 @@ class Difference(_Comparison):
     """
 
     kind: ClassVar[str] = "difference"
-    margin: float
 
     def __post_init__(self) -> None:
         _check_finite("margin", self.margin)
 
     @property
-    def delta(self) -> float:
-        """The margin."""
-        return self.margin
-
-    @property
     def rule(self) -> str:
         """When the part is reproduced, refuted or inconclusive."""
         return (
-            f"reproduced where the {100 * DIFFERENCE_LEVEL:.0f} % interval of the mean of {self.a} minus "
-            f"{operand(self.b, self.unit)}{_pairing(self.b)} lies entirely above "
+            f"reproduced where {self._mean_interval(DIFFERENCE_LEVEL)} lies entirely above "
             f"{stated_gap(self.margin, self.unit)}; refuted where entirely below; else inconclusive"
         )
 
 
 @dataclass(frozen=True)
-class Equivalence(_Comparison):
+class Equivalence(_Margin):
     """`a` and `b` (a value or a constant) are nearer to each other than `margin`.
 
     Raises:
@@ -85,22 +97,15 @@ class Equivalence(_Comparison):
     """
 
     kind: ClassVar[str] = "equivalence"
-    margin: float
 
     def __post_init__(self) -> None:
         _check_positive("margin", self.margin)
 
     @property
-    def delta(self) -> float:
-        """The margin."""
-        return self.margin
-
-    @property
     def rule(self) -> str:
         """When the part is reproduced, refuted or inconclusive."""
         return (
-            f"reproduced where the {100 * EQUIVALENCE_LEVEL:.0f} % interval of the mean of {self.a} minus "
-            f"{operand(self.b, self.unit)}{_pairing(self.b)} lies entirely within "
+            f"reproduced where {self._mean_interval(EQUIVALENCE_LEVEL)} lies entirely within "
             f"±{stated_gap(self.margin, self.unit)} (two one-sided tests); refuted where entirely outside; "
             "else inconclusive"
         )

@@ -91,11 +91,20 @@ def set_heading(figure: Figure, text: str, left: float) -> None:
     figure.suptitle(text, x=left, y=top, ha="left", va="top", fontsize=10, fontweight="bold")
 
 
-def set_epochs(ax: Axes, first: float, last: float) -> None:
-    """Whole epochs from `first` to `last` on the x-axis, so that lines end where their labels begin."""
+def labelled_panel(names: Sequence[str]) -> tuple[Figure, Axes]:
+    """A figure with one panel, and room right of it for end labels that begin with `names`."""
+    panel, label = 3.1, 0.9 + 0.07 * max(map(len, names))  # inches; 0.9 takes a leader and a value
+    width = 0.57 + panel + label
+    figure = Figure(figsize=(width, 3.5))
+    figure.subplots_adjust(left=0.57 / width, right=1 - label / width, top=0.89, bottom=0.13)
+    return figure, figure.subplots()
+
+
+def set_progress(ax: Axes, unit: str, first: float, last: float) -> None:
+    """Whole units ("epoch") from `first` to `last` on the x-axis, so that lines end where their labels begin."""
     ax.set_xlim(first, last if last > first else first + 1)
     ax.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=7))
-    ax.set_xlabel("epoch")
+    ax.set_xlabel(unit)
 
 
 def limits_of(values: np.ndarray) -> tuple[float, float]:
@@ -137,7 +146,8 @@ class EndLabel:
 def label_ends(ax: Axes, labels: Sequence[EndLabel], size: float = 9.0) -> None:
     """Set the labels right of `ax`, moved apart as little as it takes, each tied to its line by a leader.
 
-    They replace a legend: the eye need not travel, and colour is never the only link.
+    They replace a legend: the eye need not travel, and colour is never the only link. The leader of a line that ends
+    within the panel is dotted, so that it does not pass for the line's continuation.
     """
     if not labels:
         return
@@ -147,7 +157,7 @@ def label_ends(ax: Axes, labels: Sequence[EndLabel], size: float = 9.0) -> None:
     ends = to_axes.transform([(label.x, label.y) for label in labels])
     for label, (x, y), place in zip(labels, ends, spread(ends[:, 1], gap), strict=True):
         ax.plot(
-            [x, max(x, 1.0) + 0.05], [y, place], color=label.colour, linewidth=1.0,
+            [x, max(x, 1.0) + 0.05], [y, place], color=label.colour, linewidth=1.0, linestyle="-" if x > 0.99 else ":",
             transform=ax.transAxes, clip_on=False, label="leader",
         )  # fmt: skip
         ax.text(max(x, 1.0) + 0.07, place, label.text, transform=ax.transAxes, va="center", fontsize=size)

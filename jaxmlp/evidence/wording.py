@@ -51,3 +51,8 @@ def span(interval: Interval, level: float, unit: str) -> str:
 def operand(side: Value | float, unit: str) -> str:
     """One side of a comparison: a value by its name, a constant by its number."""
     return str(side) if isinstance(side, Value) else f"the constant {stated(side, unit)}"
+
+
+def joined(*sentences: str) -> str:
+    """The sentences that there are, as one text."""
+    return " ".join(sentence for sentence in sentences if sentence)

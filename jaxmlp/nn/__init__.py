@@ -9,6 +9,7 @@ from jaxmlp.nn.layer_norm import layer_norm
 from jaxmlp.nn.linear import BACKWARDS, PRECISIONS, linear
 from jaxmlp.nn.losses import LOSSES, cross_entropy, hinge, losses_of
 from jaxmlp.nn.mlp import apply_mlp, norm_input
+from jaxmlp.nn.penalties import PENALTIES
 from jaxmlp.nn.spec import MLPSpec
 
 __all__ = [
@@ -16,6 +17,7 @@ __all__ = [
     "BACKWARDS",
     "INITIALIZERS",
     "LOSSES",
+    "PENALTIES",
     "PRECISIONS",
     "MLPSpec",
     "NetHyper",

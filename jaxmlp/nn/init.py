@@ -113,6 +113,6 @@ def _init_norm_state(layer: int, spec: MLPSpec, hyper: NetHyper) -> dict[str, Ar
 
 
 def count_parameters(spec: MLPSpec) -> int:
-    """The number of trainable parameters (P-01 to P-14); running statistics are not among them."""
+    """The number of trainable parameters (S-094, P-01 to P-14); running statistics are not among them."""
     params, _ = jax.eval_shape(lambda: init_mlp(jax.random.key(0), spec, NetHyper()))
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))

@@ -23,8 +23,8 @@ hardware's fast float32 (TF32 on NVIDIA GPUs, float32 on CPUs), `bfloat16` opera
 accumulated in float32. Operands wider than float32 are kept as they are by the first two."""
 
 BACKWARDS = ("manual", "autodiff", "d4_shipped")
-"""`manual` runs the rules written in this package, `autodiff` JAX's own: the twin to check against. `d4_shipped` is
-`manual` with the faulty batch norm rule of D4's program (S-030), kept to measure what the fault did."""
+"""`manual` runs the rules written in this package, `autodiff` JAX's own: the twin to check against (S-096).
+`d4_shipped` is `manual` with the faulty batch norm rule of D4's program (S-030), kept to measure what the fault did."""
 
 
 def linear(

@@ -61,7 +61,8 @@ class MLPSpec:
     """Whether linears have biases. One that goes straight into a batch norm never has: the norm subtracts it
     again, which leaves its gradient pure rounding noise."""
     dropout: str = "none"
-    """One of `DROPOUTS`, after every hidden layer; its rate is `NetHyper.dropout_rate`."""
+    """One of `DROPOUTS`, after every hidden layer, as D3's is read, which gives no place (S-036); its rate is
+    `NetHyper.dropout_rate`."""
     initializer: str = "he_normal"
     """A key of `INITIALIZERS`."""
 
@@ -88,7 +89,7 @@ class MLPSpec:
 
     @property
     def num_layers(self) -> int:
-        """Number of linears on the main path: hidden layers and the output layer."""
+        """Number of linears on the main path: hidden layers and the output layer, D0's count of layers (S-094)."""
         return len(self.widths) - 1
 
     @property

@@ -3,13 +3,13 @@
 import hashlib
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from jaxmlp.data import Dataset, check_preprocessing
 from jaxmlp.errors import InputError
 from jaxmlp.nn import count_parameters
-from jaxmlp.training import Hyper, RunSpec, check_hyper
+from jaxmlp.training import Hyper, RunSpec, check_hyper, hyper_values
 
 
 @dataclass(frozen=True)
@@ -28,11 +28,6 @@ class Run:
     arm: Arm
     seed: int
     run_id: str
-
-
-def hyper_values(hyper: Hyper) -> dict[str, float]:
-    """The numbers of a `Hyper` as Python floats, by field."""
-    return {item.name: float(getattr(hyper, item.name)) for item in fields(hyper)}
 
 
 def make_run(arm: Arm, seed: int, data_hash: str) -> Run:

@@ -5,7 +5,7 @@ difference have a value only where every run has one: leaving out runs whose los
 would flatter. A curve goes on with the runs that are left, and says how many.
 """
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -127,13 +127,21 @@ def paired(rows: pd.DataFrame, metric: str, arm_a: str, arm_b: str, epoch: int |
 
 
 def curves_over_seeds(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
-    """Mean and band per arm and epoch; see `Results.curves`.
+    """Mean and band per arm and epoch; see `Results.curves`."""
+    check_choice("metric", metric, METRICS)
+    return mean_band(rows, metric, ("arm", "epoch"))
+
+
+def mean_band(rows: pd.DataFrame, column: str, by: Sequence[str]) -> pd.DataFrame:
+    """Mean of the finite values of `column` and its 95 % band, for each combination of `by`, in the rows' order.
 
     The band is mean ± t·s/√n, t the 97.5 % quantile of Student's t with n − 1 degrees of freedom.
+
+    Returns:
+        Columns `by`, mean, low, high, n; the band is NaN where n, the number of finite values, is below two.
     """
-    check_choice("metric", metric, METRICS)
-    values = rows[metric].astype(float).replace([np.inf, -np.inf], np.nan)
-    over = values.groupby([rows["arm"], rows["epoch"]], sort=False).agg(["mean", "std", "count"])
+    values = rows[column].astype(float).replace([np.inf, -np.inf], np.nan)
+    over = values.groupby([rows[name] for name in by], sort=False).agg(["mean", "std", "count"])
     n = over["count"]
     half_width = special.stdtrit(np.maximum(n - 1, 1), (1 + LEVEL) / 2) * over["std"] / np.sqrt(n)
     bands = {"mean": over["mean"], "low": over["mean"] - half_width, "high": over["mean"] + half_width, "n": n}

@@ -4,7 +4,6 @@ from jaxmlp.training.evaluate import evaluate, evaluate_in_train_mode
 from jaxmlp.training.full_data import full_data_norm_state
 from jaxmlp.training.hyper import Hyper, check_hyper, hyper_values
 from jaxmlp.training.optimizers import OPTIMIZERS
-from jaxmlp.training.penalties import PENALTIES
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
 from jaxmlp.training.run import end_epoch, end_run, init_run, start_run, train_epoch
@@ -25,7 +24,6 @@ from jaxmlp.training.trained import TrainedNet, about_net, export_nnx, load_net,
 __all__ = [
     "METRICS",
     "OPTIMIZERS",
-    "PENALTIES",
     "SCHEDULES",
     "DataSpec",
     "EarlyStop",

@@ -34,7 +34,7 @@ import optax
 from jax import Array
 
 from jaxmlp.training.hyper import Hyper
-from jaxmlp.training.penalties import is_regularized
+from jaxmlp.training.regularized import is_regularized
 
 if TYPE_CHECKING:
     from jaxmlp.training.spec import OptimizerSpec  # spec.py reads the table below

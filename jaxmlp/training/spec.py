@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 from jaxmlp.data import PREPROCESSINGS, SPLITS, split_sizes
 from jaxmlp.errors import InputError, check_choice
-from jaxmlp.nn import BACKWARDS, LOSSES, PRECISIONS, MLPSpec
+from jaxmlp.nn import BACKWARDS, LOSSES, PENALTIES, PRECISIONS, MLPSpec
 from jaxmlp.training.optimizers import OPTIMIZERS
-from jaxmlp.training.penalties import PENALTIES
 from jaxmlp.training.schedules import SCHEDULES
 
 SELECTIONS = ("best_validation", "last")
@@ -21,7 +20,7 @@ def check_count(what: str, given: object) -> None:
 
 @dataclass(frozen=True)
 class DataSpec:
-    """How a run uses its dataset."""
+    """How a run uses its dataset: its images as they are, since no document augments them (S-016)."""
 
     split: str = "random_fifth"
     """A key of `SPLITS`: which training images are held out for validation (S-003, S-005, S-008)."""
@@ -71,7 +70,7 @@ class LossSpec:
     name: str = "cross_entropy"
     """A key of `LOSSES`."""
     penalty: str = "none"
-    """`none`, or a key of `PENALTIES`."""
+    """`none`, or a key of `PENALTIES`, of the weights alone: no biases, nor a norm's scale and shift."""
 
     def __post_init__(self) -> None:
         check_choice("loss", self.name, LOSSES)

@@ -8,10 +8,10 @@ from flax import struct
 from jax import Array
 
 from jaxmlp.errors import InputError
-from jaxmlp.nn import NormState, Params, apply_mlp, losses_of
+from jaxmlp.nn import PENALTIES, NormState, Params, apply_mlp, losses_of
 from jaxmlp.training.hyper import Hyper
 from jaxmlp.training.optimizers import init_optimizer, update
-from jaxmlp.training.penalties import PENALTIES, weights_of
+from jaxmlp.training.regularized import weights_of
 from jaxmlp.training.schedules import Clock, schedule_factor
 from jaxmlp.training.spec import RunSpec
 

@@ -4,6 +4,7 @@ import jax
 import numpy as np
 import pytest
 from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
 
 from jaxmlp.baselines import LINEAR_LOSSES, linear_classify, linear_objective, minibatches, train_linear_classifier
 from jaxmlp.data import load
@@ -81,6 +82,30 @@ def test_equal_scores_cost_the_textbook_s_first_loss_and_penalties_add_to_it(los
     }  # bias free, 640 weights of size ½
     penalized = objective(same_rows, x, labels, loss=loss, l2=0.1, l1=0.01)
     np.testing.assert_allclose(penalized, value + 0.1 * 160 + 0.01 * 320, rtol=1e-6)
+
+
+def test_the_svm_descends_to_scikit_learn_s_optimum_for_two_classes(x64):
+    """Their machine has one row w and ½‖w‖²: ours has ±w/2, the same margin, and half that penalty for the pair."""
+    x, labels = digits(200)
+    x, labels = x[labels < 2], labels[labels < 2]
+    x = x + np.random.default_rng(0).normal(scale=0.4, size=x.shape)  # so that not every margin can be met
+    l2 = 0.05
+    _, values = train_linear_classifier(
+        zeros(64, 2, x.dtype), x, labels, loss="svm", learning_rate=0.02, steps=4000, l2=l2
+    )
+    theirs = SVC(kernel="linear", C=1 / (l2 * len(x)), tol=1e-8).fit(x, labels)
+    pair = {"weight": np.concatenate([-theirs.coef_, theirs.coef_]) / 2}
+    pair["bias"] = np.concatenate([-theirs.intercept_, theirs.intercept_]) / 2
+    best = float(objective(pair, x, labels, loss="svm", l2=l2))
+    assert best - 1e-7 < float(np.min(values)) < best + 1e-3
+
+
+def test_an_l1_penalty_leaves_weights_of_pixels_that_say_nothing_at_0():
+    x, labels = digits(60, np.float32)
+    silent = x.max(axis=0) == 0
+    params, _ = train_linear_classifier(zeros(64, 10), x, labels, loss="softmax", learning_rate=0.1, steps=7, l1=0.01)
+    assert silent.sum() > 5
+    assert (np.asarray(params["weight"])[:, silent] == 0).all()
 
 
 def test_scaled_weights_keep_the_svm_loss_once_margins_are_met_and_never_the_softmax_loss():

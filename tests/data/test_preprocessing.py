@@ -70,10 +70,23 @@ ORACLES = {
 }
 
 
+def test_every_entry_is_compared_with_something():
+    """PCA whitening has scikit-learn's as its oracle, and `none` nothing to compute."""
+    assert set(PREPROCESSINGS) == {*ORACLES, "pca_whiten", "none"}
+
+
 @pytest.mark.parametrize("name", ORACLES)
 def test_agrees_with_float64(name: str, images: np.ndarray, index: np.ndarray):
     expected = ORACLES[name](images, index)
     np.testing.assert_allclose(transformed(name, images, index), expected, rtol=1e-4, atol=2e-5 * expected.max())
+
+
+@pytest.mark.parametrize("count", [40, 511, 512])
+@pytest.mark.parametrize("name", ORACLES)
+def test_a_data_set_may_be_smaller_than_a_chunk_of_the_fit(name: str, count: int, images: np.ndarray):
+    few, part = images[:count], np.arange(count - 7, dtype=np.int32)
+    expected = ORACLES[name](few, part)
+    np.testing.assert_allclose(transformed(name, few, part), expected, rtol=1e-4, atol=1e-4 * np.abs(expected).max())
 
 
 def test_pca_whitening_agrees_with_scikit_learn(images: np.ndarray, index: np.ndarray):

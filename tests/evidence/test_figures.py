@@ -14,7 +14,7 @@ from jaxmlp.errors import InputError
 from jaxmlp.evidence.claims import Reported
 from jaxmlp.evidence.figures import CompareArms, EveryRun, TrainingCurves, captioned_svgs, save_figures
 from jaxmlp.evidence.measures import at, final
-from jaxmlp.evidence.plotting import COLOURS, spread
+from jaxmlp.evidence.plotting import COLOURS, EndLabel, label_ends, labelled_panel, spread
 from jaxmlp.evidence.synthetic import synthetic_rows
 from tests.evidence.made_up import LOSS, TEST, TRAIN, VAL, he_columns, randn_columns, two_arms
 
@@ -244,7 +244,7 @@ class Failing:
     caption = ""
     arms = ("he",)
 
-    def draw(self, rows):
+    def draw(self, rows, steps=None):
         raise RuntimeError("cannot draw")
 
 
@@ -303,6 +303,18 @@ def test_spread_is_the_least_move_that_keeps_labels_apart(targets, gap):
         constraints={"type": "ineq", "fun": lambda moved: np.diff(moved) - gap},
     )
     np.testing.assert_allclose(places[order], oracle.x, atol=1e-4)
+
+
+@pytest.mark.parametrize("names", [["he"], ["1_Sig_Euc_0.01_1e-05_100", "he"]])
+def test_a_panel_keeps_its_size_and_long_labels_stay_on_the_page(names):
+    figure, ax = labelled_panel(names)
+    ax.set_xlim(0, 1)
+    label_ends(ax, [EndLabel(1.0, 0.1 + 0.5 * i, f"{name} 97.74 %", "black") for i, name in enumerate(names)])
+    width = figure.get_size_inches()[0]
+    assert ax.get_position().width * width == pytest.approx(3.1)
+    figure.draw_without_rendering()
+    ends = [text.get_window_extent().x1 / figure.dpi for text in ax.texts]
+    assert max(ends) < width
 
 
 def test_more_labels_than_fit_stay_apart():

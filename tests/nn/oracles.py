@@ -32,3 +32,11 @@ def batch_norm_backward(scale, x, eps, g, g_mean, g_var):
         jacobian = (np.eye(batch) - 1 / batch) / s[c] - np.outer(d, d) / (batch * s[c] ** 3)
         dx[:, c] = scale[c] * jacobian.T @ g[:, c] + g_mean[c] / batch + g_var[c] * 2 * d / batch
     return (g * (x - mean) / s).sum(axis=0), g.sum(axis=0), dx
+
+
+# The vector of all weights to the penalty.
+PENALTIES = {
+    "l1": lambda w: np.linalg.norm(w, 1),
+    "l2": lambda w: np.linalg.norm(w) ** 2,
+    "l2_norm": np.linalg.norm,
+}

@@ -39,6 +39,7 @@ def scalar(scale, shift, x, backward="manual", eps=1e-5):
 
 @pytest.mark.parametrize(("batch", "features", "eps"), CASES)
 def test_backward_is_the_numeric_derivative(x64, batch, features, eps):
+    """S-095: D0's own check lacked arguments, and tested nothing."""
     scale, shift, x, _ = make(batch, features)
     check_grads(lambda *a: scalar(*a, eps=eps), (scale, shift, x), order=1, modes=("rev",), eps=1e-6)
 

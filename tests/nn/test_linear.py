@@ -31,6 +31,7 @@ def test_forward_and_backward_are_the_closed_form(x64, shape):
 @pytest.mark.parametrize("shape", SHAPES)
 @pytest.mark.parametrize("with_bias", [True, False])
 def test_backward_is_the_numeric_derivative(x64, shape, with_bias):
+    """S-095, D0's own check."""
     weight, bias, x, _ = map(jnp.asarray, make(*shape))
     if with_bias:
         check_grads(lambda w, b, x: jnp.sin(linear(w, b, x)), (weight, bias, x), order=1, modes=("rev",))

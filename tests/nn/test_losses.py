@@ -1,9 +1,12 @@
 """S-060 to S-066: every loss of the table against PyTorch, its gradient by hand, and the ledger's identities."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.test_util import check_grads
 from scipy.special import log_softmax, softmax
 
 from jaxmlp.nn import LOSSES, NetHyper, cross_entropy, hinge, losses_of
@@ -57,12 +60,13 @@ def test_value_and_gradient_are_the_formula(x64, name):
 
 
 @pytest.mark.parity
-@pytest.mark.parametrize("name", sorted(set(LOSSES) - {"hinge", "softmax_hinge"}))
+@pytest.mark.parametrize("name", LOSSES)
 def test_equals_torch(x64, name):
     torch = pytest.importorskip("torch")
     functional = torch.nn.functional
     z, labels = torch.tensor(LOGITS, requires_grad=True), torch.tensor(LABELS)
     log_p, smooth = functional.log_softmax(z, dim=1), torch.tensor(SMOOTH)
+    margins = partial(functional.multi_margin_loss, target=labels, margin=5.0)  # divides by K
     mean = {
         "cross_entropy": lambda: functional.cross_entropy(z, labels),
         "label_smoothed_cross_entropy": lambda: functional.cross_entropy(z, labels, label_smoothing=0.1),
@@ -70,6 +74,8 @@ def test_equals_torch(x64, name):
         # `mean` warns that it is not the divergence; the sum over B·K entries is what it computes.
         "kl_divergence_mean": lambda: functional.kl_div(log_p, smooth, reduction="none").mean(),
         "euclidean": lambda: functional.mse_loss(z, torch.tensor(ONE_HOT), reduction="sum") / (2 * BATCH),
+        "hinge": lambda: CLASSES * margins(z),
+        "softmax_hinge": lambda: CLASSES * margins(functional.softmax(z, dim=1)),
     }[name]()
     mean.backward()
     assert float(jnp.mean(values(name))) == pytest.approx(mean.item(), rel=1e-10)
@@ -77,12 +83,19 @@ def test_equals_torch(x64, name):
 
 
 @pytest.mark.parity
-def test_hinge_is_a_sum_of_torch_s_margin_rankings(x64):
+@pytest.mark.parametrize(("name", "margin"), [("hinge", 1.0), ("hinge", 5.0), ("softmax_hinge", 0.5)])
+def test_the_documents_margins_are_torch_s_too(x64, name, margin):
+    """CS231n's 1, D2's 5, and the 0.5 that was suggested behind a softmax (S-062, S-063)."""
     torch = pytest.importorskip("torch")
-    theirs = torch.nn.functional.multi_margin_loss(
-        torch.tensor(LOGITS), torch.tensor(LABELS), margin=1.0, reduction="none"
-    )
-    np.testing.assert_allclose(values("hinge", margin=1.0), CLASSES * theirs.numpy(), rtol=1e-10)
+    scores = torch.tensor(softmax(LOGITS, axis=1) if name == "softmax_hinge" else LOGITS)
+    theirs = torch.nn.functional.multi_margin_loss(scores, torch.tensor(LABELS), margin=margin, reduction="none")
+    np.testing.assert_allclose(values(name, margin=margin), CLASSES * theirs.numpy(), rtol=1e-10)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+def test_gradient_is_the_numeric_derivative(x64, name):
+    of_logits = lambda z: losses_of(name, z, jnp.asarray(LABELS), NetHyper())
+    check_grads(of_logits, (jnp.asarray(LOGITS),), 1, modes=("fwd", "rev"), rtol=1e-5, atol=1e-8)
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -14,6 +14,7 @@ from jaxmlp.nn import (
     init_mlp,
     norm_input,
 )
+from jaxmlp.nn.spec import DROPOUTS, NORM_POSITIONS, NORMS, RESIDUALS
 
 FIVE = (784, 128, 64, 32, 16, 10)
 TWENTY_TWO = (
@@ -75,6 +76,7 @@ D4 = {"norm": "batch_norm", "norm_position": "pre_activation", "bias": False}
     ],
 )
 def test_parameter_counts_of_the_ledger(row, widths, options, layers, count):
+    """P-01 to P-07 are D0's nets, P-13 those of S-114, P-09 to P-12 of S-115, P-14 of S-116."""
     spec = MLPSpec(widths, **options)
     assert spec.num_layers == layers
     assert count_parameters(spec) == count
@@ -275,6 +277,14 @@ GRID = {
     "residual identity": MLPSpec((4, 6, 5, 6, 5, 6, 6, 7, 3), residual="d0_identity"),
     "residual block": MLPSpec((4, 6, 5, 6, 5, 7, 3), residual="block", norm="batch_norm"),
 }
+
+
+@pytest.mark.parametrize(
+    ("field", "table"),
+    [("norm", NORMS), ("norm_position", NORM_POSITIONS), ("residual", RESIDUALS), ("dropout", DROPOUTS)],
+)
+def test_every_structure_of_the_tables_has_a_network_here(field, table):
+    assert {getattr(spec, field) for spec in GRID.values()} == set(table)
 
 
 @pytest.mark.parametrize("name", GRID)

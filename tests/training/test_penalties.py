@@ -1,4 +1,4 @@
-"""Penalties: what is penalized, by how much, and when a penalty is a weight decay."""
+"""Penalties in training: what is penalized, by how much, and when a penalty is a weight decay."""
 
 from dataclasses import replace
 from functools import partial
@@ -7,12 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.test_util import check_grads
 
 from jaxmlp.errors import InputError
-from jaxmlp.nn import MLPSpec, init_mlp
+from jaxmlp.nn import PENALTIES, MLPSpec, init_mlp
 from jaxmlp.training import (
-    PENALTIES,
     DataSpec,
     Hyper,
     LossSpec,
@@ -21,7 +19,8 @@ from jaxmlp.training import (
     init_train_state,
     train_step,
 )
-from jaxmlp.training.penalties import weights_of
+from jaxmlp.training.regularized import weights_of
+from tests.nn import oracles
 
 NET = MLPSpec((6, 5, 4), norm="batch_norm", activation="prelu", initializer="randn")
 
@@ -30,32 +29,6 @@ def make_spec(penalty="none", **optimizer):
     return RunSpec(
         NET, data=DataSpec(batch_size=10), loss=LossSpec(penalty=penalty), optimizer=OptimizerSpec(**optimizer)
     )
-
-
-def weights(seed=0):
-    rng = np.random.default_rng(seed)
-    return [jnp.asarray(rng.standard_normal(shape)) for shape in ((3, 2), (4, 3))]
-
-
-ORACLES = {
-    "l1": lambda w: np.linalg.norm(w, 1),
-    "l2": lambda w: np.linalg.norm(w) ** 2,
-    "l2_norm": np.linalg.norm,
-}
-
-
-@pytest.mark.parametrize("name", PENALTIES)
-def test_each_is_the_norm_of_all_weights_as_one_vector(x64, name):
-    vector = np.concatenate([np.ravel(w) for w in weights()])
-    assert float(PENALTIES[name](weights())) == pytest.approx(ORACLES[name](vector), rel=1e-12)
-
-
-@pytest.mark.parametrize("name", PENALTIES)
-def test_derivatives_by_finite_differences_and_0_at_0(x64, name):
-    check_grads(PENALTIES[name], (weights(),), order=1, modes=("fwd", "rev"))
-    value, slopes = jax.value_and_grad(PENALTIES[name])([jnp.zeros((3, 2))])
-    assert value == 0
-    np.testing.assert_array_equal(slopes[0], np.zeros((3, 2)))
 
 
 def test_weights_are_those_of_linears_and_skips_and_nothing_else():
@@ -88,7 +61,7 @@ def test_a_step_minimizes_the_mean_loss_plus_the_penalty(x64, name):
     plain, loss = train(make_spec(name="sgd"), Hyper(learning_rate=0.1), 1)
     for strength in (0.01, 0.3):
         moved, penalized = train(make_spec(name, name="sgd"), Hyper(learning_rate=0.1, penalty=strength), 1)
-        assert float(penalized[0] - loss[0]) == pytest.approx(strength * ORACLES[name](vector), rel=1e-9)
+        assert float(penalized[0] - loss[0]) == pytest.approx(strength * oracles.PENALTIES[name](vector), rel=1e-9)
         for before, a, b in zip(params, plain.params, moved.params, strict=True):
             for key in before:
                 pull = 0.1 * strength * slope(np.asarray(before[key])) if key == "weight" else 0.0

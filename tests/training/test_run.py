@@ -56,7 +56,7 @@ def logits_of(state, images, spec):
 
 
 def test_an_epoch_is_its_batches_in_the_seeds_order(digits):
-    """By hand: permute, cut into batches, drop the ragged tail, scale, step.
+    """By hand: permute, cut into batches, drop the ragged tail, scale, step; nothing augments the images (S-016).
 
     With SGD: Adam turns the rounding of a near-zero gradient into a full step.
     """

@@ -1,28 +1,15 @@
-"""Penalties R(W): the objective is mean loss + λ R(W), with λ = `Hyper.penalty` (S-063, S-067, S-068).
+"""Penalties R(W): the objective is mean loss + λ R(W) (S-063, S-067, S-068).
 
-Only weights are penalized: not biases, nor a norm's scale and shift, nor PReLU's slopes. For l2 the gradient is
-2λW, so with plain or momentum SGD, λ gives the iterates of a weight decay of 2λ (C-308); with Adam it does not give
-AdamW's. As shipped, D4 adds λ times the *number* of weights over the batch size to the loss, and divides the
-gradient by the batch size too (S-069); every reported run has λ = 0, and the sound form stands here.
+For l2 the gradient is 2λW, so with plain or momentum SGD, λ gives the iterates of a weight decay of 2λ (C-308); with
+Adam it does not give AdamW's. As shipped, D4 adds λ times the *number* of weights over the batch size to the loss, and
+divides the gradient by the batch size too (S-069); every reported run has λ = 0, and the sound form stands here.
 """
 
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
-
-
-def is_regularized(path: tuple[Any, ...], *, biases: bool = False) -> bool:
-    """Whether the parameter at this path of the parameters' tree is a weight, or with `biases` a bias."""
-    name = str(path[-1].key)
-    return name.endswith("weight") or (biases and name.endswith("bias"))
-
-
-def weights_of(params: Any) -> list[Array]:
-    """The parameters that are penalized, in order."""
-    return [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params) if is_regularized(path)]
 
 
 def l1(weights: Sequence[Array]) -> Array:

@@ -1,0 +1,29 @@
+"""From saved results to pages: what a study kept reaches its figures."""
+
+from experiments.base import Experiment
+from experiments.session import write_pages
+from jaxmlp import data, study
+from jaxmlp.evidence import StepCurves
+from jaxmlp.nn import MLPSpec
+from jaxmlp.training import DataSpec, EvalSpec, Hyper, RunSpec
+
+
+def test_a_study_s_own_steps_reach_its_report(tmp_path):
+    spec = RunSpec(
+        MLPSpec((64, 10)),
+        data=DataSpec("none", batch_size=20, train_size=120),
+        evaluation=EvalSpec("last", batch_size=256, log_every=2),
+        epochs=2,
+    )
+    about = {"question": "?", "command": "-", "preset": "quick", "epochs": 2, "precision": "float32"}
+    arms = [study.Arm("plain", spec, Hyper(learning_rate=0.01))]
+    results = study.run(arms, data.load("digits"), seeds=2, name="own", out=tmp_path / "own", about=about)
+    figure = StepCurves(("plain",))
+    report = write_pages(
+        Experiment("own", "?", (), {}, lambda dataset, preset: arms, figures=(figure,)), tmp_path / "own"
+    )
+    assert results.steps is not None
+    assert len(results.steps) == 12
+    ((caption, svg),) = report.figures
+    assert caption == figure.caption
+    assert "No logged steps" not in svg
