@@ -10,9 +10,10 @@ import time
 
 BEGIN = time.perf_counter()
 
-# ruff: noqa: E402 - what is measured first is the imports.
+# ruff: noqa: E402 - what is measured first is the imports: those of `python -m experiments run`.
 import jax
 
+import experiments.session  # noqa: F401
 from experiments.nets import HIDDEN
 from jaxmlp import data, nn, study, training
 from jaxmlp.study.arms import make_run
@@ -23,7 +24,7 @@ IMPORTED = time.perf_counter()
 
 
 def main() -> None:
-    """Everything a study does up to its first step: data, programs, the draw of the net, epoch 0, the step."""
+    """Everything a study does up to its first step, the one that it times: data, programs, the net's draw, the step."""
     layers, cache = int(sys.argv[1]), sys.argv[2]
     jax.config.update("jax_compilation_cache_dir", cache)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
@@ -35,7 +36,7 @@ def main() -> None:
     block = (make_run(study.Arm(f"layers_{layers}", spec, training.Hyper()), 0, digits.digest),)
     program = Program(spec, digits, Layout(1, usual_strategy(1)))
     compiled = time.perf_counter()
-    states = program.start(block)
+    states = program.draw(block)
     jax.block_until_ready(program.advance(states, program.hypers(block), 0, 1, 1))
     stepped = time.perf_counter()
     seconds = {

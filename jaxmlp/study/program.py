@@ -65,11 +65,14 @@ class Program:
             self._advance = advance.lower(self.state_shapes, hypers, self.dataset, *counters).compile()
             self._init = compiling.result()
 
+    def draw(self, block: tuple[Run, ...]) -> RunState:
+        """The block's states before training; nothing is measured yet."""
+        seeds = np.asarray([run.seed for run in padded(block, self.layout.lanes)], np.int32)
+        return self._init(seeds, self.hypers(block), self.dataset)
+
     def start(self, block: tuple[Run, ...]) -> RunState:
         """The block's states before training, epoch 0 measured."""
-        hypers = self.hypers(block)
-        seeds = np.asarray([run.seed for run in padded(block, self.layout.lanes)], np.int32)
-        return self.advance(self._init(seeds, hypers, self.dataset), hypers, 0, 0, 1)
+        return self.advance(self.draw(block), self.hypers(block), 0, 0, 1)
 
     def hypers(self, block: tuple[Run, ...]) -> Hyper:
         """The block's stacked numbers, [W] each."""

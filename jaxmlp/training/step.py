@@ -11,6 +11,7 @@ from jaxmlp.errors import InputError
 from jaxmlp.nn import PENALTIES, NormState, Params, apply_mlp, losses_of
 from jaxmlp.training.hyper import Hyper
 from jaxmlp.training.optimizers import init_optimizer, update
+from jaxmlp.training.packed import pack, unpack
 from jaxmlp.training.regularized import weights_of
 from jaxmlp.training.schedules import Clock, schedule_factor
 from jaxmlp.training.spec import RunSpec
@@ -28,7 +29,7 @@ class TrainState(struct.PyTreeNode):
 
 def init_train_state(params: Params, norm_state: NormState, *, spec: RunSpec, hyper: Hyper) -> TrainState:
     """The state before the first step."""
-    opt_state = init_optimizer(spec.optimizer, hyper, params)
+    opt_state = init_optimizer(spec.optimizer, hyper, pack(params))
     return TrainState(params, norm_state, opt_state, jnp.zeros((), jnp.int32))
 
 
@@ -97,9 +98,9 @@ def counted_step(
         return loss, (norm_state, logits)
 
     (loss, (norm_state, logits)), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
-    params, opt_state = update(spec.optimizer, hyper, rate, grads, state.opt_state, state.params)
+    packed, opt_state = update(spec.optimizer, hyper, rate, pack(grads), state.opt_state, pack(state.params))
     accuracy = jnp.mean(jnp.argmax(logits, axis=1) == labels, dtype=loss.dtype)
-    return TrainState(params, norm_state, opt_state, state.step + 1), loss, accuracy
+    return TrainState(unpack(packed, state.params), norm_state, opt_state, state.step + 1), loss, accuracy
 
 
 def _constant_rate(spec: RunSpec, hyper: Hyper) -> Array:

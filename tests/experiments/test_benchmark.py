@@ -56,7 +56,9 @@ def test_the_published_file_and_its_table(tmp_path, monkeypatch):
     sample = [{"programs": 3.0, "after_import": s} for s in (4.0, 9.0, 5.0)]
     monkeypatch.setattr(benchmark, "PUBLISHED", tmp_path)
     monkeypatch.setitem(
-        benchmark.BENCHMARKS, "startup", (lambda n: {"5": {"cold": sample[:n], "warm": sample}}, benchmark.startup_table)
+        benchmark.BENCHMARKS,
+        "startup",
+        (lambda n: {"5": {"cold": sample[:n], "warm": sample}}, benchmark.startup_table),
     )
     path = benchmark.run_benchmark("startup", rounds=2, command="the command")
     assert json.loads(path.read_text(encoding="utf-8"))["measured"]["5"]["cold"] == sample[:2]
