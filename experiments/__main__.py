@@ -3,10 +3,10 @@
 import os
 import sys
 
-from experiments.cli import INTERRUPTED, main
+from experiments.cli import SIGNALLED, main
 
 code = main()
-if code == INTERRUPTED:
+if code > SIGNALLED:
     # A chunk may still run on the device's threads, and an interpreter that shuts down under them crashes.
     sys.stdout.flush()
     sys.stderr.flush()

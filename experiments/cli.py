@@ -8,6 +8,7 @@ Every user error is one line on stderr and exit code 2; nothing has been written
 
 import argparse
 import shlex
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -21,8 +22,8 @@ from jaxmlp.errors import InputError, check_choice
 DATASETS = ("digits", "mnist", "fashion_mnist", "kmnist")
 PRESETS = ("quick", "full")
 RESULTS = Path("results")
-INTERRUPTED = 130
-"""The exit code after Ctrl-C, as shells have it."""
+SIGNALLED = 128
+"""Exit codes beyond it say which signal ended the program, as shells have it: 130 for Ctrl-C, 143 for SIGTERM."""
 FOLDER_OPTIONS = ("--data-dir", "--out", "--log-dir")
 
 
@@ -162,9 +163,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
+    except KeyboardInterrupt as stop:
         print("interrupted: what was finished is kept; the same command with --resume goes on", file=sys.stderr)
-        return INTERRUPTED
+        (number,) = stop.args or (signal.SIGINT,)
+        return SIGNALLED + number
     return 0
 
 

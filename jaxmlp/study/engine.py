@@ -74,7 +74,8 @@ def run(
     Raises:
         InputError: settings that cannot run, equal arms, bad seeds or lanes, or an `out` that is taken, not
             writable, in use, or holds other settings under an arm's name. Raised before anything is written.
-        KeyboardInterrupt: Ctrl-C or SIGTERM; all blocks in training are checkpointed before.
+        KeyboardInterrupt: Ctrl-C or SIGTERM, its argument the signal's number; all blocks in training are checkpointed
+            before.
     """
     seeds = check_seeds(seeds)
     check_arms(arms, dataset)
@@ -160,7 +161,7 @@ class _Session:
             while work:
                 failed = self._train_once(work, stop)
                 if stop.asked:
-                    raise KeyboardInterrupt
+                    raise KeyboardInterrupt(stop.signal)
                 work = [self._halve(item) for item in failed]
 
     def close(self) -> None:

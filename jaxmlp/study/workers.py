@@ -82,7 +82,7 @@ class Stop:
     def ask(self, number: int | None = None, _: FrameType | None = None) -> None:
         """End after the chunk that is running; a second signal ends at once."""
         if number is not None and self.signal is not None:
-            raise KeyboardInterrupt
+            raise KeyboardInterrupt(number)
         self.signal = number
         self._event.set()
 

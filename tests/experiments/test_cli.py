@@ -216,6 +216,13 @@ def test_list_and_claims_name_everything(capsys):
         (["train", "--optimizer", "magic"], "unknown optimizer 'magic': choose one of sgd, momentum"),
         (["report", "nowhere"], "nowhere holds no finished study"),
         (["publish", "nowhere"], "nowhere holds no finished study"),
+        (["run", "initialization", "--strategy", "scan"], "unknown strategy 'scan': choose one of vmap, map"),
+        (["run", "initialization", "--checkpoint-minutes", "-1"], "checkpoint minutes are -1: give 0"),
+        (["run", "initialization", "--keep-params", "all"], "unknown keep_params 'all': choose one of none, best"),
+        (["run", "initialization", "--processes", "2"], "--processes and --process-id need --coordinator"),
+        (["run", "initialization", "--coordinator", "auto"], "--coordinator"),
+        (["run", "initialization", "--coordinator", "localhost:99", "--processes", "2"], "--process-id"),
+        (["benchmark", "speed"], "unknown benchmark 'speed': choose one of startup"),
         (["claims", "--doc", "D7"], "unknown document 'D7': choose one of D0, D1, D2, D3, D4"),
     ],
 )
@@ -285,8 +292,9 @@ WITH_CTRL_C = (
 )
 
 
-def test_ctrl_c_leaves_cleanly_and_resume_finishes(tmp_path):
-    """Interrupted in the middle of training: exit code 130, one line, no crash; --resume completes the study."""
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_a_signal_leaves_cleanly_and_resume_finishes(tmp_path, number, code):
+    """Interrupted in training: the shell's exit code, one line, no crash; --resume completes the study."""
     folder = tmp_path / "out" / "initialization"
     place = {"cwd": Path(__file__).parents[2], "env": os.environ | {"JAXMLP_CACHE": str(tmp_path / "cache")}}
     command = [sys.executable, "-c", WITH_CTRL_C, "run", "initialization", "--seeds", "1", "--epochs", "800"]
@@ -297,9 +305,9 @@ def test_ctrl_c_leaves_cleanly_and_resume_finishes(tmp_path):
             if (folder / "manifest.json").exists() or process.poll() is not None:
                 break
             time.sleep(0.05)
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         _, errors = process.communicate(timeout=60)
-    assert process.returncode == 130, errors
+    assert process.returncode == code, errors
     assert errors == "interrupted: what was finished is kept; the same command with --resume goes on\n"
     done = subprocess.run([*command, "--resume"], check=False, **pipes, **place)
     assert done.returncode == 0, done.stderr

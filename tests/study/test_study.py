@@ -260,8 +260,9 @@ def test_a_signal_keeps_finished_blocks_and_checkpoints_the_one_in_training(
 
     handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
     monkeypatch.setattr(Program, "advance", interrupted)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(KeyboardInterrupt) as stopped:
         run(arms, digits, seeds=6, lanes=2, out=out, display=Silent())
+    assert stopped.value.args == (number,)
     monkeypatch.setattr(Program, "advance", original)
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert not study.Results.saved_in(out)
