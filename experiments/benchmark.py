@@ -1,15 +1,19 @@
 """What jaxmlp costs, measured by a command and kept in `experiments/published/benchmark/`.
 
     python -m experiments benchmark startup
+    python -m experiments benchmark rows
 
-`startup`: the seconds from a process's begin to its first training step, with an empty folder of compiled programs
+`startup`: the seconds from a process's imports to its first training step, with an empty folder of compiled programs
 (cold) and with what the cold process left there (warm), for D0's nets of 5, 22 and 41 layers.
+
+`rows`: the seconds to make and to open the results of a large study: 100 settings, 100 seeds, epochs 0 to 99.
 """
 
 import json
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
@@ -17,10 +21,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from experiments.nets import HIDDEN
+from jaxmlp import nn, study, training
 from jaxmlp.files import write_json
+from jaxmlp.study.arms import describe_arm, make_run, varying_settings
+from jaxmlp.study.finished import block_rows
 from jaxmlp.study.manifest import PACKAGES, describe_device
+from jaxmlp.study.results import assemble
 
 PUBLISHED = Path(__file__).parent / "published" / "benchmark"
 
@@ -54,13 +63,54 @@ def startup_table(measured: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def rows(rounds: int) -> dict[str, Any]:
+    """`rows`, how many; `assemble`, `save` and `load`, a list of `rounds` seconds each."""
+    axes = {
+        "hyper.learning_rate": np.geomspace(1e-4, 1.0, 10).tolist(),
+        "hyper.weight_decay": [0.1 * i for i in range(10)],
+    }
+    spec = training.RunSpec(nn.MLPSpec((64, 10)), optimizer=training.OptimizerSpec("sgd", weight_decay=True), epochs=99)
+    arms = study.grid(spec, training.Hyper(), axes)
+    numbers = np.random.default_rng(0)
+    blocks = []
+    for arm in arms:
+        history = {metric: numbers.random((100, spec.epochs + 1)) for metric in training.METRICS}
+        blocks.append(block_rows("rows", [make_run(arm, seed, "") for seed in range(100)], history))
+    settings = varying_settings({arm.name: describe_arm(arm) for arm in arms})
+    measured: dict[str, Any] = {"assemble": [], "save": [], "load": []}
+    with tempfile.TemporaryDirectory() as name:
+        for _ in range(rounds):
+            times = [time.perf_counter()]
+            table = assemble(pd.concat(blocks, ignore_index=True), settings)
+            times.append(time.perf_counter())
+            study.Results(table, {}).save(Path(name))
+            times.append(time.perf_counter())
+            study.Results.load(Path(name))
+            times.append(time.perf_counter())
+            for part, seconds in zip(measured, np.diff(times), strict=True):
+                measured[part].append(float(seconds))
+    return {"rows": sum(map(len, blocks))} | measured
+
+
+def rows_table(measured: dict[str, Any]) -> str:
+    """Medians in Markdown."""
+    parts = [_range(measured[part]) for part in ("assemble", "save", "load")]
+    n = len(measured["load"])
+    lines = ["| rows | to assemble | to save | to open | n |", "|---|---|---|---|---|"]
+    return "\n".join([*lines, f"| {measured['rows']:,} | {' | '.join(parts)} | {n} |"])
+
+
 def _median(samples: list[dict[str, float]], part: str) -> str:
-    values = [sample[part] for sample in samples]
-    return f"{np.median(values):.1f} s ({min(values):.1f} to {max(values):.1f})"
+    return _range([sample[part] for sample in samples])
+
+
+def _range(seconds: list[float]) -> str:
+    return f"{np.median(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f})"
 
 
 BENCHMARKS: dict[str, tuple[Callable[[int], dict[str, Any]], Callable[[dict[str, Any]], str]]] = {
     "startup": (startup, startup_table),
+    "rows": (rows, rows_table),
 }
 """By name: what measures, and the table of what was measured."""
 

@@ -111,7 +111,7 @@ def make_parser() -> argparse.ArgumentParser:
     add.set_defaults(command=publish)
 
     add = commands.add_parser("benchmark", help="measure what jaxmlp costs here, and keep it for the README")
-    add.add_argument("name", help="startup: from a process's begin to its first training step")
+    add.add_argument("name", help="startup (to a process's first training step) or rows (opening large results)")
     add.add_argument("--rounds", type=_positive, default=5, metavar="N", help="default 5")
     add.set_defaults(command=benchmark)
 

@@ -84,6 +84,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "findings": findings,
     "components": components,
     "startup": partial(published_table, "startup"),
+    "rows": partial(published_table, "rows"),
 }
 
 

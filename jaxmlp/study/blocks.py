@@ -13,7 +13,10 @@ from jaxmlp.training import RunSpec
 
 STRATEGIES = ("vmap", "map")
 """How a program goes through its lanes: all at once, every product batched; or one lane after another, each for all
-the steps of a chunk, which keeps a large net's parameters in the processor's cache."""
+the steps of a chunk, which keeps a large net's parameters in the processor's cache.
+
+Unrolling four steps of the loop is not among them: it gained nothing for 1,024 XOR nets, 32 nets of one hidden layer,
+16 of D4's or a single small one (ratios 0.93 to 1.07 in turn, within the noise), and compiles longer."""
 
 
 def usual_strategy(lanes: int) -> str:
