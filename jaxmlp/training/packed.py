@@ -1,21 +1,21 @@
 """Parameters as an optimizer takes them: matrices as they are, all vectors of one name end to end in one.
 
-A deep net's biases, scales and shifts are most of its arrays and hardly any of its numbers. An update rule is the same
-for every number, so they may go through it together; in a 41-layer net with batch norm that leaves 44 arrays of 163,
+A deep net's biases, scales and shifts are most of its arrays and hardly any of its numbers. What is the same for every
+number, an update or a choice, may take them together; in a 41-layer net with batch norm that leaves 44 arrays of 163,
 and Adam's part of the program, which was more than half of it, shrinks as much.
 """
 
 import jax.numpy as jnp
 from jax import Array
 
-from jaxmlp.nn import Params
+from jaxmlp.nn import NormState, Params
 
 Packed = tuple[dict[str, Array], ...]
 """One dict of matrices per layer, then one dict of vectors: all layers' bias, scale, shift, slope ..., by name."""
 
 
-def pack(params: Params) -> Packed:
-    """Pack parameters, or a gradient of their structure."""
+def pack(params: Params | NormState) -> Packed:
+    """Pack parameters, a gradient of their structure, or running statistics."""
     matrices = tuple({name: leaf for name, leaf in layer.items() if leaf.ndim > 1} for layer in params)
     vectors: dict[str, list[Array]] = {}
     for layer in params:
@@ -25,8 +25,8 @@ def pack(params: Params) -> Packed:
     return (*matrices, {name: jnp.concatenate(parts) for name, parts in vectors.items()})
 
 
-def unpack(packed: Packed, like: Params) -> Params:
-    """The parameters of `pack`, in the structure and shapes of `like`."""
+def unpack(packed: Packed, like: Params | NormState) -> tuple[dict[str, Array], ...]:
+    """What `pack` packed, in the structure and shapes of `like`."""
     *matrices, vectors = packed
     used = dict.fromkeys(vectors, 0)
     params = []

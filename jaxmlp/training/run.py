@@ -14,6 +14,7 @@ from jaxmlp.data import PREPROCESSINGS, Dataset, split_indices
 from jaxmlp.nn import init_mlp
 from jaxmlp.training.evaluate import evaluate, evaluate_each, evaluate_in_train_mode
 from jaxmlp.training.hyper import Hyper
+from jaxmlp.training.packed import pack
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
 from jaxmlp.training.spec import RunSpec
@@ -44,7 +45,7 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
     params, norm_state = init_mlp(stream_key(seed, Stream.INIT), spec.mlp, hyper)
     best = None
     if spec.evaluation.selection == "best_validation":
-        best = Selection(params, norm_state, jnp.full((), -jnp.inf), jnp.zeros((), jnp.int32))
+        best = Selection(pack(params), pack(norm_state), jnp.full((), -jnp.inf), jnp.zeros((), jnp.int32))
     log = None
     if spec.evaluation.log_every is not None:
         log = StepLog.start(spec.epochs * _steps_per_epoch(dataset, spec) // spec.evaluation.log_every)
@@ -246,5 +247,6 @@ def _select(run: RunState, val_accuracy: Array, epoch: Array, diverged: Array) -
     if run.best is None:
         return None
     better = (epoch > 0) & (val_accuracy > run.best.val_accuracy) & ~diverged
-    present = Selection(run.train.params, run.train.norm_state, val_accuracy, epoch.astype(jnp.int32))
+    model = pack(run.train.params), pack(run.train.norm_state)
+    present = Selection(*model, val_accuracy, epoch.astype(jnp.int32))
     return jax.tree.map(lambda new, old: jnp.where(better, new, old), present, run.best)

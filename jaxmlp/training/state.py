@@ -5,7 +5,7 @@ from typing import Any
 from flax import struct
 from jax import Array
 
-from jaxmlp.nn import NormState, Params
+from jaxmlp.training.packed import Packed, unpack
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.step import TrainState
 from jaxmlp.training.step_log import StepLog
@@ -27,8 +27,8 @@ METRICS = (
 class Selection(struct.PyTreeNode):
     """The best model so far, by strictly greater validation accuracy (S-090), running statistics included."""
 
-    params: Params
-    norm_state: NormState
+    params: Packed
+    norm_state: Packed
     val_accuracy: Array
     epoch: Array
 
@@ -65,6 +65,14 @@ class RunState(struct.PyTreeNode):
         return self.diverged if self.early_stop is None else self.diverged | self.early_stop.stopped
 
     @property
-    def selected(self) -> TrainState | Selection:
-        """Where the selected model is: the best by validation if the spec keeps it, else the last (S-090)."""
-        return self.train if self.best is None else self.best
+    def selected(self) -> TrainState:
+        """With the selected model: the best by validation if the spec keeps it, else the last (S-090). Of one run, not
+        of lanes.
+        """
+        if self.best is None:
+            return self.train
+        params, norm_state = (
+            unpack(self.best.params, self.train.params),
+            unpack(self.best.norm_state, self.train.norm_state),
+        )
+        return self.train.replace(params=params, norm_state=norm_state)

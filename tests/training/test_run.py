@@ -126,7 +126,7 @@ def test_the_best_validation_model_is_the_one_tested(digits):
     best = 1 + int(val[1:].argmax())  # argmax takes the first of equals: strictly greater replaces
     assert int(run.history["selected_epoch"][8]) == best
     assert best < 8, "the test needs a run whose best epoch is not its last"
-    np.testing.assert_array_equal(run.best.norm_state[0]["mean"], states[best - 1].norm_state[0]["mean"])
+    np.testing.assert_array_equal(run.selected.norm_state[0]["mean"], states[best - 1].norm_state[0]["mean"])
     right = logits_of(states[best - 1], digits.test_images, spec).argmax(axis=1) == digits.test_labels
     assert float(run.history["test_accuracy"][8]) == pytest.approx(float(right.mean()), abs=1e-6)
     assert np.isnan(run.history["test_accuracy"][:8]).all()
