@@ -4,15 +4,21 @@ Processes share nothing but the study's folder and a few words at its start and 
 one process, and everything here does nothing.
 """
 
+import itertools
+import json
 from collections.abc import Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import jax
-import numpy as np
 
 from jaxmlp.errors import InputError
 
 Item = TypeVar("Item")
+
+_WORDS = itertools.count()
+"""Numbers what processes say to each other: all of them say the same things in the same order."""
+_PATIENCE_MS = 14 * 24 * 3600 * 1000
+"""Processes may end days apart; one that dies ends the others by jax's own heartbeats."""
 
 
 def join(coordinator: str, *, num_processes: int | None = None, process_id: int | None = None) -> None:
@@ -58,19 +64,27 @@ def mine(items: Sequence[Item]) -> list[Item]:
     return list(items[jax.process_index() :: jax.process_count()])
 
 
+# Words go through the coordinator's own store, not through collectives of the devices: those are bound to the clocks of
+# a training cluster, and gave up on a process that came minutes later.
+
+
+def _client() -> Any:
+    from jax._src import distributed  # jax shows no other way to it
+
+    return distributed.global_state.client
+
+
 def agree(numbers: Sequence[int]) -> list[int]:
     """The first process's numbers, in every process."""
     if not several():
         return list(numbers)
-    from jax.experimental import multihost_utils
-
-    told = multihost_utils.broadcast_one_to_all(np.asarray(numbers, np.int32))
-    return [int(number) for number in told]
+    client, key = _client(), f"jaxmlp/{next(_WORDS)}"
+    if is_first():
+        client.key_value_set(key, json.dumps(list(numbers)))
+    return json.loads(client.blocking_key_value_get(key, _PATIENCE_MS))
 
 
 def wait_for_all(name: str) -> None:
-    """Return when every process has come here."""
+    """Return when every process has come here; `name` says where that is."""
     if several():
-        from jax.experimental import multihost_utils
-
-        multihost_utils.sync_global_devices(name)
+        _client().wait_at_barrier(f"jaxmlp/{next(_WORDS)}/{name}", _PATIENCE_MS)
