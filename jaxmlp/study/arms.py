@@ -2,7 +2,8 @@
 
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import operator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -79,8 +80,12 @@ def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     Raises:
         InputError: no seed, a negative one, one beyond 32 bits, or one given twice.
     """
-    given = tuple(range(seeds)) if isinstance(seeds, int) else tuple(seeds)
-    if not given or any(type(seed) is not int or not 0 <= seed < 2**31 for seed in given):
+    try:
+        listed = seeds if isinstance(seeds, Iterable) else range(operator.index(seeds))
+        given = tuple(map(operator.index, listed))
+    except TypeError:
+        given = ()
+    if isinstance(seeds, bool) or not given or not all(0 <= seed < 2**31 for seed in given):
         raise InputError(f"seeds are {seeds!r}: give how many (at least 1), or a list of integers from 0 to 2**31 - 1")
     if len(set(given)) < len(given):
         raise InputError(f"seeds {list(given)} name one twice: give each once")

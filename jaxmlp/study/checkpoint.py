@@ -1,10 +1,12 @@
 """A block in the middle of its training, kept on disk: what a stop would otherwise cost.
 
-One folder per block, written by orbax under a temporary name and renamed, so a checkpoint is whole or not there; the
-one before it is dropped only then. States go in as plain arrays by name, so reading needs no class.
+One safetensors file per block, written whole, so a checkpoint is there or not, and the one before it goes only then.
+States go in as plain arrays by name: reading needs no class, and no word with the study's other processes, which keep
+blocks of their own. (orbax, made for arrays that processes share, wrote part of such a checkpoint in the first process
+alone and could not read it in the others.)
 """
 
-import shutil
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +14,10 @@ from typing import Any
 
 import jax
 import numpy as np
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import load_file, save_file
 
+from jaxmlp.files import write_whole
 from jaxmlp.study.arms import Run
 from jaxmlp.study.blocks import Layout
 from jaxmlp.training import RunState
@@ -22,7 +27,7 @@ from jaxmlp.training import RunState
 class SavedBlock:
     """What is known about a checkpoint without reading its arrays."""
 
-    folder: Path
+    path: Path
     run_ids: tuple[str, ...]
     layout: Layout
     clock: int
@@ -30,77 +35,49 @@ class SavedBlock:
 
     def restore(self, shapes: RunState) -> RunState | None:
         """The states, as arrays of the host; None where they are not of these shapes: another version wrote them."""
-        import orbax.checkpoint as ocp
-
-        with _manager(self.folder) as manager:
-            wanted = ocp.args.Composite(states=ocp.args.StandardRestore())
-            saved = manager.restore(self.clock, args=wanted)["states"]
-        expected = _by_name(shapes)
-        if {name: _form(leaf) for name, leaf in _stored(expected).items()} != {
-            name: _form(leaf) for name, leaf in saved.items()
-        }:
+        saved = load_file(self.path)
+        expected = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree.leaves_with_path(shapes)}
+        if {name: _form(leaf) for name, leaf in expected.items()} != {n: _form(leaf) for n, leaf in saved.items()}:
             return None
-        leaves = [np.asarray(saved[name]) if leaf.size else np.zeros(*_form(leaf)) for name, leaf in expected.items()]
-        return jax.tree.unflatten(jax.tree.structure(shapes), leaves)
+        return jax.tree.unflatten(jax.tree.structure(shapes), [saved[name] for name in expected])
 
     def drop(self) -> None:
         """Remove it."""
-        shutil.rmtree(self.folder, ignore_errors=True)
+        self.path.unlink(missing_ok=True)
+
+
+def checkpoint_file(folder: Path, first_run_id: str) -> Path:
+    """Where the block that begins with this run is kept."""
+    return folder / f"{first_run_id}.safetensors"
 
 
 def save_block(folder: Path, block: Sequence[Run], layout: Layout, clock: int, states: RunState) -> None:
-    """Write a checkpoint, then drop the block's earlier one."""
-    import orbax.checkpoint as ocp
-
+    """Write a checkpoint in place of the block's earlier one; `states` are arrays of the host."""
     about = {"run_ids": [run.run_id for run in block], "lanes": layout.lanes, "strategy": layout.strategy}
-    arrays = {name: np.asarray(leaf) for name, leaf in _stored(_by_name(states)).items()}
-    items = ocp.args.Composite(states=ocp.args.StandardSave(arrays), about=ocp.args.JsonSave(about))
-    with _manager(folder) as manager:
-        manager.save(clock, args=items, force=True)
+    arrays = {
+        # safetensors writes an array's memory as it lies there.
+        jax.tree_util.keystr(path): np.ascontiguousarray(leaf).reshape(np.shape(leaf))
+        for path, leaf in jax.tree.leaves_with_path(states)
+    }
+    metadata = {"block": json.dumps(about | {"clock": clock})}
+    folder.mkdir(exist_ok=True)
+    path = checkpoint_file(folder, block[0].run_id)
+    write_whole(path, lambda temporary: save_file(arrays, temporary, metadata))
 
 
 def find_blocks(folder: Path) -> list[SavedBlock]:
-    """Every whole checkpoint in a folder of them, in a fixed order."""
+    """Every checkpoint in a folder of them, in a fixed order; what is no checkpoint is left out."""
     found = []
-    for path in sorted(path for path in folder.glob("*") if path.is_dir()):
-        import orbax.checkpoint as ocp
-
-        with _manager(path) as manager:
-            clock = manager.latest_step()
-            if clock is None:
-                continue
-            about = manager.restore(clock, args=ocp.args.Composite(about=ocp.args.JsonRestore()))["about"]
-        found.append(SavedBlock(path, tuple(about["run_ids"]), Layout(about["lanes"], about["strategy"]), clock))
+    for path in sorted(folder.glob("[!.]*.safetensors")):
+        try:
+            with safe_open(path, "np") as file:
+                about = json.loads(file.metadata()["block"])
+        except (SafetensorError, KeyError, TypeError):
+            continue
+        layout = Layout(about["lanes"], about["strategy"])
+        found.append(SavedBlock(path, tuple(about["run_ids"]), layout, about["clock"]))
     return found
-
-
-def _by_name(tree: Any) -> dict[str, Any]:
-    return {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree.leaves_with_path(tree)}
-
-
-def _stored(leaves: dict[str, Any]) -> dict[str, Any]:
-    """Without the empty ones, which orbax does not take."""
-    return {name: leaf for name, leaf in leaves.items() if leaf.size}
 
 
 def _form(leaf: Any) -> tuple[tuple[int, ...], np.dtype]:
     return tuple(leaf.shape), np.dtype(leaf.dtype)
-
-
-def _manager(folder: Path):
-    import orbax.checkpoint as ocp  # takes a second to load, and most studies end before their first checkpoint
-
-    index = jax.process_index()
-    return ocp.CheckpointManager(
-        folder.absolute(),
-        options=ocp.CheckpointManagerOptions(
-            max_to_keep=1,
-            enable_async_checkpointing=False,
-            # Every process keeps its own blocks: none waits for another here.
-            multiprocessing_options=ocp.options.MultiprocessingOptions(
-                primary_host=index, active_processes={index}, barrier_sync_key_prefix=f"process{index}"
-            )
-            if jax.process_count() > 1
-            else ocp.options.MultiprocessingOptions(),
-        ),
-    )

@@ -3,7 +3,7 @@
 import math
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +13,7 @@ from rich.console import Console
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.study import processes
-from jaxmlp.study.arms import Arm, check_arms, check_seeds, make_run, spec_id
+from jaxmlp.study.arms import Arm, Run, check_arms, check_seeds, make_run, spec_id
 from jaxmlp.study.blocks import STRATEGIES, Group, Layout, make_groups
 from jaxmlp.study.finished import KEEP_PARAMS, finish_block
 from jaxmlp.study.manifest import describe_program, make_manifest
@@ -21,7 +21,7 @@ from jaxmlp.study.memory import Device
 from jaxmlp.study.plan import Wish, Work, announce, halved, plan_group
 from jaxmlp.study.progress import Display, make_display
 from jaxmlp.study.results import Results
-from jaxmlp.study.store import Store
+from jaxmlp.study.store import Store, check_writable
 from jaxmlp.study.tally import Tally
 from jaxmlp.study.tensorboard import ScalarLog
 from jaxmlp.study.workers import Failure, Job, Stop, Workers, stop_on_signals
@@ -36,13 +36,13 @@ def run(
     *,
     seeds: int | Sequence[int],
     name: str = "study",
-    out: Path | None = None,
+    out: Path | str | None = None,
     resume: bool = False,
     lanes: int | None = None,
     strategy: str | None = None,
     checkpoint_minutes: float = CHECKPOINT_MINUTES,
     keep_params: str = "none",
-    log_dir: Path | None = None,
+    log_dir: Path | str | None = None,
     display: Display | None = None,
     about: dict[str, Any] | None = None,
 ) -> Results:
@@ -77,17 +77,20 @@ def run(
         KeyboardInterrupt: Ctrl-C or SIGTERM, its argument the signal's number; all blocks in training are checkpointed
             before.
     """
+    out, log_dir = (None if folder is None else Path(folder) for folder in (out, log_dir))
     seeds = check_seeds(seeds)
     check_arms(arms, dataset)
-    _check_options(out, lanes, strategy, checkpoint_minutes, keep_params)
+    _check_options(out, lanes, strategy, checkpoint_minutes, keep_params, log_dir)
     runs = [make_run(arm, seed, dataset.digest) for arm in arms for seed in seeds]
     asked = _Asked(name, len(runs), Wish(lanes, strategy), checkpoint_minutes * 60.0, keep_params, log_dir)
     store = Store(out, resume=resume)
+    before = store.seconds_before
     try:
         store.check_same_settings(arms, dataset)
         kept = store.layouts({arm.spec for arm in arms}, asked.wish)
         processes.wait_for_all("every process has read the folder")
-        groups = make_groups([run for run in runs if run.run_id not in store.finished])
+        finished = store.finished
+        groups = make_groups([run for run in runs if run.run_id not in finished])
         begin = time.monotonic()
         with display or make_display(name, Console(quiet=not processes.is_first())) as display:
             datasets = {device: jax.device_put(dataset, device) for device in jax.local_devices()}
@@ -99,17 +102,28 @@ def run(
                 session.train(work)
             finally:
                 session.close()
-        seconds = round(store.seconds_before + time.monotonic() - begin, 1)
-        processes.wait_for_all("every process has trained its blocks")
+        seconds = round(before + time.monotonic() - begin, 1)
+        # Which is also when every process has trained its blocks.
+        store.note_programs([program for told in processes.gather(session.narrowed) for program in told])
         results = store.results(store.manifest | {"finished": True, "seconds": seconds})
+        _check_complete(results, runs)
+        processes.wait_for_all("every process has read the blocks")
         store.finish(results)
+    except KeyboardInterrupt:
+        processes.leave_together()
+        raise
     finally:
         store.close()
     return results
 
 
 def _check_options(
-    out: Path | None, lanes: int | None, strategy: str | None, checkpoint_minutes: float, keep_params: str
+    out: Path | None,
+    lanes: int | None,
+    strategy: str | None,
+    checkpoint_minutes: float,
+    keep_params: str,
+    log_dir: Path | None,
 ) -> None:
     check_choice("keep_params", keep_params, KEEP_PARAMS)
     if lanes is not None:
@@ -120,6 +134,15 @@ def _check_options(
         raise InputError(f"checkpoint minutes are {checkpoint_minutes:g}: give 0 (after every chunk) or more")
     if out is None and processes.several():
         raise InputError("several processes need a folder that all of them see: give out")
+    if log_dir is not None:
+        check_writable(log_dir)
+
+
+def _check_complete(results: Results, runs: Sequence[Run]) -> None:
+    """The last word on "nothing is lost"; only a fault of this package could make it false."""
+    missing = {run.run_id for run in runs} - set(results.rows["run_id"])
+    if missing:
+        raise RuntimeError(f"{len(missing)} of {len(runs)} runs were not trained: run the same again with resume")
 
 
 @dataclass(frozen=True)
@@ -142,34 +165,57 @@ class _Session:
         self._asked, self._store, self._datasets, self._display = asked, store, datasets, display
         self._first = next(iter(datasets.values()))
         self._scalars = None if asked.log_dir is None else ScalarLog(asked.log_dir)
+        self.narrowed: list[dict[str, Any]] = []
+        """Programs that took the place of wider ones, as `describe_program` says them."""
 
     def plan(self, groups: Sequence[Group], kept: dict[str, Layout]) -> list[Work]:
-        """Choose, compile and time every group's program, the longest group first; say what the study will cost."""
+        """Choose, compile and time every group's program; say what the study will cost.
+
+        All processes plan all groups, and go by what the first one chose.
+        """
+        if groups:
+            self._display.say(f"compiling {len(groups)} program{'s' if len(groups) > 1 else ''}")
         work = [plan_group(group, self._first, self._asked.wish, kept.get(spec_id(group.spec))) for group in groups]
-        chosen = processes.agree([x for w in work for x in (w.layout.lanes, STRATEGIES.index(w.layout.strategy))])
-        for i, item in enumerate(work):  # another process may have measured otherwise
-            layout = Layout(chosen[2 * i], STRATEGIES[chosen[2 * i + 1]])
-            if layout != item.layout:
-                work[i] = plan_group(item.group, self._first, self._asked.wish, layout)
+        chosen = processes.agree([(item.layout.lanes, item.layout.strategy) for item in work])
+        for i, (item, layout) in enumerate(zip(work, chosen, strict=True)):
+            if Layout(*layout) != item.layout:
+                work[i] = plan_group(item.group, self._first, self._asked.wish, Layout(*layout))
         if work:
             announce(work, list(self._datasets), self._display)
         return work
 
     def train(self, work: Sequence[Work]) -> None:
-        """Train all blocks; a group that runs out of memory is begun again at half its width."""
+        """Train this process's share of all blocks; a group that runs out of memory goes on at half its width."""
         with stop_on_signals() as stop:
-            while work:
-                failed = self._train_once(work, stop)
+            jobs = self._share(work)
+            while jobs:
+                failed = self._train_once(jobs, stop)
                 if stop.asked:
                     raise KeyboardInterrupt(stop.signal)
-                work = [self._halve(item) for item in failed]
+                jobs = [job for item in failed for job in self._halve(item)]
 
     def close(self) -> None:
         """End what was begun beside training."""
         if self._scalars is not None:
             self._scalars.close()
 
-    def _halve(self, work: Work) -> Work:
+    def _share(self, work: Sequence[Work]) -> list[Job]:
+        """This process's blocks, the longest first. A group is narrowed to them: whatever becomes of it later is this
+        process's own business.
+        """
+        seconds = processes.agree([item.program.block_seconds for item in work])
+        jobs = [(-seconds[i], i, job) for i, item in enumerate(work) for job in self._jobs(item)]
+        own = [job for _, _, job in processes.mine(sorted(jobs, key=lambda entry: entry[:2]))]
+        blocks: dict[int, list[Job]] = {}
+        for job in own:
+            blocks.setdefault(id(job.work), []).append(job)
+        narrow = {}
+        for key, mine in blocks.items():
+            group = Group(mine[0].work.group.spec, tuple(run for job in mine for run in job.block))
+            narrow[key] = replace(mine[0].work, group=group)
+        return [replace(job, work=narrow[id(job.work)]) for job in own]
+
+    def _halve(self, work: Work) -> list[Job]:
         for saved in self._store.checkpoints(work.group.runs):
             saved.drop()  # of the width that did not fit
         work = halved(work, self._store.finished, self._first)
@@ -177,13 +223,14 @@ class _Session:
             f"out of memory: the {len(work.group.runs)} runs left of {work.group.runs[0].arm.name!r} and its group "
             f"go on with {work.layout.lanes} lanes"
         )
-        self._store.replace_program(describe_program(work))
-        return work
+        self.narrowed.append(describe_program(work))
+        self._store.note_programs(self.narrowed[-1:])
+        return [Job(work, block) for block in work.group.blocks(work.layout.lanes)]
 
-    def _train_once(self, work: Sequence[Work], stop: Stop) -> list[Work]:
+    def _train_once(self, jobs: Sequence[Job], stop: Stop) -> list[Work]:
         """Train what can be trained; return the groups that ran out of memory."""
-        jobs = processes.mine([job for item in sorted(work, key=lambda w: -w.seconds) for job in self._jobs(item)])
-        tally = Tally(self._asked.total, len(self._store.finished), jobs)
+        total = self._asked.total if not processes.several() else len(self._store.finished) + _count(jobs)
+        tally = Tally(total, len(self._store.finished), jobs)
         workers = Workers(
             jobs,
             self._datasets,
@@ -218,8 +265,12 @@ class _Session:
         by_id = {run.run_id: run for run in work.group.runs}
         jobs, taken = [], set()
         for saved in self._store.checkpoints(work.group.runs):
-            if saved.layout == work.layout:
+            if saved.layout == work.layout and taken.isdisjoint(saved.run_ids):
                 jobs.append(Job(work, tuple(by_id[run_id] for run_id in saved.run_ids), saved))
                 taken |= set(saved.run_ids)
         rest = work.group.without(frozenset(taken))
         return jobs + [Job(work, block) for block in rest.blocks(work.layout.lanes)]
+
+
+def _count(jobs: Sequence[Job]) -> int:
+    return sum(len(job.block) for job in jobs)

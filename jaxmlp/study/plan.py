@@ -6,13 +6,13 @@ the manifest and is used again when the study is resumed or extended.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError
 from jaxmlp.nn import count_parameters
 from jaxmlp.study.blocks import Group, Layout, fill_evenly, usual_strategy
-from jaxmlp.study.memory import Device, budget_bytes
+from jaxmlp.study.memory import Device, budget_bytes, ran_out
 from jaxmlp.study.program import Program
 from jaxmlp.study.progress import Display
 from jaxmlp.training import RunSpec
@@ -77,12 +77,13 @@ def plan_group(group: Group, dataset: Dataset, wish: Wish, kept: Layout | None) 
 
     Raises:
         InputError: not even one run fits into the memory that is available.
+        MemoryError: memory ran out with a single lane.
     """
     if kept is not None:
-        return Work(group, Program(group.spec, dataset, kept), "kept")
+        return Work(group, _measured(group, dataset, kept), "kept")
     if wish.lanes is not None:
         layout = Layout(wish.lanes, wish.strategy or usual_strategy(wish.lanes))
-        return Work(group, Program(group.spec, dataset, layout), "given")
+        return Work(group, _measured(group, dataset, layout), "given")
     (device,) = dataset.train_images.devices()
     lanes = rule_lanes(group.spec, len(group.runs), device.platform)
     layout = Layout(lanes, wish.strategy or usual_strategy(lanes))
@@ -99,7 +100,7 @@ def _fitting(group: Group, dataset: Dataset, layout: Layout) -> Program:
     while True:
         program = Program(group.spec, dataset, layout)
         if budget is None or program.memory_bytes <= budget:
-            return program
+            return _measured(group, dataset, program)
         if layout.lanes == 1:
             raise InputError(
                 f"one run of arm {group.runs[0].arm.name!r} needs {program.memory_bytes / 1e6:.0f} MB, and "
@@ -108,6 +109,30 @@ def _fitting(group: Group, dataset: Dataset, layout: Layout) -> Program:
         fixed = dataset.num_bytes
         share = max(budget - fixed, 0) / max(program.memory_bytes - fixed, 1)
         layout = Layout(max(1, min(int(layout.lanes * share), layout.lanes - 1)), layout.strategy)
+
+
+def _measured(group: Group, dataset: Dataset, planned: Layout | Program) -> Program:
+    """The program and its cost; where measuring it runs out of memory, one of half its width, and so on.
+
+    Raises:
+        MemoryError: it ran out with a single lane.
+    """
+    program = planned if isinstance(planned, Program) else Program(group.spec, dataset, planned)
+    while True:
+        try:
+            _ = program.cost
+        except Exception as error:
+            if not ran_out(error):
+                raise
+            program = Program(group.spec, dataset, _half(program.layout, group))
+        else:
+            return program
+
+
+def _half(layout: Layout, group: Group) -> Layout:
+    if layout.lanes == 1:
+        raise MemoryError(f"out of memory with a single run of arm {group.runs[0].arm.name!r}")
+    return replace(layout, lanes=layout.lanes // 2)
 
 
 def _faster(by_rule: Work, dataset: Dataset) -> Work:
@@ -126,20 +151,17 @@ def _faster(by_rule: Work, dataset: Dataset) -> Work:
 
 
 def halved(work: Work, done: frozenset[str], dataset: Dataset) -> Work:
-    """The same group's missing runs at half the width, after memory ran out.
+    """The same group's missing runs at half the width, or less, after memory ran out.
 
     Raises:
         MemoryError: it ran out with a single lane.
     """
-    lanes = work.layout.lanes
-    if lanes == 1:
-        raise MemoryError(f"out of memory with a single run of arm {work.group.runs[0].arm.name!r}")
     group = work.group.without(done)
-    return Work(group, Program(group.spec, dataset, Layout(lanes // 2, work.layout.strategy)), work.chosen_by)
+    return Work(group, _measured(group, dataset, _half(work.layout, group)), work.chosen_by)
 
 
 def announce(work: Sequence[Work], devices: Sequence[Device], display: Display) -> None:
-    """Say what the study will cost, before it starts."""
+    """Say what the study will cost, before it starts, and where it may not fit."""
     blocks = [len(item.group.blocks(item.layout.lanes)) for item in work]
     runs = sum(len(item.group.runs) for item in work)
     # Blocks on several devices run side by side.
@@ -151,6 +173,12 @@ def announce(work: Sequence[Work], devices: Sequence[Device], display: Display) 
         f"min, {at_once * largest.program.memory_bytes / 1e6:.0f} MB "
         f"({largest.program.memory_bytes / largest.layout.lanes / 1e6:.1f} MB a run) on {describe(devices)}"
     )
+    budget = budget_bytes(devices[0])
+    if budget is not None and largest.program.memory_bytes > budget:
+        display.say(
+            f"warning: {largest.layout.lanes} lanes need more than the {budget / 1e6:.0f} MB that may be used on each "
+            "device; fewer --lanes need less"
+        )
 
 
 def describe(devices: Sequence[Device]) -> str:

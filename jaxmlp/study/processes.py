@@ -7,6 +7,7 @@ one process, and everything here does nothing.
 import itertools
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, TypeVar
 
 import jax
@@ -19,6 +20,8 @@ _WORDS = itertools.count()
 """Numbers what processes say to each other: all of them say the same things in the same order."""
 _PATIENCE_MS = 14 * 24 * 3600 * 1000
 """Processes may end days apart; one that dies ends the others by jax's own heartbeats."""
+_FAREWELL_MS = 60 * 1000
+"""A chunk, a checkpoint and some."""
 
 
 def join(coordinator: str, *, num_processes: int | None = None, process_id: int | None = None) -> None:
@@ -59,6 +62,14 @@ def several() -> bool:
     return jax.process_count() > 1
 
 
+def leave_together() -> None:
+    """Wait, not long, for the others to stop too: the first process to leave takes the others with it, as they are."""
+    if several():
+        # Where one has died or was not asked to stop, there is nobody to wait for.
+        with suppress(RuntimeError):
+            _client().wait_at_barrier("jaxmlp/stopped", _FAREWELL_MS)
+
+
 def mine(items: Sequence[Item]) -> list[Item]:
     """Every n-th of them: disjoint between the n processes, and together all."""
     return list(items[jax.process_index() :: jax.process_count()])
@@ -74,14 +85,19 @@ def _client() -> Any:
     return distributed.global_state.client
 
 
-def agree(numbers: Sequence[int]) -> list[int]:
-    """The first process's numbers, in every process."""
+def agree(word: Any) -> Any:
+    """The first process's word, in every process: lists, dicts, texts and numbers, as JSON has them."""
+    return gather(word)[0]
+
+
+def gather(word: Any) -> list[Any]:
+    """Every process's word, in every process, in their order."""
     if not several():
-        return list(numbers)
-    client, key = _client(), f"jaxmlp/{next(_WORDS)}"
-    if is_first():
-        client.key_value_set(key, json.dumps(list(numbers)))
-    return json.loads(client.blocking_key_value_get(key, _PATIENCE_MS))
+        return [word]
+    key = f"jaxmlp/{next(_WORDS)}"
+    _client().key_value_set(f"{key}/{jax.process_index()}", json.dumps(word))
+    told = [_client().blocking_key_value_get(f"{key}/{i}", _PATIENCE_MS) for i in range(jax.process_count())]
+    return [json.loads(word) for word in told]
 
 
 def wait_for_all(name: str) -> None:

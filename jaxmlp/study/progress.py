@@ -2,11 +2,14 @@
 
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from types import TracebackType
 from typing import Protocol, Self
 
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.console import Console, Group
+from rich.live import Live
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+from rich.text import Text
 
 LINE_SECONDS = 15.0
 """Off a terminal, at most one line in so many seconds, and one at the end."""
@@ -16,6 +19,8 @@ LINE_SECONDS = 15.0
 class Status:
     """Where a study stands after a chunk."""
 
+    seconds: float
+    """Since training began: compiling is over by then."""
     seconds_done: float
     """Work done, in estimated seconds: what the bar and the ETA stand on."""
     seconds_total: float
@@ -26,7 +31,7 @@ class Status:
     epoch: int
     """Of the block that is training, the epoch it has reached."""
     epochs: int
-    arms: str
+    arms: tuple[str, ...]
     """Names of the arms in that block."""
     best: float
     median: float
@@ -34,12 +39,25 @@ class Status:
     memory_bytes: int
     """Held by this process."""
 
-    def text(self, seconds: float) -> str:
-        """The status in one line, so many seconds after the beginning."""
+    @property
+    def share(self) -> float:
+        """Of the work, what is done."""
+        return self.seconds_done / self.seconds_total if self.seconds_total else 1.0
+
+    @property
+    def seconds_left(self) -> float:
+        """At the speed so far."""
+        return self.seconds * max(1.0 - self.share, 0.0) / max(self.share, 1e-9)
+
+    @property
+    def text(self) -> str:
+        """The status in words."""
+        first, *others = self.arms
+        more = f" and {len(others)} more" if others else ""
         return (
-            f"{self.arms}: epoch {self.epoch}/{self.epochs}, accuracy best {self.best:.1%} "
+            f"{first}{more}: epoch {self.epoch}/{self.epochs}, accuracy best {self.best:.1%} "
             f"median {self.median:.1%}, runs done {self.runs_done}/{self.runs}, "
-            f"{self.run_epochs / max(seconds, 1e-9):.1f} run-epochs/s, {self.memory_bytes / 1e9:.1f} GB"
+            f"{self.run_epochs / max(self.seconds, 1e-9):.1f} run-epochs/s, {self.memory_bytes / 1e9:.1f} GB"
         )
 
 
@@ -65,7 +83,7 @@ class Display(Protocol):
 
 
 class LiveDisplay:
-    """A rich progress bar: share done, epoch, accuracies, runs, time elapsed and to go."""
+    """A rich progress bar with share done, time elapsed and to go, and below it epoch, accuracies, runs and memory."""
 
     def __init__(self, name: str, console: Console) -> None:
         self._bar = Progress(
@@ -73,29 +91,30 @@ class LiveDisplay:
             BarColumn(bar_width=24),
             TextColumn("{task.percentage:>3.0f}%"),
             TimeElapsedColumn(),
-            TextColumn("ETA"),
-            TimeRemainingColumn(),
-            TextColumn("{task.fields[status]}", markup=False),
-            console=console,
+            TextColumn("{task.fields[left]}", markup=False),
         )
-        self._task = self._bar.add_task(name, total=None, status="compiling")
-        self._begin = time.monotonic()
+        self._task = self._bar.add_task(name, total=1.0, left="")
+        self._live = Live(self._with(""), console=console)
+
+    def _with(self, text: str) -> Group:
+        return Group(self._bar, Text(text))
 
     def __enter__(self) -> Self:
-        self._bar.start()
+        self._live.start()
         return self
 
     def __exit__(self, kind, error, trace) -> None:
-        self._bar.stop()
+        self._live.stop()
 
     def say(self, message: str) -> None:
         """Print above the bar."""
-        self._bar.console.print(message, markup=False, highlight=False)
+        self._live.console.print(message, markup=False, highlight=False)
 
     def show(self, status: Status) -> None:
         """Move the bar."""
-        text = status.text(time.monotonic() - self._begin)
-        self._bar.update(self._task, completed=status.seconds_done, total=status.seconds_total, status=text)
+        left = f"ETA {timedelta(seconds=round(status.seconds_left))}"
+        self._bar.update(self._task, completed=status.share, left=left)
+        self._live.update(self._with(status.text))
 
 
 class LineDisplay:
@@ -103,7 +122,7 @@ class LineDisplay:
 
     def __init__(self, name: str, console: Console) -> None:
         self._name, self._console = name, console
-        self._begin = self._last = time.monotonic()
+        self._last = time.monotonic()
 
     def __enter__(self) -> Self:
         return self
@@ -121,9 +140,7 @@ class LineDisplay:
         if now - self._last < LINE_SECONDS and status.runs_done < status.runs:
             return
         self._last = now
-        share = status.seconds_done / status.seconds_total
-        remaining = (now - self._begin) * max(1.0 - share, 0.0) / max(share, 1e-9)
-        self.say(f"{self._name} {share:4.0%}, about {remaining:.0f} s left, {status.text(now - self._begin)}")
+        self.say(f"{self._name} {status.share:4.0%}, about {status.seconds_left:.0f} s left, {status.text}")
 
 
 def make_display(name: str, console: Console) -> Display:

@@ -31,17 +31,24 @@ class Results:
     """The trained nets that `keep_params` kept."""
 
     def best(self, metric: str = "val_accuracy", **conditions: Any) -> TrainedNet:
-        """The net of the run whose reported `metric` is highest, among the runs that meet the conditions (`select`).
+        """The net of the best run, among those that meet the conditions (`select`) and have not diverged.
+
+        Args:
+            metric: an accuracy, of which the highest is best, or a loss, of which the lowest is; one that is measured
+                every epoch is read at the epoch that the run's spec selected, a test metric at the end.
+            **conditions: as for `select`.
 
         Raises:
             InputError: an unknown metric or condition, or its net was not kept.
         """
-        final = self.select(**conditions).final()
-        check_choice("metric", metric, METRICS)
-        measured = final.dropna(subset=[metric]).sort_values(metric, kind="stable")
-        if measured.empty:
-            raise InputError(f"no run has a {metric}: give another metric")
-        return self.nets.get(measured["run_id"].iloc[-1])
+        check_choice("metric", metric, [name for name in METRICS if name.endswith(("_accuracy", "_loss"))])
+        rows = self.select(**conditions).rows
+        read = tables.where_reported(rows, metric)
+        if not read.any():
+            raise InputError(f"no run that did not diverge has a {metric}: give another metric")
+        values = rows[metric].to_numpy(float)
+        values = np.where(read, -values if metric.endswith("_loss") else values, -np.inf)
+        return self.nets.get(str(rows["run_id"].iloc[int(np.argmax(values))]))
 
     def final(self) -> pd.DataFrame:
         """The last row of every run: its reported numbers."""

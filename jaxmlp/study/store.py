@@ -14,9 +14,9 @@ from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError
 from jaxmlp.files import write_json, write_rows
 from jaxmlp.study import processes
-from jaxmlp.study.arms import Arm, Run, describe_arm, spec_id, varying_settings
+from jaxmlp.study.arms import Arm, Run, describe_arm, flat_settings, spec_id, varying_settings
 from jaxmlp.study.blocks import Layout
-from jaxmlp.study.checkpoint import SavedBlock, find_blocks
+from jaxmlp.study.checkpoint import SavedBlock, checkpoint_file, find_blocks
 from jaxmlp.study.finished import FinishedBlock
 from jaxmlp.study.nets import NETS_FOLDER, Nets, net_file
 from jaxmlp.study.plan import Wish, kept_layouts
@@ -46,9 +46,10 @@ class Store:
         self._steps: list[pd.DataFrame] = []
         self._nets: dict[str, TrainedNet] = {}
         self._manifest: dict[str, Any] = {}
+        self._saved: list[SavedBlock] = []
         self._lock = None if out is None else FileLock(out / LOCK_FILE)
         if out is not None:
-            _check_writable(out)
+            check_writable(out)
             if out.exists():
                 if not resume:
                     raise InputError(f"{out} exists already: give another folder, or --resume to continue it")
@@ -56,6 +57,9 @@ class Store:
                     raise InputError(f"{out} is no study's folder (it has no {MANIFEST_FILE}): give another folder")
                 self._acquire()
                 self._read(out)
+                # Now, before another process of this study trains: all of them must know of the same ones.
+                if (out / CHECKPOINTS_FOLDER).is_dir():
+                    self._saved = find_blocks(out / CHECKPOINTS_FOLDER)
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -69,7 +73,7 @@ class Store:
 
     @property
     def seconds_before(self) -> float:
-        """Seconds spent by earlier sittings that ended well."""
+        """Seconds spent by earlier sittings that ended well; read it before `begin`, which renews the manifest."""
         return float(self._manifest.get("seconds", 0.0))
 
     def check_same_settings(self, arms: Iterable[Arm], dataset: Dataset) -> None:
@@ -79,9 +83,15 @@ class Store:
             raise InputError(f"{self._out} is a study of {data['name']} with other data: give another folder")
         kept = self._manifest.get("arms", {})
         for arm in arms:
-            if kept.get(arm.name, describe_arm(arm)) != describe_arm(arm):
+            asked = describe_arm(arm)
+            before = kept.get(arm.name, asked)
+            if before != asked:
+                now, then = flat_settings(asked), flat_settings(before)
+                other = [
+                    f"{name} {then.get(name)} instead of {now[name]}" for name in now if now[name] != then.get(name)
+                ]
                 raise InputError(
-                    f"{self._out} holds arm {arm.name!r} with other settings: "
+                    f"{self._out} holds arm {arm.name!r} with other settings ({', '.join(other)}): "
                     "give another folder, delete this one, or give the settings of before"
                 )
 
@@ -118,11 +128,14 @@ class Store:
         processes.wait_for_all("the study's folder is there")
         return manifest
 
-    def replace_program(self, program: dict[str, Any]) -> None:
-        """Note that a group goes on with another program than the manifest says."""
-        programs = [p for p in self._manifest["programs"] if p["spec_id"] != program["spec_id"]]
-        self._manifest = self._manifest | {"programs": [*programs, program]}
-        if self._out is not None:
+    def note_programs(self, narrowed: Iterable[dict[str, Any]]) -> None:
+        """Note that groups went on with narrower programs than the manifest says."""
+        for program in narrowed:
+            others = [p for p in self._manifest["programs"] if p["spec_id"] != program["spec_id"]]
+            (known,) = [p for p in self._manifest["programs"] if p["spec_id"] == program["spec_id"]]
+            narrowest = min(known, program, key=lambda p: p["lanes"])
+            self._manifest = self._manifest | {"programs": [*others, narrowest]}
+        if self._out is not None and processes.is_first():
             write_json(self._out / MANIFEST_FILE, self._manifest)
 
     @property
@@ -131,11 +144,9 @@ class Store:
         return None if self._out is None else self._out / CHECKPOINTS_FOLDER
 
     def checkpoints(self, runs: Sequence[Run]) -> list[SavedBlock]:
-        """Checkpoints of blocks whose runs are all among these, which are missing."""
-        if self.checkpoints_folder is None:
-            return []
+        """Checkpoints, found when the folder was opened, of blocks whose runs are all among these."""
         wanted = {run.run_id for run in runs}
-        return [saved for saved in find_blocks(self.checkpoints_folder) if wanted.issuperset(saved.run_ids)]
+        return [saved for saved in self._saved if wanted.issuperset(saved.run_ids)]
 
     def add(self, finished: FinishedBlock) -> None:
         """Keep one finished block and drop its checkpoint. Its rows are written last: they are what makes it done."""
@@ -153,7 +164,7 @@ class Store:
             (self._out / BLOCKS_FOLDER / STEPS_FOLDER).mkdir(exist_ok=True)
             write_rows(self._out / BLOCKS_FOLDER / STEPS_FOLDER / f"{block}.parquet", steps)
         write_rows(self._out / BLOCKS_FOLDER / f"{block}.parquet", rows)
-        shutil.rmtree(self._out / CHECKPOINTS_FOLDER / block, ignore_errors=True)
+        checkpoint_file(self._out / CHECKPOINTS_FOLDER, block).unlink(missing_ok=True)
 
     def _about(self, run_id: str, rows: pd.DataFrame) -> dict[str, Any]:
         run = rows.loc[rows["run_id"] == run_id].iloc[-1]
@@ -186,6 +197,8 @@ class Store:
         for saved in find_blocks(folder):
             if done.issuperset(saved.run_ids):
                 saved.drop()
+        for unfinished in folder.glob(".*"):  # a process died while it wrote
+            unfinished.unlink()
         if not any(folder.iterdir()):
             folder.rmdir()
 
@@ -208,7 +221,10 @@ class Store:
     def _read(self, out: Path) -> None:
         self._manifest = json.loads((out / MANIFEST_FILE).read_text(encoding="utf-8"))
         self._frames = _read_frames(out / ROWS_FILE, out / BLOCKS_FOLDER)
-        self._steps = _read_frames(out / STEPS_FILE, out / BLOCKS_FOLDER / STEPS_FOLDER)
+        steps = _read_frames(out / STEPS_FILE, out / BLOCKS_FOLDER / STEPS_FOLDER)
+        # A block's steps are written before its rows: a stop between the two leaves steps of runs still to be trained.
+        finished = list(self.finished)
+        self._steps = [frame.loc[frame["run_id"].isin(finished)] for frame in steps]
 
 
 def _read_frames(whole: Path, blocks: Path) -> list[pd.DataFrame]:
@@ -224,7 +240,8 @@ def _read_frames(whole: Path, blocks: Path) -> list[pd.DataFrame]:
     return frames
 
 
-def _check_writable(out: Path) -> None:
+def check_writable(out: Path) -> None:
+    """Raise `InputError` where no folder could be made at `out`, or nothing be written into it."""
     parent = out
     while not parent.exists() and parent != parent.parent:
         parent = parent.parent

@@ -114,6 +114,18 @@ def _in_order(runs: pd.DataFrame, setting: str) -> pd.Index:
     return pd.Index(runs[setting].drop_duplicates(), name=setting)
 
 
+def where_reported(rows: pd.DataFrame, metric: str) -> np.ndarray:
+    """[rows] whether a run's number of this metric stands here: in the epoch its spec selected, a test's in the last.
+
+    Nowhere for a run that diverged.
+    """
+    final = last_rows(rows)
+    at = dict(zip(final["run_id"], final["epoch" if metric.startswith("test_") else "selected_epoch"], strict=True))
+    lost = set(final.loc[final["diverged"], "run_id"])
+    here = [epoch == at[run] and run not in lost for run, epoch in zip(rows["run_id"], rows["epoch"], strict=True)]
+    return np.asarray(here, bool) & rows[metric].notna().to_numpy()
+
+
 def paired(rows: pd.DataFrame, metric: str, arm_a: str, arm_b: str, epoch: int | None) -> pd.Series:
     """A minus B by seed; see `Results.paired_differences`."""
     a, b = (

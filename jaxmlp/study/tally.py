@@ -1,5 +1,6 @@
 """From what the workers report to what a display shows."""
 
+import time
 from collections.abc import Sequence
 
 import numpy as np
@@ -18,6 +19,7 @@ class Tally:
         self._seconds_total = sum((1.0 - job.share_done) * job.work.program.block_seconds for job in jobs)
         self._seconds = 0.0
         self._run_epochs = 0.0
+        self._begin = time.monotonic()
 
     def status(self, report: Report) -> Status:
         """The state after one more report."""
@@ -32,6 +34,7 @@ class Tally:
         # A run that stopped early shows the last accuracy it had.
         accuracy = [lane[np.isfinite(lane)][-1] for lane in report.history[column][: len(block), : report.epoch + 1]]
         return Status(
+            seconds=time.monotonic() - self._begin,
             seconds_done=self._seconds,
             seconds_total=self._seconds_total,
             runs_done=self._done,
@@ -39,7 +42,7 @@ class Tally:
             run_epochs=self._run_epochs,
             epoch=report.epoch,
             epochs=spec.epochs,
-            arms=", ".join(dict.fromkeys(run.arm.name for run in block)),
+            arms=tuple(dict.fromkeys(run.arm.name for run in block)),
             best=float(np.max(accuracy)),
             median=float(np.median(accuracy)),
             memory_bytes=resident_bytes(),

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+import jax
 import numpy as np
 
 from jaxmlp.errors import InputError
@@ -21,7 +22,8 @@ class ScalarLog:
             from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports] (an extra)
         except ImportError:
             raise InputError("--log-dir needs tensorboardX: pip install -e .[tensorboard]") from None
-        self._writer = SummaryWriter(str(folder))
+        # Processes that begin in one second on one host would share a file.
+        self._writer = SummaryWriter(str(folder), filename_suffix=f".{jax.process_index()}")
         self._next: dict[str, int] = {}
 
     def add(self, report: Report) -> None:

@@ -20,7 +20,7 @@ import numpy as np
 from jaxmlp.data import Dataset
 from jaxmlp.study.arms import Run
 from jaxmlp.study.checkpoint import SavedBlock, save_block
-from jaxmlp.study.memory import Device
+from jaxmlp.study.memory import Device, ran_out
 from jaxmlp.study.plan import Work
 from jaxmlp.study.program import Program
 from jaxmlp.training import RunState
@@ -69,7 +69,7 @@ class Failure:
     @property
     def out_of_memory(self) -> bool:
         """Whether less at once could have helped."""
-        return isinstance(self.error, MemoryError) or "RESOURCE_EXHAUSTED" in str(self.error)
+        return ran_out(self.error)
 
 
 class Stop:
@@ -163,10 +163,10 @@ class Workers:
         for thread in self._threads:
             thread.join()
 
-    def _next(self, device: Device) -> Job | None:
+    def _next(self, device: Device, programs: Mapping[int, Program]) -> Job | None:
         with self._lock:
             for i, job in enumerate(self._jobs):
-                if device == self._first or self._worth_compiling(job.work):
+                if device == self._first or id(job.work) in programs or self._worth_compiling(job.work):
                     return self._jobs.pop(i)
         return None
 
@@ -178,7 +178,7 @@ class Workers:
         programs: dict[int, Program] = {}
         try:
             with jax.default_device(device):
-                while not self._stop.asked and (job := self._next(device)) is not None:
+                while not self._stop.asked and (job := self._next(device, programs)) is not None:
                     try:
                         program = programs.get(id(job.work)) or self._program(job.work, device, dataset)
                         programs[id(job.work)] = program
@@ -225,5 +225,4 @@ class Workers:
 
     def _save(self, job: Job, clock: int, states: RunState) -> None:
         if self._checkpoints is not None:
-            folder = self._checkpoints / job.block[0].run_id
-            save_block(folder, job.block, job.work.layout, clock, jax.device_get(states))
+            save_block(self._checkpoints, job.block, job.work.layout, clock, jax.device_get(states))

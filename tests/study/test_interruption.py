@@ -1,9 +1,11 @@
 """Whatever happens to a study's process, its results are those of a study that nothing happened to."""
 
 import os
+import signal
 import socket
 import subprocess
 import sys
+import time
 from collections import Counter
 
 import pandas as pd
@@ -16,6 +18,7 @@ from jaxmlp.study.store import Store
 from tests.study.trial import EPOCHS, STEPS, make_arms
 
 KILLS = 20
+THREE = ("--groups", 3, "--seeds", 3)
 
 
 def trial(out, *options, flags="", wait=True, **environment):
@@ -33,7 +36,7 @@ def trial(out, *options, flags="", wait=True, **environment):
 
 
 def chunks(out):
-    """How often each (first seed of a block, clock) was executed, by every process."""
+    """How often each (group, first seed of a block, clock) was executed, by every process."""
     return Counter(out.with_suffix(".log").read_text(encoding="utf-8").splitlines())
 
 
@@ -42,6 +45,19 @@ def undisturbed(tmp_path_factory):
     out = tmp_path_factory.mktemp("undisturbed") / "study"
     trial(out, "--checkpoint-minutes", 5)
     return out
+
+
+@pytest.fixture(scope="module")
+def three_groups(tmp_path_factory):
+    out = tmp_path_factory.mktemp("three_groups") / "study"
+    trial(out, "--checkpoint-minutes", 5, *THREE)
+    return out
+
+
+def assert_same(out, wanted):
+    for name in ("results", "steps"):
+        tables = [pd.read_parquet(folder / f"{name}.parquet") for folder in (out, wanted)]
+        pd.testing.assert_frame_equal(*tables)
 
 
 def rows(out):
@@ -59,7 +75,7 @@ def test_the_trial_has_what_an_interruption_could_lose(undisturbed):
 def test_killed_at_twenty_random_moments_nothing_is_lost_or_changed(undisturbed, tmp_path):
     killed = tmp_path / "study"
     trial(killed, "--kills", KILLS)
-    pd.testing.assert_frame_equal(rows(killed), rows(undisturbed))
+    assert_same(killed, undisturbed)
     done, wanted = chunks(killed), chunks(undisturbed)
     assert done.keys() == wanted.keys()
     repeated = sum(done.values()) - sum(wanted.values())
@@ -73,7 +89,7 @@ def test_any_number_of_devices_gives_the_same_bits(undisturbed, tmp_path, device
     out = tmp_path / "study"
     trial(out, "--checkpoint-minutes", 5, flags=f"--xla_force_host_platform_device_count={devices}")
     assert '"num_devices": ' + str(devices) in (out / "manifest.json").read_text(encoding="utf-8")
-    pd.testing.assert_frame_equal(rows(out), rows(undisturbed))
+    assert_same(out, undisturbed)
 
 
 def free_port():
@@ -82,34 +98,77 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def by_hand(index):
-    return ["--coordinator", f"127.0.0.1:{PORT}", "--processes", 2, "--process-id", index], {}
+def by_hand(port, index):
+    return ["--coordinator", f"127.0.0.1:{port}", "--processes", 2, "--process-id", index], {}
 
 
-def by_slurm(index):
+def by_slurm(port, index):
     """As the scheduler tells its tasks; jax makes the port of the job's number."""
     task = {"SLURM_PROCID": index, "SLURM_LOCALID": 0, "SLURM_NTASKS": 2, "SLURM_STEP_NODELIST": "localhost"}
-    task |= {"SLURM_JOB_ID": SLURM_PORT - (65535 - 2**12 + 1)}
+    task |= {"SLURM_JOB_ID": port % 2**12}
     return ["--coordinator", "auto"], {name: str(value) for name, value in task.items()}
 
 
-PORT, SLURM_PORT = free_port(), 65535 - os.getpid() % 1000
-
-
-@pytest.mark.parametrize("told", [by_hand, by_slurm])
-def test_two_processes_of_two_devices_give_the_same_bits(undisturbed, tmp_path, told):
-    out = tmp_path / "study"
-    flags = "--xla_force_host_platform_device_count=2"
+def two_processes(told, out, *options):
+    """Start them; two devices each."""
+    port, flags = free_port(), "--xla_force_host_platform_device_count=2"
     both = []
     for index in (0, 1):
-        options, environment = told(index)
-        both.append(trial(out, "--checkpoint-minutes", 5, *options, flags=flags, wait=False, **environment))
-    for process in both:
+        coordinator, environment = told(port, index)
+        both.append(trial(out, *options, *coordinator, flags=flags, wait=False, **environment))
+    return both
+
+
+def finish(processes):
+    for process in processes:
         output, _ = process.communicate(timeout=300)
         assert process.returncode == 0, output
+
+
+def test_two_processes_of_two_devices_give_the_same_bits(undisturbed, tmp_path):
+    out = tmp_path / "study"
+    finish(two_processes(by_hand, out, "--checkpoint-minutes", 5))
     assert '"num_processes": 2' in (out / "manifest.json").read_text(encoding="utf-8")
-    pd.testing.assert_frame_equal(rows(out), rows(undisturbed))
+    assert_same(out, undisturbed)
     assert chunks(out) == chunks(undisturbed)  # disjoint, and together all
+
+
+def test_two_processes_that_die_and_are_started_again_lose_nothing(three_groups, tmp_path):
+    """Three groups, so that what is whose must be agreed; a checkpoint after every chunk; found by Slurm's words."""
+    out = tmp_path / "study"
+    both = two_processes(by_slurm, out, *THREE)
+    wanted = sum(chunks(three_groups).values())
+    while (
+        not (log := out.with_suffix(".log")).exists() or len(log.read_text(encoding="utf-8").split("\n")) < wanted / 2
+    ):
+        assert [process.poll() for process in both] == [None, None]
+        time.sleep(0.05)
+    for process in both:
+        process.kill()
+        process.communicate()
+    assert find_blocks(out / "checkpoints")
+    finish(two_processes(by_slurm, out, *THREE))
+    assert_same(out, three_groups)
+    done = chunks(out)
+    assert done.keys() == chunks(three_groups).keys()
+    assert sum(done.values()) <= wanted + 4  # one chunk per device
+
+
+def test_two_processes_that_are_stopped_leave_checkpoints(three_groups, tmp_path):
+    out = tmp_path / "study"
+    both = two_processes(by_hand, out, *THREE, "--checkpoint-minutes", 5)
+    while not out.with_suffix(".log").exists():
+        assert [process.poll() for process in both] == [None, None]
+        time.sleep(0.05)
+    for process in both:
+        process.terminate()
+    for process in both:
+        output, _ = process.communicate(timeout=100)
+        assert process.returncode == -signal.SIGINT, output  # as Python ends; the command line makes 143 of it
+        assert "KeyboardInterrupt" in output
+    assert find_blocks(out / "checkpoints")
+    trial(out, *THREE, "--checkpoint-minutes", 5)
+    assert_same(out, three_groups)
 
 
 def test_a_second_process_on_the_same_folder_is_refused(tmp_path):

@@ -40,10 +40,18 @@ def test_a_kept_net_has_the_accuracy_its_run_reported(digits, tmp_path, keep, on
         if out is not None:
             saved = load_net(out / "nets" / f"{run['run_id']}.safetensors")
             np.testing.assert_array_equal(saved.params[0]["weight"], net.params[0]["weight"])
-    best = results.final().sort_values("val_accuracy").iloc[-1]
+    tops = results.rows.groupby("run_id")["val_accuracy"].max() if keep == "best" else None
+    final = results.final()
+    best = final.iloc[int(np.argmax(final["val_accuracy"] if tops is None else final["run_id"].map(tops)))]
     chosen = np.mean(results.best().predict(digits.test_images) == digits.test_labels)
     assert chosen == pytest.approx(best["test_accuracy"], abs=1e-6)
     assert results.best(seed=1).spec == arms[0].spec
+    lowest = results.rows[results.rows["epoch"] == results.rows["selected_epoch"]].sort_values("val_loss").iloc[0]
+    if keep == "last":  # whose selected epoch is the last one
+        lowest = results.final().sort_values("val_loss").iloc[0]
+    np.testing.assert_array_equal(
+        results.best("val_loss").params[0]["weight"], results.nets.get(lowest["run_id"]).params[0]["weight"]
+    )
     if out is not None:
         again = study.Results.load(out).best()
         np.testing.assert_array_equal(again.params[0]["weight"], results.best().params[0]["weight"])
@@ -63,8 +71,9 @@ def test_a_net_that_was_not_kept_says_so(digits):
     results = study.run([make_arm("a")], digits, seeds=1)
     with pytest.raises(InputError, match="was not kept: train with keep_params"):
         results.best()
-    with pytest.raises(InputError, match="unknown metric 'accuracy'"):
-        results.best("accuracy")
+    for metric in ("accuracy", "learning_rate"):
+        with pytest.raises(InputError, match=f"unknown metric '{metric}'"):
+            results.best(metric)
 
 
 def test_steps_are_kept_through_an_extension_and_only_for_arms_that_log(digits, tmp_path):

@@ -193,17 +193,37 @@ def test_the_program_grows_linearly_with_depth(digits, strategy):
 
 def test_the_budget_keeps_to_the_control_group(tmp_path, monkeypatch):
     free = memory.psutil.virtual_memory().available
-    assert abs(memory.available_bytes(tmp_path / "none") / free - 1.0) < 0.2
-    (tmp_path / "memory.max").write_text("max\n")
-    (tmp_path / "memory.current").write_text("500\n")
-    assert abs(memory.available_bytes(tmp_path) / free - 1.0) < 0.2
-    (tmp_path / "memory.max").write_text("2000\n")
-    assert memory.available_bytes(tmp_path) == 1500
-    (tmp_path / "memory.stat").write_text("anon 300\ninactive_file 200\nactive_file 7\n")
-    assert memory.available_bytes(tmp_path) == 1700
+    own = tmp_path / "own"
+    assert abs(memory.available_bytes(tmp_path / "none", own) / free - 1.0) < 0.2
+    own.write_text("0::/job/step\n")
+    group = tmp_path / "job"
+    (group / "step").mkdir(parents=True)
+    (group / "memory.max").write_text("max\n")
+    (group / "memory.current").write_text("500\n")
+    assert abs(memory.available_bytes(tmp_path, own) / free - 1.0) < 0.2
+    (group / "memory.max").write_text("2000\n")  # of the group above, as Slurm sets it
+    assert memory.available_bytes(tmp_path, own) == 1500
+    (group / "memory.stat").write_text("anon 300\ninactive_file 200\nactive_file 7\n")
+    assert memory.available_bytes(tmp_path, own) == 1700
+    (tmp_path / "memory.max").write_text("900\n")  # as a container shows its own group
+    (tmp_path / "memory.current").write_text("300\n")
+    assert memory.available_bytes(tmp_path, own) == 600
     monkeypatch.setattr(memory, "available_bytes", lambda: 1000)
     devices = len(jax.local_devices(backend="cpu"))
     assert memory.budget_bytes(jax.devices("cpu")[0]) == int(memory.HEADROOM * 1000 / devices)
+
+
+def test_the_budget_keeps_to_a_control_group_of_version_1(tmp_path):
+    own = tmp_path / "own"
+    own.write_text("7:cpu,cpuacct:/\n4:memory:/docker/a\n")
+    group = tmp_path / "memory" / "docker" / "a"
+    group.mkdir(parents=True)
+    (group / "memory.limit_in_bytes").write_text("2000\n")
+    (group / "memory.usage_in_bytes").write_text("800\n")
+    (group / "memory.stat").write_text("inactive_file 1\ntotal_inactive_file 100\n")
+    (tmp_path / "memory" / "memory.limit_in_bytes").write_text(f"{2**63 - 4096}\n")  # none
+    (tmp_path / "memory" / "memory.usage_in_bytes").write_text("5000\n")
+    assert memory.available_bytes(tmp_path, own) == 1300
 
 
 @pytest.mark.parametrize(

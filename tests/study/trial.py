@@ -1,7 +1,7 @@
 """A study to interrupt, as a program of its own: `python -m tests.study.trial OUT LOG [options]`.
 
 Batch norm, Adam, plateau and early stopping: everything a run can carry from step to step. A chunk is one step and each
-is checkpointed. LOG gets a line per chunk before it is executed: the block's first seed and the clock.
+is checkpointed. LOG gets a line per chunk before it is executed: the group, the block's first seed and the clock.
 With `--kills N` the study is run by children that are killed with SIGKILL at N random moments, and then to its end.
 """
 
@@ -23,16 +23,21 @@ from jaxmlp.training import DataSpec, EvalSpec, Hyper, RunSpec, ScheduleSpec
 EPOCHS, STEPS = 10, 4
 
 
-def make_arms():
-    spec = RunSpec(
-        MLPSpec((64, 12, 10), norm="batch_norm"),
-        data=DataSpec(batch_size=25, train_size=25 * STEPS),
-        schedule=ScheduleSpec(plateau=True),
-        evaluation=EvalSpec(batch_size=128, early_stopping=True),
-        epochs=EPOCHS,
-    )
+def make_arms(groups=1):
+    """An arm per group."""
+    specs = [
+        RunSpec(
+            MLPSpec((64, 12, 10), activation=activation, norm="batch_norm"),
+            data=DataSpec(batch_size=25, train_size=25 * STEPS),
+            schedule=ScheduleSpec(plateau=True),
+            evaluation=EvalSpec(batch_size=128, early_stopping=True, log_every=3),
+            epochs=EPOCHS,
+        )
+        for activation in ("relu", "tanh", "sigmoid")[:groups]
+    ]
     # Large enough a rate for plateaus and stops at different epochs, as the test checks.
-    return [study.Arm("trial", spec, Hyper(learning_rate=0.3, plateau_patience=0, stop_patience=2))]
+    hyper = Hyper(learning_rate=0.3, plateau_patience=0, stop_patience=2)
+    return [study.Arm(f"trial_{spec.mlp.activation}", spec, hyper) for spec in specs]
 
 
 def log_chunks(path):
@@ -43,7 +48,7 @@ def log_chunks(path):
     def advance(self, states, hypers, clock, count, repeats):
         if self.timed and count:  # neither while the program is being timed nor to measure epoch 0
             with path.open("a", encoding="utf-8") as file:
-                print(int(states.seed[0]), int(clock), file=file, flush=True)
+                print(self.spec.mlp.activation, int(states.seed[0]), int(clock), file=file, flush=True)
         return original(self, states, hypers, clock, count, repeats)
 
     program.Program.advance = advance
@@ -54,7 +59,7 @@ def run(options, *, resume):
     if options.coordinator:
         processes.join(options.coordinator, num_processes=options.processes, process_id=options.process_id)
     study.run(
-        make_arms(),
+        make_arms(options.groups),
         data.load("digits"),
         seeds=options.seeds,
         out=options.out,
@@ -98,6 +103,7 @@ def main():
     parser.add_argument("log", type=Path)
     parser.add_argument("--seeds", type=int, default=7)
     parser.add_argument("--checkpoint-minutes", type=float, default=0.0)
+    parser.add_argument("--groups", type=int, default=1)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--coordinator")
     parser.add_argument("--processes", type=int)
