@@ -12,6 +12,8 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from jaxmlp.errors import InputError
+
 _SQRT_2_OVER_PI = 0.7978845608028654
 GELU_CUBIC = 0.044715
 """The cubic coefficient of the tanh form of GELU."""
@@ -89,7 +91,12 @@ def maxout(x: Array, pieces: int) -> Array:
 
     Returns:
         [B, O]; the gradient goes to the largest, in equal parts where several are.
+
+    Raises:
+        InputError: a width that is no multiple of k.
     """
+    if pieces < 1 or x.shape[1] % pieces:
+        raise InputError(f"maxout of {x.shape[1]} columns in {pieces} pieces: give pieces that divide the columns")
     return jnp.max(x.reshape(x.shape[0], pieces, -1), axis=1)
 
 

@@ -7,6 +7,7 @@ import pytest
 from jax.test_util import check_grads
 from scipy import special
 
+from jaxmlp.errors import InputError
 from jaxmlp.nn import ACTIVATIONS, NetHyper
 from jaxmlp.nn.activations import (
     FINITE_DIFFERENCE_STEP,
@@ -125,6 +126,12 @@ def test_nan_stays_nan_and_infinity_does_not_become_a_number_of_another_size(nam
 
 def test_nan_in_one_of_maxouts_pieces_is_nan():
     assert jnp.isnan(maxout(jnp.asarray([[1.0, jnp.nan], [jnp.nan, 1.0]]), 2)).all()
+
+
+@pytest.mark.parametrize("pieces", [0, 2, 4])
+def test_maxout_of_columns_that_do_not_divide_says_so(pieces):
+    with pytest.raises(InputError, match=f"maxout of 3 columns in {pieces} pieces: give pieces that divide"):
+        maxout(jnp.ones((2, 3)), pieces)
 
 
 def test_every_entry_has_an_oracle():
