@@ -18,7 +18,7 @@ _SQRT_2_OVER_PI = 0.7978845608028654
 GELU_CUBIC = 0.044715
 """The cubic coefficient of the tanh form of GELU."""
 FINITE_DIFFERENCE_STEP, FINITE_DIFFERENCE_STEP_FLOAT64 = 1e-3, 1e-6
-"""δ of the difference quotient: in float64 D2's own (S-056); in float32 that would leave no digits, 1e-3 leaves three."""
+"""δ of the difference quotient: in float64 D2's own (S-056); in float32 that would leave no digits, 1e-3 leaves 3."""
 
 
 def sigmoid(x: Array) -> Array:

@@ -14,7 +14,7 @@ from jaxmlp.nn.spec import MLPSpec
 
 Params = tuple[dict[str, Array], ...]
 """One dict per linear of the main path: weight [O, I]; where it has them, bias [O], the norm's scale and shift [C],
-PReLU's slope [], and the weight and, like a linear's, bias of D3's maxout layer (maxout_) and of a module's skip (skip_)."""
+PReLU's slope [], and weight and bias of D3's maxout layer (maxout_) and of a module's skip (skip_), linears as well."""
 
 NormState = tuple[dict[str, Array], ...]
 """One dict per linear: the running mean [C] and var [C] of its batch norm (the biased variance, as in flax and the

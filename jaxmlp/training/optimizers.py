@@ -126,8 +126,9 @@ def update(
     with jax.numpy_dtype_promotion("standard"):
         # 1 − β₂ is 0 in bfloat16: what is stored in fewer bits is computed in float32.
         dtype = jnp.promote_types(jnp.result_type(*jax.tree.leaves(params)), jnp.float32)
-        hyper, learning_rate = jax.tree.map(lambda number: jnp.asarray(number, dtype), (hyper, learning_rate))
-        after = _step(spec, hyper, learning_rate, *(_floats_as(dtype, tree) for tree in (grads, opt_state, params)))
+        hyper = jax.tree.map(lambda number: jnp.asarray(number, dtype), hyper)
+        rate = jnp.asarray(learning_rate, dtype)
+        after = _step(spec, hyper, rate, *(_floats_as(dtype, tree) for tree in (grads, opt_state, params)))
         return jax.tree.map(lambda new, old: new.astype(old.dtype), after, (params, opt_state))
 
 

@@ -109,7 +109,7 @@ def test_nan_among_the_logits_is_a_loss_of_nan(name, where):
 
 
 def test_a_name_that_is_no_loss_says_what_there_is():
-    with pytest.raises(InputError, match="unknown loss 'ce': choose one of cross_entropy, .*, softmax_hinge"):
+    with pytest.raises(InputError, match=r"unknown loss 'ce': choose one of cross_entropy, .*, softmax_hinge"):
         values("ce")
 
 
