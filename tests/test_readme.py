@@ -1,5 +1,6 @@
 """The README's Python runs as it stands, and its two commands are the ones CI runs."""
 
+import math
 import re
 from importlib import import_module
 from pathlib import Path
@@ -42,8 +43,24 @@ def test_the_example_of_taking_a_net_away_gives_the_same_net_in_flax(tmp_path, m
     assert [path.name for path in tmp_path.iterdir()] == ["net.safetensors"]
 
 
+def test_the_example_of_single_components_gives_what_they_give_alone(capsys):
+    names = run_example("knn_classify")
+    elu, hinge, accuracy, neighbours = (line.split(":")[1] for line in capsys.readouterr().out.splitlines())
+    assert numbers(elu) == pytest.approx([0.5 * math.expm1(-1), 2.0], rel=1e-6)
+    assert numbers(hinge) == [0.5]  # max(0, 1.5 − 2 + 1) + max(0, 1.5 − 2 + 0)
+    assert numbers(accuracy) == [pytest.approx(float(names["run"].history["val_accuracy"][1]))]
+    assert names["spec"].optimizer.clip
+    assert names["spec"].optimizer.decays
+    assert min(numbers(neighbours)) > 0.9
+
+
+def numbers(text):
+    return [float(number) for number in re.findall(r"-?\d+\.\d*(?:e-?\d+)?", text)]
+
+
 def test_every_python_example_is_run():
-    assert [sum(words in block for words in ("study.run", "save_net")) for block in blocks("python")] == [1, 1]
+    words = ("study.run", "knn_classify", "save_net")
+    assert [sum(word in block for word in words) for block in blocks("python")] == [1, 1, 1]
 
 
 def test_every_file_it_links_exists():

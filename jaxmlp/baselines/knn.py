@@ -16,6 +16,7 @@ the sum of differences in either metric: the expansion would cancel.
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from numbers import Integral
 
 import jax
 import jax.numpy as jnp
@@ -120,8 +121,8 @@ def knn_classify(
 
 
 def _check_ks(ks: Sequence[int], most: int) -> None:
-    if not ks or not all(1 <= k <= most for k in ks):
-        raise InputError(f"ks is {list(ks)}: give one or more of 1 to {most}, the neighbours at hand")
+    if not isinstance(ks, Sequence) or not ks or not all(isinstance(k, Integral) and 1 <= k <= most for k in ks):
+        raise InputError(f"ks is {ks!r}: give a tuple or list with one or more of 1 to {most}, the neighbours at hand")
 
 
 def _check_images(train_images: Array, images: Array) -> None:

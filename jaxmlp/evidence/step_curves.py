@@ -28,7 +28,7 @@ class StepCurves:
     Single runs are left out: D2's batch size of 10 logs 6,000 windows a run.
 
     Raises:
-        InputError: an unknown column, or `first` below 1.
+        InputError: arms that are not a tuple of names, an unknown column, or `first` below 1.
     """
 
     arms: tuple[str, ...]
@@ -39,6 +39,10 @@ class StepCurves:
     note: str = ""
 
     def __post_init__(self) -> None:
+        if isinstance(self.arms, str) or not self.arms:
+            raise InputError(
+                f"arms is {self.arms!r}: give a tuple of one or more arms' names, such as ('relu', 'tanh')"
+            )
         check_choice("column of steps", self.column, COLUMNS)
         if self.first is not None and self.first < 1:
             raise InputError(f"first is {self.first} windows: give at least 1, or None for all of them")

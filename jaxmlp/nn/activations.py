@@ -1,7 +1,8 @@
 """Activations: one table, from the name a spec uses to the function and its number.
 
 Adding one is adding one entry; specs, the command line and the contract tests read the table. Derivatives at a
-kink are those of the side x <= 0, as the documents and PyTorch have it.
+kink are those of the side x <= 0, as the documents and PyTorch have it. NaN stays NaN in every entry, so that a net
+that has left the floats is seen in its loss.
 """
 
 from collections.abc import Callable
@@ -11,11 +12,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from jaxmlp.errors import InputError
+
 _SQRT_2_OVER_PI = 0.7978845608028654
 GELU_CUBIC = 0.044715
 """The cubic coefficient of the tanh form of GELU."""
-FINITE_DIFFERENCE_STEP = 1e-3
-"""δ of D2's difference quotient: 1e-6 in its float64; in float32 that would leave no digits, 1e-3 leaves three."""
+FINITE_DIFFERENCE_STEP, FINITE_DIFFERENCE_STEP_FLOAT64 = 1e-3, 1e-6
+"""δ of the difference quotient: in float64 D2's own (S-056); in float32 that would leave no digits, 1e-3 leaves 3."""
 
 
 def sigmoid(x: Array) -> Array:
@@ -31,7 +34,8 @@ def tanh(x: Array) -> Array:
 def relu(x: Array) -> Array:
     """max(0, x); derivative 1 for x > 0 and 0 for x <= 0, the kink included (S-052)."""
     # where, not maximum: JAX gives maximum the derivative ½ at the kink.
-    return jnp.where(x > 0, x, jnp.zeros_like(x))
+    # And x <= 0, not x > 0, which is false for NaN and would make it 0.
+    return jnp.where(x <= 0, jnp.zeros_like(x), x)
 
 
 def leaky_relu(x: Array, slope: Array | float) -> Array:
@@ -61,12 +65,17 @@ def gelu_erf(x: Array) -> Array:
 
 @jax.custom_vjp
 def gelu_finite_difference(x: Array) -> Array:
-    """`gelu_tanh` with D2's derivative, (f(x + δ) − f(x − δ))/2δ: two more evaluations per step (S-056, C-208)."""
+    """`gelu_tanh` with D2's derivative, (f(x + δ) − f(x − δ))/2δ: two more evaluations per step (S-056, C-208).
+
+    δ is 1e-6 in float64, as D2 has it, and 1e-3 in float32. Rounding of f(x ± δ) leaves an error of up to |x| u/δ for
+    positive x: |x|·6e-5 in float32 and |x|·1e-10 in float64. Beyond 2¹⁵, x ± δ is x itself in float32 and the
+    derivative is 0 instead of 1; in bfloat16, whose rounding error is above δ, that is so from ½ on.
+    """
     return gelu_tanh(x)
 
 
 def _difference_quotient(x: Array, g: Array) -> tuple[Array]:
-    step = FINITE_DIFFERENCE_STEP
+    step = FINITE_DIFFERENCE_STEP_FLOAT64 if x.dtype == jnp.float64 else FINITE_DIFFERENCE_STEP
     return (g * (gelu_tanh(x + step) - gelu_tanh(x - step)) / (2 * step),)
 
 
@@ -82,7 +91,12 @@ def maxout(x: Array, pieces: int) -> Array:
 
     Returns:
         [B, O]; the gradient goes to the largest, in equal parts where several are.
+
+    Raises:
+        InputError: a width that is no multiple of k.
     """
+    if pieces < 1 or x.shape[1] % pieces:
+        raise InputError(f"maxout of {x.shape[1]} columns in {pieces} pieces: give pieces that divide the columns")
     return jnp.max(x.reshape(x.shape[0], pieces, -1), axis=1)
 
 

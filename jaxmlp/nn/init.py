@@ -14,7 +14,7 @@ from jaxmlp.nn.spec import MLPSpec
 
 Params = tuple[dict[str, Array], ...]
 """One dict per linear of the main path: weight [O, I]; where it has them, bias [O], the norm's scale and shift [C],
-PReLU's slope [], and the weight and bias of D3's maxout layer (maxout_) and of a module's skip (skip_)."""
+PReLU's slope [], and weight and bias of D3's maxout layer (maxout_) and of a module's skip (skip_), linears as well."""
 
 NormState = tuple[dict[str, Array], ...]
 """One dict per linear: the running mean [C] and var [C] of its batch norm (the biased variance, as in flax and the
@@ -74,7 +74,7 @@ def init_mlp(key: Array, spec: MLPSpec, hyper: NetHyper) -> tuple[Params, NormSt
                 spec.widths[last + 1],
                 spec,
                 hyper,
-                bias=True,
+                bias=spec.bias,
             )
             params[last] |= {f"skip_{name}": value for name, value in skip.items()}
     return tuple(params), tuple(_init_norm_state(layer, spec, hyper) for layer in range(spec.num_layers))
@@ -91,7 +91,7 @@ def _init_layer(key: Array, layer: int, spec: MLPSpec, hyper: NetHyper) -> dict[
         return parameters
     if spec.activation == "maxout_layer":
         fan_out = spec.maxout_pieces * width
-        maps = _draw(jax.random.fold_in(key, _MAXOUT_STREAM), layer, width, fan_out, spec, hyper, bias=True)
+        maps = _draw(jax.random.fold_in(key, _MAXOUT_STREAM), layer, width, fan_out, spec, hyper, bias=spec.bias)
         parameters |= {f"maxout_{name}": value for name, value in maps.items()}
     elif spec.activation in ACTIVATIONS and ACTIVATIONS[spec.activation].learned:
         parameters |= {"slope": jnp.asarray(getattr(hyper, str(ACTIVATIONS[spec.activation].number)), dtype)}

@@ -5,7 +5,8 @@ Var(y) = n Var(w) E[x²] and E[x²] = ½ Var(y⁻) (the ½ that D0's second line
 Var(y) = (n/2) Var(w) Var(y⁻), and the variance is kept when Var(w) = 2/n, with n = fan_in: the standard
 deviation √(2/n) of a normal, or the bound √(6/n) of a uniform, whose variance is bound²/3
 (He et al. 2015, "Delving deep into rectifiers"). A function without the ReLU's ½ needs Var(w) = 1/n (LeCun);
-Glorot and Bengio (2010, "Xavier") balance forward and backward with 2/(fan_in + fan_out).
+Glorot and Bengio (2010, "Xavier") balance forward and backward with 2/(fan_in + fan_out), where fan_out counts the
+rows of the weight: k·O for the k maps of maxout's O units.
 """
 
 import math
@@ -24,7 +25,10 @@ class Initializer(NamedTuple):
     scale: Callable[[int, int], float]
     random_bias: bool = False
     shared_prefix: bool = False
-    """All layers read the same random sequence from its beginning, as one seed set in every layer does."""
+    """All layers read the same random sequence from its beginning, as one seed set in every layer does.
+
+    A residual net's skips and D3's maxout layers have a sequence of their own, again the same in every layer.
+    """
 
 
 def standard_normal(key: Array, shape: tuple[int, ...]) -> Array:

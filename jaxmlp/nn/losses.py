@@ -10,6 +10,8 @@ With logits z, softmax p, label t and one-hot (or smoothed) target q, the mean's
 
 so at z = 0 their norms are 0.949, 1.0 and 9.49 (hinge with margin above 0) for K = 10: at one learning rate the
 losses do not train at one speed (C-202).
+
+A row with NaN among its logits has the loss NaN in all of them: that is how a run that has left the floats is seen.
 """
 
 from collections.abc import Callable
@@ -19,11 +21,13 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxmlp.errors import check_choice
+
 
 def cross_entropy(logits: Array, labels: Array) -> Array:
     """Softmax cross-entropy −log softmax(z)_t (S-061, S-064, S-065), without overflow.
 
-    D2 also clips p to [1e-12, 1 − 1e-12], which changes values beyond 27.6 nats only, and no gradient.
+    D2 also clips p to [1e-12, 1 − 1e-12], which changes no gradient and only values beyond 27.6 nats or below 1e-12.
 
     Args:
         logits: z, [B, K].
@@ -65,7 +69,8 @@ def hinge(logits: Array, labels: Array, margin: Array | float) -> Array:
     """
     gaps = jnp.asarray(margin, logits.dtype) - _true_logit(logits, labels)[:, None] + logits
     wrong = jnp.arange(logits.shape[1], dtype=labels.dtype)[None, :] != labels[:, None]
-    return jnp.sum(jnp.where(wrong & (gaps > 0), gaps, jnp.zeros_like(gaps)), axis=1)
+    # Not `gaps > 0`, which is false for NaN: a net of NaN would have no loss and look perfectly trained.
+    return jnp.sum(jnp.where(wrong & ~(gaps <= 0), gaps, jnp.zeros_like(gaps)), axis=1)
 
 
 def softmax_hinge(logits: Array, labels: Array, margin: Array | float) -> Array:
@@ -112,6 +117,10 @@ def losses_of(name: str, logits: Array, labels: Array, hyper: Any) -> Array:
 
     Returns:
         [B].
+
+    Raises:
+        InputError: an unknown name.
     """
+    check_choice("loss", name, LOSSES)
     loss = LOSSES[name]
     return loss.function(logits, labels, *(() if loss.number is None else (getattr(hyper, loss.number),)))

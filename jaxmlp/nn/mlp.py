@@ -141,7 +141,8 @@ def _activate(parameters: dict[str, Array], x: Array, spec: MLPSpec, hyper: NetH
     if spec.activation == "maxout":
         return maxout(x, spec.maxout_pieces)
     if spec.activation == "maxout_layer":
-        return maxout(linear(parameters["maxout_weight"], parameters["maxout_bias"], x, **how), spec.maxout_pieces)
+        maps = linear(parameters["maxout_weight"], parameters.get("maxout_bias"), x, **how)
+        return maxout(maps, spec.maxout_pieces)
     activation = ACTIVATIONS[spec.activation]
     if activation.number is None:
         return activation.function(x)
@@ -152,7 +153,7 @@ def _skip(parameters: dict[str, Array], module_input: Array, how: dict[str, str]
     """A module's input on its way around: through the skip's linear where there is one (S-034, S-035)."""
     if "skip_weight" not in parameters:
         return module_input
-    return linear(parameters["skip_weight"], parameters["skip_bias"], module_input, **how)
+    return linear(parameters["skip_weight"], parameters.get("skip_bias"), module_input, **how)
 
 
 def _normalize(parameters, running, x, spec: MLPSpec, hyper: NetHyper, norm_stats: str, backward: str):

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 from flax import nnx
 from jax import Array
 
-from jaxmlp.errors import check_choice
+from jaxmlp.errors import InputError, check_choice
 from jaxmlp.nn.activations import ACTIVATIONS, maxout
 from jaxmlp.nn.init import NetHyper, NormState, Params
 from jaxmlp.nn.linear import PRECISIONS, product
@@ -57,7 +57,12 @@ class NnxMLP(nnx.Module):
         )
 
     def __call__(self, x: Array) -> Array:
-        """Logits [B, K] of preprocessed rows [B, I]."""
+        """Logits [B, K] of preprocessed rows [B, I]; `InputError` for integers, which are images as stored."""
+        if not jnp.issubdtype(x.dtype, jnp.floating):
+            raise InputError(
+                f"images are {x.dtype}: this module takes floats; preprocess them first, "
+                "with PREPROCESSINGS[name].apply of jaxmlp.data"
+            )
         module_input = x
         for layer in self.layers:
             module_input = x if layer.begins_module else module_input

@@ -27,8 +27,9 @@ def l2_norm(weights: Sequence[Array]) -> Array:
     """√Σ w², the unsquared norm of all weights as one vector (S-068's variant); gradient W/‖W‖, and 0 at W = 0."""
     square = l2(weights)
     # The inner where keeps the root's infinite derivative at 0 out of the branch that is not taken.
-    root = jnp.sqrt(jnp.where(square > 0, square, jnp.ones_like(square)))
-    return jnp.where(square > 0, root, jnp.zeros_like(square))
+    # Both ask for <= 0, which is false for NaN: NaN stays NaN.
+    root = jnp.sqrt(jnp.where(square <= 0, jnp.ones_like(square), square))
+    return jnp.where(square <= 0, jnp.zeros_like(square), root)
 
 
 PENALTIES: dict[str, Callable[[Sequence[Array]], Array]] = {

@@ -58,8 +58,8 @@ class MLPSpec:
     residual: str = "none"
     """A key of `RESIDUALS`."""
     bias: bool = True
-    """Whether linears have biases. One that goes straight into a batch norm never has: the norm subtracts it
-    again, which leaves its gradient pure rounding noise."""
+    """Whether linears have biases, those of skips and of D3's maxout layer too. One that goes straight into a batch
+    norm never has: the norm subtracts it again, which leaves its gradient pure rounding noise."""
     dropout: str = "none"
     """One of `DROPOUTS`, after every hidden layer, as D3's is read, which gives no place (S-036); its rate is
     `NetHyper.dropout_rate`."""

@@ -9,7 +9,10 @@ from jaxmlp.nn import NetHyper
 
 
 class Hyper(NetHyper):
-    """Every number of a run: Python floats, or arrays when traced; new values never recompile."""
+    """Every number of a run: floats, or arrays when traced; new values never recompile.
+
+    Whole numbers too: under `jax.jit` a Python int is of another type than a float, and a new type is traced anew.
+    """
 
     learning_rate: Any = 1e-3
     """η, above 0; D0 also tries ten times this and, at 41 layers, less (S-072)."""
@@ -35,11 +38,11 @@ class Hyper(NetHyper):
     """What each cut of a step decay multiplies the rate by (S-082); 1 is neutral."""
     plateau_factor: Any = 0.1
     """What a cut on a plateau multiplies the rate by (S-073); 1 is neutral."""
-    plateau_patience: Any = 3
+    plateau_patience: Any = 3.0
     """Bad epochs in a row that a plateau may have: the next one is cut (S-073, A-10)."""
     plateau_threshold: Any = 1e-4
     """Share by which the validation loss must fall below its lowest for a good epoch (S-073)."""
-    stop_patience: Any = 5
+    stop_patience: Any = 5.0
     """Epochs in a row without a lower validation loss that stop a run (S-084)."""
 
 

@@ -120,23 +120,39 @@ def update(
         params: θ; dicts of arrays by name at the leaves, since names say what decays.
 
     Returns:
-        (new params, new opt_state), structures and dtypes unchanged.
+        (new params, new opt_state), structures and dtypes unchanged; computed in float32 at least.
     """
-    rule = OPTIMIZERS[spec.name]
     # optax mixes its int32 count with float32 moments, which strict promotion forbids.
     with jax.numpy_dtype_promotion("standard"):
-        if spec.clip:
-            grads, _ = optax.clip_by_global_norm(hyper.clip_norm).update(grads, optax.EmptyState())
-        if spec.decays and not rule.decoupled:
-            grads = _add_decay(grads, params, spec, hyper)
-        if rule.rate_inside:
-            grads = _scaled(grads, learning_rate)
-        direction, opt_state = rule.make(hyper).update(grads, opt_state, params)
-        if rule.decoupled:
-            direction = _add_decay(direction, params, spec, hyper)
-        if not rule.rate_inside:
-            direction = _scaled(direction, learning_rate)
-        return jax.tree.map(jnp.subtract, params, direction), opt_state
+        # 1 − β₂ is 0 in bfloat16: what is stored in fewer bits is computed in float32.
+        dtype = jnp.promote_types(jnp.result_type(*jax.tree.leaves(params)), jnp.float32)
+        hyper = jax.tree.map(lambda number: jnp.asarray(number, dtype), hyper)
+        rate = jnp.asarray(learning_rate, dtype)
+        after = _step(spec, hyper, rate, *(_floats_as(dtype, tree) for tree in (grads, opt_state, params)))
+        return jax.tree.map(lambda new, old: new.astype(old.dtype), after, (params, opt_state))
+
+
+def _step(
+    spec: "OptimizerSpec", hyper: Hyper, learning_rate: Array, grads: Any, opt_state: optax.OptState, params: Any
+) -> tuple[Any, optax.OptState]:
+    """`update`, of numbers and trees of one type."""
+    rule = OPTIMIZERS[spec.name]
+    if spec.clip:
+        grads, _ = optax.clip_by_global_norm(hyper.clip_norm).update(grads, optax.EmptyState())
+    if spec.decays and not rule.decoupled:
+        grads = _add_decay(grads, params, spec, hyper)
+    if rule.rate_inside:
+        grads = _scaled(grads, learning_rate)
+    direction, opt_state = rule.make(hyper).update(grads, opt_state, params)
+    if rule.decoupled:
+        direction = _add_decay(direction, params, spec, hyper)
+    if not rule.rate_inside:
+        direction = _scaled(direction, learning_rate)
+    return jax.tree.map(jnp.subtract, params, direction), opt_state
+
+
+def _floats_as(dtype: Any, tree: Any) -> Any:
+    return jax.tree.map(lambda leaf: leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf, tree)
 
 
 def _add_decay(tree: Any, params: Any, spec: "OptimizerSpec", hyper: Hyper) -> Any:
@@ -144,10 +160,10 @@ def _add_decay(tree: Any, params: Any, spec: "OptimizerSpec", hyper: Hyper) -> A
 
     def add(path: tuple[Any, ...], leaf: Array, parameter: Array) -> Array:
         decays = is_regularized(path, biases=spec.decay_biases)
-        return leaf + (hyper.weight_decay * parameter).astype(leaf.dtype) if decays else leaf
+        return leaf + hyper.weight_decay * parameter if decays else leaf
 
     return jax.tree_util.tree_map_with_path(add, tree, params)
 
 
-def _scaled(tree: Any, factor: Array | float) -> Any:
-    return jax.tree.map(lambda leaf: (factor * leaf).astype(leaf.dtype), tree)
+def _scaled(tree: Any, factor: Array) -> Any:
+    return jax.tree.map(lambda leaf: factor * leaf, tree)

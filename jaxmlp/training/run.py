@@ -36,7 +36,8 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
         seed: the run's seed; may be traced.
         dataset: on the device.
         spec: the run's structure.
-        hyper: the run's numbers.
+        hyper: the run's numbers, within their ranges: `study.run` calls `check_hyper` for its arms, nothing here does,
+            since they may be traced.
     """
     num_examples = dataset.train_images.shape[0]
     split_key = stream_key(seed, Stream.SPLIT, 0)
@@ -93,7 +94,7 @@ def train_epoch(
         run: before.
         dataset: on the device.
         spec: the run's structure.
-        hyper: the run's numbers.
+        hyper: the run's numbers, unchecked as in `start_run`.
         epoch: 1 for the first; names the order of the data.
         first: steps of this epoch already done.
         count: steps to do; default: all that remain.

@@ -130,9 +130,12 @@ LABELS = np.arange(4, dtype=np.int32)
     ("changed", "message"),
     [
         ({"metric": "cosine"}, r"unknown metric 'cosine': choose one of l1, l2"),
-        ({"ks": (1, 5)}, r"ks is \[1, 5\]: give one or more of 1 to 4"),
-        ({"ks": (0, 1)}, r"ks is \[0, 1\]: give one or more of 1 to 4"),
-        ({"ks": ()}, r"ks is \[\]: give one or more"),
+        ({"ks": (1, 5)}, r"ks is \(1, 5\): give a tuple or list with one or more of 1 to 4"),
+        ({"ks": (0, 1)}, r"ks is \(0, 1\): give a tuple or list with one or more of 1 to 4"),
+        ({"ks": ()}, r"ks is \(\): give a tuple or list with one or more"),
+        ({"ks": 3}, r"ks is 3: give a tuple or list with one or more of 1 to 4"),
+        ({"ks": "13"}, r"ks is '13': give a tuple or list"),
+        ({"ks": (1, 2.0)}, r"ks is \(1, 2.0\): give a tuple or list"),
         ({"images": IMAGES[:, :5]}, r"training images \(4, 6\) and images \(4, 5\): give .* with the same I"),
         ({"images": IMAGES[0]}, r"images \(6,\): give \[N, I\] and \[B, I\]"),
         ({"images": IMAGES.astype(np.float32)}, r"of uint8 and images of float32: give both uint8 or the same float"),
@@ -149,7 +152,9 @@ def test_more_neighbours_than_there_are_is_refused():
     for k in (0, 5):
         with pytest.raises(InputError, match=rf"k is {k} of 4 training images: give 1 to 4"):
             nearest_neighbours(IMAGES, IMAGES, k)
-    with pytest.raises(InputError, match=r"ks is \[3\]: give one or more of 1 to 2, the neighbours at hand"):
+    with pytest.raises(
+        InputError, match=r"ks is \(3,\): give a tuple or list with one or more of 1 to 2, the neighbours at hand"
+    ):
         neighbour_votes(np.zeros((5, 2), np.int32), LABELS, (3,), 4)
 
 

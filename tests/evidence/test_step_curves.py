@@ -127,12 +127,14 @@ def test_captions_say_what_the_axis_is():
     ("fields", "message"),
     [
         ({"column": "train_loss"}, "unknown column of steps 'train_loss': choose one of batch_loss, batch_accuracy"),
+        ({"arms": "small"}, "arms is 'small': give a tuple of one or more arms' names"),
+        ({"arms": ()}, r"arms is \(\): give a tuple"),
         ({"first": 0}, "first is 0 windows: give at least 1"),
     ],
 )
 def test_wrong_figures_are_refused_when_they_are_listed(fields, message):
     with pytest.raises(InputError, match=message):
-        StepCurves(ARMS, **fields)
+        StepCurves(**({"arms": ARMS} | fields))
 
 
 def test_an_arm_that_was_not_run_is_an_input_error_naming_the_figure():

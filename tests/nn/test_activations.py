@@ -7,8 +7,15 @@ import pytest
 from jax.test_util import check_grads
 from scipy import special
 
+from jaxmlp.errors import InputError
 from jaxmlp.nn import ACTIVATIONS, NetHyper
-from jaxmlp.nn.activations import FINITE_DIFFERENCE_STEP, gelu_finite_difference, gelu_tanh, maxout
+from jaxmlp.nn.activations import (
+    FINITE_DIFFERENCE_STEP,
+    FINITE_DIFFERENCE_STEP_FLOAT64,
+    gelu_finite_difference,
+    gelu_tanh,
+    maxout,
+)
 
 GRID = np.concatenate([np.linspace(-8, 8, 41), [-100.0, -1e-3, 0.0, 1e-3, 100.0]])
 
@@ -99,6 +106,34 @@ def test_every_entry_keeps_the_contracts(x64, name):
         np.testing.assert_array_equal(jax.vmap(lambda x: apply(name, x))(x), y)
 
 
+@pytest.mark.parity
+@pytest.mark.parametrize("name", TORCH)
+def test_what_is_no_number_is_that_of_torch(x64, name):
+    """The limits at ±∞, but NaN for GELU at −∞, where its formula is −∞ · 0."""
+    torch = pytest.importorskip("torch")
+    function, options = TORCH[name]
+    x = np.array([np.inf, -np.inf, np.nan])
+    theirs = getattr(torch.nn.functional, function)(torch.tensor(x), **options)
+    np.testing.assert_array_equal(apply(name, jnp.asarray(x)), theirs.numpy())
+
+
+@pytest.mark.parametrize("name", ACTIVATIONS)
+def test_nan_stays_nan_and_infinity_does_not_become_a_number_of_another_size(name):
+    nan, largest = apply(name, jnp.asarray([jnp.nan, jnp.inf]))
+    assert jnp.isnan(nan)
+    assert largest == (1.0 if name in ("sigmoid", "tanh") else jnp.inf)
+
+
+def test_nan_in_one_of_maxouts_pieces_is_nan():
+    assert jnp.isnan(maxout(jnp.asarray([[1.0, jnp.nan], [jnp.nan, 1.0]]), 2)).all()
+
+
+@pytest.mark.parametrize("pieces", [0, 2, 4])
+def test_maxout_of_columns_that_do_not_divide_says_so(pieces):
+    with pytest.raises(InputError, match=f"maxout of 3 columns in {pieces} pieces: give pieces that divide"):
+        maxout(jnp.ones((2, 3)), pieces)
+
+
 def test_every_entry_has_an_oracle():
     assert set(ACTIVATIONS) == {*ORACLES, "gelu_finite_difference"}
 
@@ -126,6 +161,23 @@ def test_d2_s_gelu_has_the_difference_quotient_as_derivative():
     exact = jax.vmap(jax.grad(gelu_tanh))(x)
     error = np.abs(quotient - exact).max()
     assert 1e-6 < error < 2e-7 * 4 / FINITE_DIFFERENCE_STEP
+
+
+def test_in_float64_the_step_is_d2_s_and_ten_digits_are_left(x64):
+    x = jnp.linspace(-4, 4, 33)
+    exact = jax.vmap(jax.grad(gelu_tanh))(x)
+    error = np.abs(jax.vmap(jax.grad(gelu_finite_difference))(x) - exact).max()
+    assert 1e-12 < error < 4 * 2.3e-16 / FINITE_DIFFERENCE_STEP_FLOAT64
+    by_numpy = lambda x: x * special.expit(2 * tanh_argument(x))
+    quotient = (by_numpy(np.asarray(x) + 1e-6) - by_numpy(np.asarray(x) - 1e-6)) / 2e-6
+    np.testing.assert_allclose(jax.vmap(jax.grad(gelu_finite_difference))(x), quotient, atol=2e-9)
+
+
+def test_where_the_difference_quotient_loses_its_digits():
+    slope = jax.vmap(jax.grad(gelu_finite_difference))(jnp.asarray([1.0, 10.0, 2.0**16]))
+    exact = jax.vmap(jax.grad(gelu_tanh))(jnp.asarray([1.0, 10.0, 2.0**16]))
+    assert (np.abs(slope - exact) < np.array([6e-5, 6e-4, 1.1])).all()
+    assert slope[2] == 0
 
 
 def test_saturation_of_the_sigmoid():

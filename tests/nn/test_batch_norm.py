@@ -7,6 +7,7 @@ import pytest
 from flax import linen
 from jax.test_util import check_grads
 
+from jaxmlp.errors import InputError
 from jaxmlp.nn import MLPSpec, NetHyper, apply_mlp, batch_norm_eval, batch_norm_train, init_mlp
 from tests.nn import oracles
 
@@ -29,6 +30,11 @@ def test_forward_and_backward_are_the_closed_form(x64, batch, features, eps):
     backward = oracles.batch_norm_backward(scale, x, eps, *cotangents)
     for mine, formula in zip(vjp(tuple(map(jnp.asarray, cotangents))), backward, strict=True):
         np.testing.assert_allclose(mine, formula, rtol=1e-9, atol=1e-10)
+
+
+def test_an_unknown_backward_rule_says_what_there_is():
+    with pytest.raises(InputError, match="unknown backward 'x': choose one of manual, autodiff, d4_shipped"):
+        batch_norm_train(jnp.ones(3), jnp.zeros(3), jnp.ones((2, 3)), 1e-5, backward="x")
 
 
 def scalar(scale, shift, x, backward="manual", eps=1e-5):

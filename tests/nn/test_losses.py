@@ -9,6 +9,7 @@ import pytest
 from jax.test_util import check_grads
 from scipy.special import log_softmax, softmax
 
+from jaxmlp.errors import InputError
 from jaxmlp.nn import LOSSES, NetHyper, cross_entropy, hinge, losses_of
 
 BATCH, CLASSES = 7, 10
@@ -96,6 +97,20 @@ def test_the_documents_margins_are_torch_s_too(x64, name, margin):
 def test_gradient_is_the_numeric_derivative(x64, name):
     of_logits = lambda z: losses_of(name, z, jnp.asarray(LABELS), NetHyper())
     check_grads(of_logits, (jnp.asarray(LOGITS),), 1, modes=("fwd", "rev"), rtol=1e-5, atol=1e-8)
+
+
+@pytest.mark.parametrize("name", LOSSES)
+@pytest.mark.parametrize("where", [slice(None), 0, 3])
+def test_nan_among_the_logits_is_a_loss_of_nan(name, where):
+    """A loss of 0 would make a net of NaN look perfectly trained: all logits, the label's (0), or another's."""
+    logits = np.zeros((1, CLASSES), np.float32)
+    logits[0, where] = np.nan
+    assert np.isnan(values(name, logits, np.zeros(1, np.int32)))
+
+
+def test_a_name_that_is_no_loss_says_what_there_is():
+    with pytest.raises(InputError, match=r"unknown loss 'ce': choose one of cross_entropy, .*, softmax_hinge"):
+        values("ce")
 
 
 @pytest.mark.parametrize("name", LOSSES)

@@ -55,6 +55,8 @@ D4 = {"norm": "batch_norm", "norm_position": "pre_activation", "bias": False}
         ("P-06", FORTY_ONE, {"norm": "batch_norm"}, 41, 10_280_202),
         ("P-07", FORTY_ONE, {"norm": "batch_norm", "residual": "d0"}, 41, 10_758_910),
         ("P-07", FORTY_ONE, {"residual": "d0"}, 41, 10_729_254),
+        ("P-05", FORTY_ONE, {"bias": False}, 41, 10_229_192),
+        ("P-07", FORTY_ONE, {"residual": "d0", "bias": False}, 41, 10_710_856),
         ("C-025", FORTY_ONE, {"norm": "batch_norm", "residual": "d0_identity"}, 41, 10_495_742),
         ("P-09", (784, 256, 10), {}, 2, 203_530),
         ("P-09", (768, 256, 10), {}, 2, 199_434),
@@ -64,6 +66,7 @@ D4 = {"norm": "batch_norm", "norm_position": "pre_activation", "bias": False}
         ("P-11", (784, 512, 256, 10), {}, 3, 535_818),
         ("P-12", (784, 256, 10), {"activation": "maxout_layer"}, 2, 203_530 + 131_584),
         ("P-12", (784, 256, 10), {"activation": "maxout_layer"}, 2, 335_114),
+        ("P-12", (784, 256, 10), {"activation": "maxout_layer", "bias": False}, 2, 784 * 256 + 256 * 512 + 256 * 10),
         ("S-039", (784, 256, 10), {"activation": "maxout"}, 2, 404_490),
         ("P-13", (784, 10), {}, 1, 7_850),
         ("P-13", (784, 100, 10), {}, 2, 79_510),
@@ -256,6 +259,42 @@ def test_activations_with_parameters_of_their_own(x64, activation):
     np.testing.assert_allclose(logits, expected, rtol=1e-10)
 
 
+def test_without_biases_the_skips_and_maxout_layers_have_none_either():
+    """Then zero in gives zero out, whatever the draws; randn draws biases unlike 0 where there are any."""
+    for name, spec in GRID.items():
+        if "no biases" in name:
+            params, state = init_mlp(jax.random.key(0), spec, NetHyper())
+            assert not [key for layer in params for key in layer if key.endswith("bias")]
+            logits, _, _ = apply_mlp(params, state, jnp.zeros((2, 4)), spec=spec, hyper=NetHyper(), train=False)
+            np.testing.assert_array_equal(logits, np.zeros((2, 3)))
+
+
+@pytest.mark.parametrize("form", ["inverted", "keep_probability"])
+def test_every_layer_has_a_dropout_mask_of_its_own(form):
+    """Read off the zeros of a net of identity weights: with one key in every layer both masks would be the same."""
+    n = 64
+    spec = MLPSpec((n, n, n, n), dropout=form)
+    params, mode = ({"weight": jnp.eye(n)},) * 3, {"train": True, "key": jax.random.key(3)}
+    hyper = NetHyper(dropout_rate=0.5)
+    logits, _, taps = apply_mlp(params, ({},) * 3, jnp.ones((1, n)), spec=spec, hyper=hyper, **mode)
+    past_one, past_both = np.asarray(taps[1] != 0), np.asarray(logits != 0)
+    assert 20 <= past_one.sum() <= 44
+    assert past_both.sum() < 0.8 * past_one.sum()
+
+
+def test_skips_and_maxout_layers_draw_from_keys_of_their_own():
+    """Equal shapes: with the main path's key they would start as its copies."""
+    residual = MLPSpec((6, 6, 6, 6, 6), residual="d0")
+    maxout_layer = MLPSpec((6, 12, 3), activation="maxout_layer", maxout_pieces=2)
+    for spec, prefix in ((residual, "skip_"), (maxout_layer, "maxout_")):
+        params, _ = init_mlp(jax.random.key(0), spec, NetHyper())
+        matrices = [np.asarray(p[name]) for p in params for name in p if name.endswith("weight")]
+        assert any(f"{prefix}weight" in p for p in params)
+        draws = [matrix.ravel()[:18] * np.sqrt(matrix.shape[1]) for matrix in matrices]
+        gaps = [np.abs(a - b).max() for i, a in enumerate(draws) for b in draws[:i]]
+        assert min(gaps) > 0.1
+
+
 def test_layer_norm_nets_keep_biases_and_have_no_state():
     spec = MLPSpec((4, 6, 3), norm="layer_norm", norm_position="pre_activation")
     params, state = init_mlp(jax.random.key(0), spec, NetHyper())
@@ -274,6 +313,8 @@ GRID = {
     "maxout layer": MLPSpec((4, 6, 5, 3), activation="maxout_layer", norm="batch_norm"),
     "prelu": MLPSpec((4, 6, 5, 3), activation="prelu"),
     "residual D0": MLPSpec((4, 6, 5, 6, 5, 6, 6, 7, 3), residual="d0", norm="batch_norm"),
+    "residual D0, no biases": MLPSpec((4, 6, 5, 6, 5, 6, 6, 7, 3), residual="d0", bias=False, initializer="randn"),
+    "maxout layer, no biases": MLPSpec((4, 6, 5, 3), activation="maxout_layer", bias=False, initializer="randn"),
     "residual identity": MLPSpec((4, 6, 5, 6, 5, 6, 6, 7, 3), residual="d0_identity"),
     "residual block": MLPSpec((4, 6, 5, 6, 5, 7, 3), residual="block", norm="batch_norm"),
 }

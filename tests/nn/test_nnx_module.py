@@ -28,6 +28,8 @@ NETS = {
     },
     **{d: MLPSpec(PLAIN, dropout=d, norm="batch_norm") for d in DROPOUTS[1:]},
     "no biases": MLPSpec(PLAIN, bias=False),
+    "no biases, maxout layer": MLPSpec(PLAIN, activation="maxout_layer", bias=False),
+    "no biases, d0": MLPSpec(DEEP, residual="d0", bias=False),
     "no hidden layer": MLPSpec((4, 3)),
 }
 
@@ -142,6 +144,17 @@ def test_the_products_have_the_net_s_precision(precision):
     params, state, x = net_of(spec)
     ours, _, _ = apply_mlp(params, state, x, spec=spec, hyper=HYPER, train=False, precision=precision)
     close(ours, to_nnx(params, state, spec=spec, hyper=HYPER, precision=precision)(x))
+
+
+@pytest.mark.parametrize("images", [np.zeros((2, 4), np.uint8), np.zeros((2, 4), np.int32)])
+def test_images_as_stored_are_refused(images):
+    params, state, x = net_of(NETS["relu"])
+    module = to_nnx(params, state, spec=NETS["relu"], hyper=HYPER)
+    with pytest.raises(InputError, match=rf"images are {images.dtype}: .* preprocess them first"):
+        module(jnp.asarray(images))
+    with pytest.raises(InputError, match="preprocess them first"):
+        nnx.jit(lambda module, x: module(x))(module, images)
+    assert module(x).shape == (7, 3)
 
 
 def test_an_unknown_precision_says_what_is_accepted():

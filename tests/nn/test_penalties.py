@@ -29,6 +29,12 @@ def test_derivatives_by_finite_differences_and_0_at_0(x64, name):
     np.testing.assert_array_equal(slopes[0], np.zeros((3, 2)))
 
 
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("name", PENALTIES)
+def test_a_weight_that_has_left_the_floats_is_seen(name, bad):
+    np.testing.assert_array_equal(PENALTIES[name]([jnp.asarray([[1.0, bad]], jnp.float32)]), bad)
+
+
 @pytest.mark.parametrize("name", PENALTIES)
 def test_jit_and_lanes_change_nothing_and_the_dtype_is_kept(name):
     small = [weight.astype(jnp.float32) for weight in weights()]

@@ -36,6 +36,10 @@ def test_no_number_may_be_nan_and_every_default_may_stand(field):
         check_hyper(Hyper(**{field: float("nan")}))
 
 
+def test_every_default_is_a_float_so_that_no_other_float_traces_anew():
+    assert [field for field in Hyper.__dataclass_fields__ if type(getattr(Hyper(), field)) is not float] == []
+
+
 @pytest.mark.parametrize("field", ["momentum", "weight_decay", "penalty", "plateau_patience", "plateau_threshold"])
 def test_neutral_zeros_are_accepted(field):
     check_hyper(Hyper(**{field: 0}))

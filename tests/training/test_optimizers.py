@@ -212,8 +212,10 @@ def test_vmapped_numbers_are_the_numbers_one_by_one(name):
             np.testing.assert_allclose(a[i], b, rtol=1e-5, atol=1e-7)
 
 
+@pytest.mark.parametrize("dtype", ["bfloat16", "float32", "float64"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_types_are_kept_and_new_numbers_do_not_retrace(name):
+def test_types_are_kept_and_new_numbers_do_not_retrace(x64, name, dtype):
+    """Of parameters in more or fewer bits than the numbers, which are float32 arrays."""
     traces = []
 
     @jax.jit
@@ -221,13 +223,27 @@ def test_types_are_kept_and_new_numbers_do_not_retrace(name):
         traces.append(1)
         return update(everything(name), hyper, hyper.learning_rate, jax.tree.map(jnp.sin, params), state, params)
 
-    params = PARAMS
+    params = jax.tree.map(lambda leaf: leaf.astype(dtype), PARAMS)
     state = init_optimizer(everything(name), HYPER, params)
     kinds = jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), (params, state))
     for hyper in lanes(3):
         params, state = step(params, state, hyper)
         assert jax.tree.map(lambda leaf: (leaf.shape, leaf.dtype), (params, state)) == kinds
     assert len(traces) == 1
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_a_step_in_bfloat16_is_the_float32_one_rounded(name):
+    """β₂ = 0.999 is 1 in bfloat16: computed there, Adam's second moment would stay 0."""
+    spec, hyper, rounded = everything(name), Hyper(), jax.tree.map(lambda leaf: leaf.astype(jnp.bfloat16), PARAMS)
+
+    def one_step(params):
+        grads = jax.tree.map(lambda leaf: 0.25 * leaf, params)
+        return update(spec, hyper, 0.5, grads, init_optimizer(spec, hyper, params), params)
+
+    exact = one_step(jax.tree.map(lambda leaf: leaf.astype(jnp.float32), rounded))
+    for ours, theirs in zip(jax.tree.leaves(one_step(rounded)), jax.tree.leaves(exact), strict=True):
+        np.testing.assert_array_equal(ours, theirs.astype(ours.dtype))
 
 
 @pytest.mark.parametrize(

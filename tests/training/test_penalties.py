@@ -19,7 +19,7 @@ from jaxmlp.training import (
     init_train_state,
     train_step,
 )
-from jaxmlp.training.regularized import weights_of
+from jaxmlp.training.regularized import is_regularized, weights_of
 from tests.nn import oracles
 
 NET = MLPSpec((6, 5, 4), norm="batch_norm", activation="prelu", initializer="randn")
@@ -40,6 +40,29 @@ def test_weights_are_those_of_linears_and_skips_and_nothing_else():
     for layer in params:
         for name, leaf in layer.items():
             assert (id(leaf) in penalized) == (name in ("weight", "skip_weight")), name
+
+
+@pytest.mark.parametrize(
+    ("name", "always", "with_biases"),
+    [
+        *((name, True, True) for name in ("weight", "skip_weight", "maxout_weight")),
+        *((name, False, True) for name in ("bias", "skip_bias", "maxout_bias")),
+        *((name, False, False) for name in ("scale", "shift", "slope")),
+    ],
+)
+def test_which_names_are_regularized_and_which_with_biases(name, always, with_biases):
+    path = (jax.tree_util.SequenceKey(0), jax.tree_util.DictKey(name))
+    assert is_regularized(path) == always
+    assert is_regularized(path, biases=True) == with_biases
+
+
+def test_these_are_all_names_a_network_has():
+    residual = replace(NET, widths=(6, 5, 5, 5, 4), residual="d0")
+    nets = (residual, replace(residual, activation="maxout_layer"))
+    shapes = jax.eval_shape(lambda: [init_mlp(jax.random.key(0), net, Hyper())[0] for net in nets])
+    names = {name for params in shapes for layer in params for name in layer}
+    linears = {prefix + part for prefix in ("", "skip_", "maxout_") for part in ("weight", "bias")}
+    assert names == linears | {"scale", "shift", "slope"}
 
 
 @partial(jax.jit, static_argnames=("spec", "steps"))

@@ -14,6 +14,7 @@ from jaxmlp.training import (
     DataSpec,
     EvalSpec,
     Hyper,
+    LossSpec,
     OptimizerSpec,
     RunSpec,
     Stream,
@@ -152,6 +153,14 @@ def test_the_history_of_a_run(digits):
     assert np.isfinite(history["val_loss"]).all()
     np.testing.assert_allclose(history["learning_rate"], 2e-3)
     np.testing.assert_allclose(history["train_accuracy"] * 50, np.round(history["train_accuracy"] * 50), atol=1e-4)
+
+
+@pytest.mark.parametrize("loss", ["hinge", "softmax_hinge"])
+def test_weights_that_leave_the_floats_have_no_hinge_loss_of_0(digits, loss):
+    spec = replace(make_spec(norm="none", train_size=320), loss=LossSpec(loss), optimizer=OptimizerSpec("sgd"))
+    run, _ = run_to_end(spec, digits, Hyper(learning_rate=1e25))
+    assert bool(run.diverged)
+    assert np.isnan(run.history["val_loss"][2])
 
 
 def test_weights_that_leave_the_floats_are_divergence(digits):
