@@ -176,6 +176,12 @@ class _Session:
         if groups:
             self._display.say(f"compiling {len(groups)} program{'s' if len(groups) > 1 else ''}")
         work = [plan_group(group, self._first, self._asked.wish, kept.get(spec_id(group.spec))) for group in groups]
+        for item in work:
+            asked = kept[spec_id(item.group.spec)].lanes if item.chosen_by == "kept" else self._asked.wish.lanes
+            if asked is not None and item.layout.lanes < asked:
+                self._display.say(
+                    f"out of memory: {item.group.runs[0].arm.name!r} and its group go on with {item.layout.lanes} lanes"
+                )
         chosen = processes.agree([(item.layout.lanes, item.layout.strategy) for item in work])
         for i, (item, layout) in enumerate(zip(work, chosen, strict=True)):
             if Layout(*layout) != item.layout:

@@ -79,6 +79,7 @@ def test_a_measurement_beats_the_rule_only_clearly(digits, monkeypatch, speeds, 
     monkeypatch.setattr(plan, "rule_lanes", lambda *_: 20)
     monkeypatch.setattr(Program, "__init__", lambda self, spec, dataset, layout: setattr(self, "layout", layout))
     monkeypatch.setattr(Program, "memory_bytes", 1)
+    monkeypatch.setattr(Program, "cost", None)
     seconds = property(lambda self: 100.0 * speeds[self.layout] * self.layout.lanes / 40)
     monkeypatch.setattr(Program, "block_seconds", seconds)
     work = plan_group(make_group(digits, 40), jax.device_put(digits), Wish(), None)
@@ -114,6 +115,23 @@ def test_out_of_memory_halves_the_width_and_goes_on(digits, tmp_path, monkeypatc
     assert sum("out of memory" in line for line in said) == 4
     narrow = study.run(arms, digits, seeds=6, lanes=2)
     pd.testing.assert_frame_equal(results.rows.drop(columns="experiment"), narrow.rows.drop(columns="experiment"))
+
+
+def test_memory_that_runs_out_while_a_program_is_timed_halves_the_width(digits, monkeypatch):
+    original = Program.advance
+
+    def exhausted_above_two(self, *arguments):
+        if self.layout.lanes > 2:
+            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes")
+        return original(self, *arguments)
+
+    monkeypatch.setattr(Program, "advance", exhausted_above_two)
+    results = study.run([study.Arm("a", make_spec())], digits, seeds=6, lanes=8)
+    assert [program["lanes"] for program in results.manifest["programs"]] == [2]
+    assert len(results.final()) == 6
+    monkeypatch.setattr(Program, "advance", lambda self, *_: (_ for _ in ()).throw(MemoryError))
+    with pytest.raises(MemoryError, match="out of memory with a single run of arm 'a'"):
+        study.run([study.Arm("a", make_spec())], digits, seeds=2)
 
 
 def test_another_error_in_a_block_is_raised_and_nothing_hangs(digits, monkeypatch):

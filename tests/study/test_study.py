@@ -310,7 +310,8 @@ def test_blocks_hold_every_run_once_and_little_padding(count, most):
 def test_progress_moves_forward_and_the_estimate_comes_first(digits):
     display = Silent()
     run([study.Arm("a", make_spec())], digits, seeds=6, lanes=2, display=display)
-    assert display.lines[0].startswith("estimate: 6 runs as 1 compiled programs in 3 blocks")
+    assert display.lines[0] == "compiling 1 program"
+    assert display.lines[1].startswith("estimate: 6 runs as 1 compiled programs in 3 blocks")
     shares = [s.seconds_done / s.seconds_total for s in display.states]
     assert shares == sorted(shares)
     assert shares[-1] == pytest.approx(1.0)

@@ -21,6 +21,8 @@ from jaxmlp.study import processes, program
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, RunSpec, ScheduleSpec
 
 EPOCHS, STEPS = 10, 4
+PAUSE = 0.03
+"""Seconds in each chunk of a study to be killed, which would else be over too soon."""
 
 
 def make_arms(groups=1):
@@ -40,8 +42,8 @@ def make_arms(groups=1):
     return [study.Arm(f"trial_{spec.mlp.activation}", spec, hyper) for spec in specs]
 
 
-def log_chunks(path):
-    """Make every program write a line to the file before each chunk, and make every chunk one step."""
+def log_chunks(path, pause):
+    """Make every program write a line to the file before each chunk, and make every chunk one step and a pause."""
     program.CHUNK_SECONDS = 1e-9
     original = program.Program.advance
 
@@ -49,6 +51,7 @@ def log_chunks(path):
         if self.timed and count:  # neither while the program is being timed nor to measure epoch 0
             with path.open("a", encoding="utf-8") as file:
                 print(self.spec.mlp.activation, int(states.seed[0]), int(clock), file=file, flush=True)
+            time.sleep(pause)
         return original(self, states, hypers, clock, count, repeats)
 
     program.Program.advance = advance
@@ -85,9 +88,9 @@ def run_and_kill(options):
             wanted = before + moments.randint(1, 4)
             while chunks_logged(options.log) < wanted and os.waitpid(child, os.WNOHANG) == (0, 0):
                 time.sleep(0.01)
-            time.sleep(moments.uniform(0.0, 0.2))
+            time.sleep(moments.uniform(0.0, 2 * PAUSE))
         else:
-            time.sleep(moments.uniform(0.0, 2.0))
+            time.sleep(moments.uniform(0.0, 1.0))
         os.kill(child, signal.SIGKILL)  # fails where the study has ended: it must be long enough
         os.waitpid(child, 0)
     run(options, resume=options.out.exists())
@@ -112,7 +115,7 @@ def main():
     options = parser.parse_args()
     jax.config.update("jax_compilation_cache_dir", options.cache)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    log_chunks(options.log)
+    log_chunks(options.log, PAUSE if options.kills else 0.0)
     run_and_kill(options)
 
 
