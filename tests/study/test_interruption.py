@@ -74,7 +74,7 @@ def test_the_trial_has_what_an_interruption_could_lose(undisturbed):
 
 def test_killed_at_twenty_random_moments_nothing_is_lost_or_changed(undisturbed, tmp_path):
     killed = tmp_path / "study"
-    trial(killed, "--kills", KILLS)
+    trial(killed, "--kills", KILLS, "--pause")
     assert_same(killed, undisturbed)
     done, wanted = chunks(killed), chunks(undisturbed)
     assert done.keys() == wanted.keys()
@@ -136,7 +136,7 @@ def test_two_processes_of_two_devices_give_the_same_bits(undisturbed, tmp_path):
 def test_two_processes_that_die_and_are_started_again_lose_nothing(three_groups, tmp_path):
     """Three groups, so that what is whose must be agreed; a checkpoint after every chunk; found by Slurm's words."""
     out = tmp_path / "study"
-    both = two_processes(by_slurm, out, *THREE)
+    both = two_processes(by_slurm, out, *THREE, "--pause")
     wanted = sum(chunks(three_groups).values())
     while (
         not (log := out.with_suffix(".log")).exists() or len(log.read_text(encoding="utf-8").split("\n")) < wanted / 2
@@ -156,7 +156,7 @@ def test_two_processes_that_die_and_are_started_again_lose_nothing(three_groups,
 
 def test_two_processes_that_are_stopped_leave_checkpoints(three_groups, tmp_path):
     out = tmp_path / "study"
-    both = two_processes(by_hand, out, *THREE, "--checkpoint-minutes", 5)
+    both = two_processes(by_hand, out, *THREE, "--checkpoint-minutes", 5, "--pause")
     while not out.with_suffix(".log").exists():
         assert [process.poll() for process in both] == [None, None]
         time.sleep(0.05)

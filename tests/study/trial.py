@@ -22,7 +22,7 @@ from jaxmlp.training import DataSpec, EvalSpec, Hyper, RunSpec, ScheduleSpec
 
 EPOCHS, STEPS = 10, 4
 PAUSE = 0.03
-"""Seconds in each chunk of a study to be killed, which would else be over too soon."""
+"""Seconds in each chunk of a study to be killed or stopped, with `--pause`: it would else be over too soon."""
 
 
 def make_arms(groups=1):
@@ -106,6 +106,7 @@ def main():
     parser.add_argument("log", type=Path)
     parser.add_argument("--seeds", type=int, default=7)
     parser.add_argument("--checkpoint-minutes", type=float, default=0.0)
+    parser.add_argument("--pause", action="store_true")
     parser.add_argument("--groups", type=int, default=1)
     parser.add_argument("--kills", type=int, default=0)
     parser.add_argument("--coordinator")
@@ -115,7 +116,7 @@ def main():
     options = parser.parse_args()
     jax.config.update("jax_compilation_cache_dir", options.cache)
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
-    log_chunks(options.log, PAUSE if options.kills else 0.0)
+    log_chunks(options.log, PAUSE if options.pause else 0.0)
     run_and_kill(options)
 
 
