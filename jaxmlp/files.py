@@ -23,6 +23,15 @@ def check_target(path: Path) -> None:
         raise InputError(f"cannot write {path}: {path.parent} is not a folder this user may write to")
 
 
+def check_writable(out: Path) -> None:
+    """Raise `InputError` where no folder could be made at `out`, or nothing be written into it."""
+    parent = out
+    while not parent.exists() and parent != parent.parent:
+        parent = parent.parent
+    if not parent.is_dir() or not os.access(parent, os.W_OK):
+        raise InputError(f"cannot write to {out}: {parent} is not a folder this user may write to")
+
+
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Let `write` fill a temporary file, then rename it to `path`; on any error `path` stays as it was."""
     handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)

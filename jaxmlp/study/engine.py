@@ -12,6 +12,7 @@ from rich.console import Console
 
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_choice
+from jaxmlp.files import check_writable
 from jaxmlp.study import processes
 from jaxmlp.study.arms import Arm, Run, check_arms, check_seeds, make_run, spec_id
 from jaxmlp.study.blocks import STRATEGIES, Group, Layout, make_groups
@@ -21,7 +22,7 @@ from jaxmlp.study.memory import Device
 from jaxmlp.study.plan import Wish, Work, announce, halved, plan_group
 from jaxmlp.study.progress import Display, make_display
 from jaxmlp.study.results import Results
-from jaxmlp.study.store import Store, check_writable
+from jaxmlp.study.store import Store
 from jaxmlp.study.tally import Tally
 from jaxmlp.study.tensorboard import ScalarLog
 from jaxmlp.study.workers import Failure, Job, Stop, Workers, stop_on_signals
@@ -222,8 +223,6 @@ class _Session:
         return [replace(job, work=narrow[id(job.work)]) for job in own]
 
     def _halve(self, work: Work) -> list[Job]:
-        for saved in self._store.checkpoints(work.group.runs):
-            saved.drop()  # of the width that did not fit
         work = halved(work, self._store.finished, self._first)
         self._display.say(
             f"out of memory: the {len(work.group.runs)} runs left of {work.group.runs[0].arm.name!r} and its group "

@@ -168,7 +168,7 @@ class Program:
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:
-    """Tracing makes many objects and hardly any garbage: looking for it took a quarter of the time."""
+    """Tracing makes many objects and hardly any garbage, and looks for it again and again."""
     collects = gc.isenabled()
     gc.disable()
     try:

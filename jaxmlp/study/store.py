@@ -1,7 +1,6 @@
 """Where a study keeps what it has trained, so that nothing is lost and nothing is trained twice."""
 
 import json
-import os
 import shutil
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -12,7 +11,7 @@ from filelock import FileLock, Timeout
 
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError
-from jaxmlp.files import write_json, write_rows
+from jaxmlp.files import check_writable, write_json, write_rows
 from jaxmlp.study import processes
 from jaxmlp.study.arms import Arm, Run, describe_arm, flat_settings, spec_id, varying_settings
 from jaxmlp.study.blocks import Layout
@@ -238,12 +237,3 @@ def _read_frames(whole: Path, blocks: Path) -> list[pd.DataFrame]:
         frames.append(frame.loc[~frame["run_id"].isin(list(seen))])
         seen |= set(frame["run_id"].unique())
     return frames
-
-
-def check_writable(out: Path) -> None:
-    """Raise `InputError` where no folder could be made at `out`, or nothing be written into it."""
-    parent = out
-    while not parent.exists() and parent != parent.parent:
-        parent = parent.parent
-    if not parent.is_dir() or not os.access(parent, os.W_OK):
-        raise InputError(f"cannot write to {out}: {parent} is not a folder this user may write to")

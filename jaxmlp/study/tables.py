@@ -119,11 +119,10 @@ def where_reported(rows: pd.DataFrame, metric: str) -> np.ndarray:
 
     Nowhere for a run that diverged.
     """
-    final = last_rows(rows)
-    at = dict(zip(final["run_id"], final["epoch" if metric.startswith("test_") else "selected_epoch"], strict=True))
-    lost = set(final.loc[final["diverged"], "run_id"])
-    here = [epoch == at[run] and run not in lost for run, epoch in zip(rows["run_id"], rows["epoch"], strict=True)]
-    return np.asarray(here, bool) & rows[metric].notna().to_numpy()
+    final = last_rows(rows).set_index("run_id").reindex(rows["run_id"])
+    at = final["epoch" if metric.startswith("test_") else "selected_epoch"].to_numpy()
+    here = (rows["epoch"].to_numpy() == at) & ~final["diverged"].to_numpy(bool)
+    return here & rows[metric].notna().to_numpy()
 
 
 def paired(rows: pd.DataFrame, metric: str, arm_a: str, arm_b: str, epoch: int | None) -> pd.Series:

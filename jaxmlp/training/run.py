@@ -100,7 +100,7 @@ def train_epoch(
         count: steps to do; default: all that remain.
         lanes: `jax.vmap` where `run` and `hyper` are stacked, [W] each: many runs in the same steps. Mapping what is
             done in a step, instead of this whole function, keeps the loop out of the map: JAX batches a loop's body
-            twice, which was half the time of tracing a 41-layer net.
+            twice, and a deep net is long to trace.
 
     Returns:
         The run after these steps.

@@ -81,7 +81,7 @@ def export_nnx(net: TrainedNet) -> "NnxMLP":
 
     It takes *preprocessed* rows [B, I]: `PREPROCESSINGS[net.spec.data.preprocessing].apply(net.preprocessing, images)`.
     """
-    from jaxmlp.nn.nnx_module import to_nnx  # flax.nnx takes a fifth of a second to load
+    from jaxmlp.nn.nnx_module import to_nnx  # flax.nnx takes its time to load
 
     return to_nnx(net.params, net.norm_state, spec=net.spec.mlp, hyper=net.hyper, precision=net.spec.precision)
 

@@ -9,20 +9,6 @@ import pytest
 
 from experiments import benchmark
 from experiments.nets import HIDDEN
-from jaxmlp.nn import MLPSpec, count_parameters
-
-
-@pytest.mark.parametrize(("layers", "plain", "normed"), [(5, 111_514, 111_994), (22, 6_165_038, 6_179_334)])
-def test_the_nets_are_the_ledgers(layers, plain, normed):
-    """P-01 to P-04; P-05 and P-06 below."""
-    widths = (784, *HIDDEN[layers], 10)
-    assert count_parameters(MLPSpec(widths)) == plain
-    assert count_parameters(MLPSpec(widths, norm="batch_norm")) == normed
-
-
-def test_the_41_layer_net_is_the_ledgers():
-    assert len(HIDDEN[41]) == 40
-    assert count_parameters(MLPSpec((784, *HIDDEN[41], 10), norm="batch_norm")) == 10_280_202
 
 
 def test_every_cold_start_has_a_new_folder_and_every_warm_one_the_folder_of_its_cold_one(monkeypatch):

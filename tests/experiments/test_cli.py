@@ -30,7 +30,7 @@ def home(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JAXMLP_CACHE", str(tmp_path / "cache"))
     # The compile cache is process-wide; what a test set must not outlive it.
-    monkeypatch.setattr("experiments.cli._prepare_jax", lambda: None)
+    monkeypatch.setattr("experiments.commands._prepare_jax", lambda: None)
     return tmp_path
 
 
@@ -39,7 +39,7 @@ def finished(tmp_path_factory):
     """One tiny finished study."""
     out = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("experiments.cli._prepare_jax", lambda: None)
+        patch.setattr("experiments.commands._prepare_jax", lambda: None)
         assert main(["run", "initialization", *TINY, "--out", str(out)]) == 0
     return out
 

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from experiments.nets import HIDDEN
 from jaxmlp.errors import InputError
 from jaxmlp.nn import (
     MLPSpec,
@@ -16,29 +17,7 @@ from jaxmlp.nn import (
 )
 from jaxmlp.nn.spec import DROPOUTS, NORM_POSITIONS, NORMS, RESIDUALS
 
-FIVE = (784, 128, 64, 32, 16, 10)
-TWENTY_TWO = (
-    784,
-    784,
-    1024,
-    1024,
-    2048,
-    512,
-    512,
-    256,
-    256,
-    *[128] * 3,
-    *[64] * 3,
-    *[32] * 3,
-    *[16] * 3,
-    12,
-    10,
-)
-FORTY_ONE = (
-    *(784, 784, 1024, 1024, 512, 512),
-    *[256, 512, 1024, 512, 256] * 5,
-    *(64, 64, 64, 32, 32, 32, 16, 16, 12, 12, 10),
-)
+FIVE, TWENTY_TWO, FORTY_ONE = ((784, *HIDDEN[layers], 10) for layers in (5, 22, 41))
 
 
 D4 = {"norm": "batch_norm", "norm_position": "pre_activation", "bias": False}
