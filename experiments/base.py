@@ -1,24 +1,37 @@
 """What an experiment is: a question, arms, figures and claims, all declared before anything is trained."""
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
+from experiments.ledger import Value as LedgerValue
 from experiments.ledger import load_ledger
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_choice
-from jaxmlp.evidence import Claim, FigureSpec, Reported, at, final
+from jaxmlp.evidence import Claim, FigureSpec, Measure, Reported, at, best_epoch, final, largest_drop
 from jaxmlp.study import Arm
+
+GAIN = "accuracy_gain"
+"""The ledger's metric for test accuracy above that of another net."""
 
 
 @dataclass(frozen=True)
 class Preset:
     """How large a study is."""
 
-    seeds: int
+    seeds: int | Mapping[str, int]
+    """Of every arm, or by arm's name: a net that costs minutes an epoch may have fewer."""
     epochs: int
     batch_size: int
     train_size: int | None = None
     """At most so many training images; None takes all of the training part."""
+    max_width: int | None = None
+    """No hidden layer is wider; None leaves a document's widths as they are."""
+    keep_every: int = 1
+    """Keep every so many hidden layers of a document's deep nets; 1 keeps all."""
+
+    def seeds_of(self, arms: Iterable[Arm]) -> dict[str, int]:
+        """How many seeds each of these arms has, by its name."""
+        return {arm.name: self.seeds if isinstance(self.seeds, int) else self.seeds[arm.name] for arm in arms}
 
 
 @dataclass(frozen=True)
@@ -35,6 +48,16 @@ class Experiment:
     claims: tuple[Claim, ...] = ()
     figures: tuple[FigureSpec, ...] = ()
     reported: tuple[Reported, ...] = ()
+    dataset: Callable[[], Dataset] | None = None
+    """Its own data, whatever `--dataset` names; None trains on that."""
+    tuned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Further arms of the results, for claims and figures: each takes the best of some arms (see `with_tuned`)."""
+    averaged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """And each of these is the mean of some arms, trained or tuned (see `with_averaged`)."""
+    timed: tuple[str, ...] = ()
+    """Arms whose updates are timed after the study, one arm alone, as often as there are seeds (see `timed`)."""
+    demo_arm: str | None = None
+    """Keep this arm's nets, and show ten test images with the classes that its first one predicts (S-102)."""
 
 
 def choose_arms(arms: Sequence[Arm], names: Sequence[str] | None) -> list[Arm]:
@@ -48,33 +71,48 @@ def choose_arms(arms: Sequence[Arm], names: Sequence[str] | None) -> list[Arm]:
     return [arm for arm in arms if names is None or arm.name in names]
 
 
-def reported_by(ledger_id: str, arms: Mapping[str, str]) -> tuple[Reported, ...]:
+def reported_by(ledger_id: str, arms: Mapping[str, str], *, baseline: str | None = None) -> tuple[Reported, ...]:
     """The numbers a ledger row prints, for our arms.
 
     Args:
         ledger_id: an E- row.
         arms: the row's name of an arm to ours.
+        baseline: our arm that the row's gains are gains on.
 
     Returns:
-        One `Reported` per number; a test accuracy is that of the selected model, at the end.
+        One `Reported` per number; a test accuracy is that of the selected model, at the end. Seconds are left out:
+        runs that train side by side have no time of their own.
     """
     return tuple(
         Reported(
             ledger_id,
             arms[value.arm],
-            final(value.metric)
-            if value.epoch is None or value.metric == "test_accuracy"
-            else at(value.metric, epoch=value.epoch),
+            _measure_of(value),
             value.value,
             value.tag,
+            baseline if value.metric == GAIN else None,
         )
         for value in load_ledger().experiments[ledger_id].values
-        if value.arm in arms
+        if value.arm in arms and value.metric != "seconds"
     )
 
 
+SHAPES = {"val_accuracy_drop": largest_drop("val_accuracy"), "val_accuracy_peak": best_epoch("val_accuracy")}
+"""What the ledger's metrics that are no column stand for."""
+
+
+def _measure_of(value: LedgerValue) -> Measure:
+    if value.metric == GAIN:
+        return final("test_accuracy")
+    if value.metric in SHAPES:
+        return SHAPES[value.metric]
+    if value.epoch is None or value.metric == "test_accuracy":
+        return final(value.metric)
+    return at(value.metric, epoch=value.epoch)
+
+
 def resize(preset: Preset, *, seeds: int | None, epochs: int | None) -> Preset:
-    """The preset with another number of seeds or epochs.
+    """The preset with another number of seeds, the same for every arm, or of epochs.
 
     Raises:
         InputError: a number below 1.

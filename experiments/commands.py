@@ -59,11 +59,13 @@ def list_experiments(arguments: argparse.Namespace, console: Console) -> None:
         table = Table(box=None, show_header=False, pad_edge=False)
         table.add_column(no_wrap=True)
         table.add_column()
-        arms = [arm.name for arm in experiment.arms(digits, experiment.presets["quick"])]
-        table.add_row("arms", ", ".join(arms))
+        dataset = digits if experiment.dataset is None else experiment.dataset()
+        arms = experiment.arms(dataset, experiment.presets["quick"])
+        table.add_row("arms", ", ".join(arm.name for arm in arms))
         for name, preset in experiment.presets.items():
-            runs = len(arms) * preset.seeds
-            table.add_row(f"{name} preset", f"{runs} runs: {preset.seeds} seeds, {preset.epochs} epochs")
+            seeds = sorted(preset.seeds_of(arms).values())
+            each = f"{seeds[0]} to {seeds[-1]}" if seeds[0] < seeds[-1] else f"{seeds[0]}"
+            table.add_row(f"{name} preset", f"{sum(seeds)} runs: {each} seeds, {preset.epochs} epochs")
         table.add_row("claims", ", ".join(claim.id for claim in experiment.claims))
         table.add_row("reruns", ", ".join(experiment.ledger))
         console.print(table, highlight=False)
@@ -88,16 +90,17 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         folder = arguments.out / experiment.name
         if folder.exists() and not arguments.resume:
             raise InputError(f"{folder} exists already: give another --out, or --resume to continue it")
-    dataset = data.load(arguments.dataset, data_dir=arguments.data_dir)
+    loaded = data.load(arguments.dataset, data_dir=arguments.data_dir)
+    datasets = [loaded if experiment.dataset is None else experiment.dataset() for experiment in chosen]
     presets = [
         resize(experiment.presets[arguments.preset], seeds=arguments.seeds, epochs=arguments.epochs)
         for experiment in chosen
     ]
-    for experiment, preset in zip(chosen, presets, strict=True):
+    for experiment, dataset, preset in zip(chosen, datasets, presets, strict=True):
         choose_arms(experiment.arms(dataset, preset), arguments.arms)
     _join_processes(arguments)
     _prepare_jax()
-    for experiment, preset in zip(chosen, presets, strict=True):
+    for experiment, dataset, preset in zip(chosen, datasets, presets, strict=True):
         study = run_experiment(
             experiment,
             dataset,

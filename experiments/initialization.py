@@ -1,9 +1,10 @@
-"""Does a 5-layer MLP train from N(0, 1) weights, and does He initialization mend it? (E-001 to E-003)
+"""From which weights does a 5-layer MLP train: N(0, 1), He's, zeros, equal ones? (E-001 to E-003)
 
     python -m experiments run initialization --dataset mnist --data-dir DIR --preset full
 
 D0's net 784-128-64-32-16-10, Adam, batch 64, 15 epochs, best validation model tested. E-003 uses He's normal
-form; its uniform form is the arm beside it (C-007).
+form; its uniform form is the arm beside it (C-007). `zeros` and `symmetric` are the starts that D1 forbids; dropout
+treats the units of a layer differently, so `symmetric_dropout` shows whether sameness is what holds the other back.
 """
 
 from experiments.base import Experiment, Preset, reported_by
@@ -24,22 +25,29 @@ from jaxmlp.nn import MLPSpec
 from jaxmlp.study import Arm
 from jaxmlp.training import DataSpec, Hyper, RunSpec
 
-ARMS = ("randn", "randn_lr1e-2", "he_normal", "he_uniform")
+D0_ARMS = ("randn", "randn_lr1e-2", "he_normal", "he_uniform")
+D1_ARMS = ("zeros", "symmetric", "symmetric_dropout")
+ARMS = (*D0_ARMS, *D1_ARMS)
 
 
 def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
-    """N(0, 1) at D0's two learning rates, and He's two forms."""
+    """N(0, 1) at D0's two learning rates, He's two forms, and D1's forbidden starts."""
     widths = (dataset.train_images.shape[1], 128, 64, 32, 16, dataset.num_classes)
+    gain = (2 / widths[0]) ** 0.5
     data = DataSpec(split="random_fifth", batch_size=preset.batch_size, train_size=preset.train_size)
 
-    def spec(initializer: str) -> RunSpec:
-        return RunSpec(MLPSpec(widths, initializer=initializer), data=data, epochs=preset.epochs)
+    def spec(initializer: str, dropout: str = "none") -> RunSpec:
+        return RunSpec(MLPSpec(widths, initializer=initializer, dropout=dropout), data=data, epochs=preset.epochs)
 
     return [
         Arm("randn", spec("randn")),  # E-001
         Arm("randn_lr1e-2", spec("randn"), Hyper(learning_rate=1e-2)),  # E-002, S-072
         Arm("he_normal", spec("he_normal")),  # E-003
         Arm("he_uniform", spec("he_uniform")),
+        Arm("zeros", spec("zeros")),
+        # One draw for all units of a layer, of the size that He's has in the first.
+        Arm("symmetric", spec("symmetric"), Hyper(init_gain=gain)),
+        Arm("symmetric_dropout", spec("symmetric", "inverted"), Hyper(init_gain=gain, dropout_rate=0.2)),
     ]
 
 
@@ -81,13 +89,20 @@ CLAIMS = (
     ),
     # Seeds of this net differ by 0.1 to 0.15 points, so 0.3 points is what one run could not tell.
     Claim("C-007", (Equivalence(_test("he_normal"), _test("he_uniform"), margin=0.003),), planned_n=30),
+    # Only the last bias learns, which is the frequency of the classes: 11.35 % on MNIST, whose test part has the class
+    # that is most frequent in training so often.
+    Claim("C-102", (_fails("zeros"), Equivalence(_test("zeros"), 0.1135, margin=0.005)), planned_n=30),
+    # What training shows of it: a symmetric start fails as one of zeros does, far under one with units that differ.
+    Claim(
+        "C-103", (_fails("symmetric"), Difference(_test("he_normal"), _test("symmetric"), margin=0.10)), planned_n=30
+    ),
 )
 
 REPORTED = reported_by("E-003", {"he_normal": "he_normal"})
 
 INITIALIZATION = Experiment(
     name="initialization",
-    question="Does a 5-layer MLP train from N(0, 1) weights, and does He initialization mend it?",
+    question="From which weights does a 5-layer MLP train: N(0, 1), He's, zeros, equal ones?",
     ledger=("E-001", "E-002", "E-003"),
     presets={
         # Batches of 8 give the digits 143 updates per epoch; 64 would give 17 (MNIST: 750).
@@ -98,8 +113,9 @@ INITIALIZATION = Experiment(
     claims=CLAIMS,
     figures=(
         EveryRun("test_accuracy", ARMS, reported=REPORTED, document="D0"),
-        CompareArms(ARMS, "val_accuracy"),
-        *(TrainingCurves(arm, reported=REPORTED, document="D0") for arm in ARMS),
+        CompareArms(D0_ARMS, "val_accuracy"),
+        CompareArms(("he_normal", *D1_ARMS), "val_accuracy", part="d1"),
+        *(TrainingCurves(arm, reported=REPORTED, document="D0") for arm in D0_ARMS),
     ),
     reported=REPORTED,
 )

@@ -7,3 +7,7 @@ HIDDEN_41 = (784, 1024, 1024, 512, 512, *[256, 512, 1024, 512, 256] * 5, *[64] *
 
 HIDDEN = {5: HIDDEN_5, 22: HIDDEN_22, 41: HIDDEN_41}
 """By the number of linear layers."""
+
+# D1's comparison of depths (C-114), with He et al.'s 20 and 56 layers at a width of 64.
+HIDDEN_20 = (64,) * 19
+HIDDEN_56 = (64,) * 55

@@ -9,6 +9,7 @@ from typing import Any
 from experiments.ledger import load_ledger
 from experiments.registry import EXPERIMENTS
 from experiments.session import VERDICTS_FILE, find_studies
+from experiments.timed import TIMES_FILE
 from jaxmlp.errors import InputError
 from jaxmlp.files import write_whole
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
@@ -53,7 +54,8 @@ def publish_study(folder: Path) -> list[Path]:
         raise InputError(f"{folder} is a preview (digits or quick): publish a run with --preset full on MNIST")
     target = PUBLISHED / experiment.name
     target.mkdir(parents=True, exist_ok=True)
-    names = (ROWS_FILE, VERDICTS_FILE, MANIFEST_FILE)
+    names = [ROWS_FILE, VERDICTS_FILE, MANIFEST_FILE]
+    names += [TIMES_FILE] if (folder / TIMES_FILE).is_file() else []
     for name in names:
         write_whole(target / name, lambda temporary, name=name: shutil.copyfile(folder / name, temporary))
     return [target / name for name in names]

@@ -5,12 +5,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 from rich.console import Console
 
 from experiments.base import Experiment, Preset, choose_arms
+from experiments.demo import draw_demo, shown_demo
 from experiments.ledger import load_ledger
 from experiments.own import OWN
 from experiments.registry import EXPERIMENTS
+from experiments.timed import time_study, with_times
 from jaxmlp import study
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError
@@ -20,6 +23,8 @@ from jaxmlp.evidence import (
     compare_reported,
     judge,
     save_figures,
+    with_averaged,
+    with_tuned,
     write_report,
 )
 from jaxmlp.files import write_json
@@ -41,7 +46,7 @@ def run_experiment(
     precision: str = "float32",
     **options: Any,
 ) -> StudyReport | None:
-    """Train what `out/NAME` does not hold yet, then write verdicts, figures and report beside it.
+    """Train what `out/NAME` and the finished studies beside it do not hold yet, then write verdicts, figures, report.
 
     `options` go to `study.run` as they are. Of several processes the first one writes, the others return None.
 
@@ -60,18 +65,28 @@ def run_experiment(
         "precision": precision,
     }
     folder = out / experiment.name
+    if experiment.demo_arm is not None and options.get("keep_params", "none") == "none":
+        options["keep_params"] = "last"
     display = study.make_display(experiment.name, console if processes.is_first() else Console(quiet=True))
-    study.run(
+    results = study.run(
         chosen,
         dataset,
-        seeds=preset.seeds,
+        seeds=preset.seeds_of(chosen),
         name=experiment.name,
         out=folder,
         display=display,
         about=about,
+        beside=sorted(path for path in out.glob("*") if path != folder),
         **options,
     )
-    return write_pages(experiment, folder) if processes.is_first() else None
+    if not processes.is_first():
+        return None
+    timed = [arm for arm in chosen if arm.name in experiment.timed]
+    if timed:
+        time_study(timed, dataset, folder, rounds=max(preset.seeds_of(timed).values()))
+    if experiment.demo_arm in {arm.name for arm in chosen}:
+        draw_demo(results, experiment.demo_arm, dataset, folder / FIGURES_FOLDER)
+    return write_pages(experiment, folder)
 
 
 def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
@@ -83,9 +98,10 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
     results = study.Results.load(folder)
     manifest = results.manifest
     claims = load_ledger().claims
+    rows = _with_further_arms(results.rows, experiment)
     verdicts = judge(
         experiment.claims,
-        results.rows,
+        with_times(rows, folder),
         ledger={claim.id: (claim.document, claim.statement) for claim in claims.values()},
         dataset=manifest["dataset"]["name"],
         device=manifest["device"],
@@ -94,16 +110,22 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
     write_json(folder / VERDICTS_FILE, verdicts)
     figures = folder / FIGURES_FOLDER
     figures.mkdir(exist_ok=True)
-    save_figures(experiment.figures, results.rows, figures, results.steps)
+    save_figures(experiment.figures, rows, figures, results.steps)
     report = StudyReport(
         manifest=manifest,
         verdicts=verdicts,
-        reported=compare_reported(experiment.reported, results.rows),
-        rows=results.rows,
-        figures=captioned_svgs(experiment.figures, figures),
+        reported=compare_reported(experiment.reported, rows),
+        rows=rows,
+        figures=[*captioned_svgs(experiment.figures, figures), *shown_demo(figures)],
     )
     write_report(folder / REPORT_FILE, studies=[report])
     return report
+
+
+def _with_further_arms(rows: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
+    """Averages, then tuned arms, which may choose among averages, then averages of tuned arms."""
+    rows = with_tuned(with_averaged(rows, experiment.averaged), experiment.tuned)
+    return with_averaged(rows, experiment.averaged)
 
 
 def find_studies(out: Path) -> list[tuple[Experiment, Path]]:

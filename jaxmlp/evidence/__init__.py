@@ -1,5 +1,6 @@
 """From results to verdicts, figures and reports; reads results only and never trains."""
 
+from jaxmlp.evidence.averaged import with_averaged
 from jaxmlp.evidence.claims import Claim, Reported, Rival
 from jaxmlp.evidence.figures import (
     CompareArms,
@@ -10,13 +11,31 @@ from jaxmlp.evidence.figures import (
     save_figures,
 )
 from jaxmlp.evidence.images import random_ten, ten_images_figure
-from jaxmlp.evidence.measures import Measure, Value, at, best, final
+from jaxmlp.evidence.measures import (
+    Measure,
+    Value,
+    at,
+    at_best,
+    best,
+    best_epoch,
+    change,
+    fall,
+    final,
+    fluctuation,
+    gain_after_cuts,
+    largest_drop,
+    lowest,
+    reached,
+)
 from jaxmlp.evidence.parts import Difference, Equivalence, Identity, Ordering, Probability
+from jaxmlp.evidence.peaks import PeakCurves
 from jaxmlp.evidence.report import StudyReport, write_report
 from jaxmlp.evidence.reported import compare_reported
 from jaxmlp.evidence.step_curves import StepCurves
+from jaxmlp.evidence.sweep_curves import Sweep, SweepCurves
 from jaxmlp.evidence.synthetic import synthetic_rows
 from jaxmlp.evidence.table import print_verdicts
+from jaxmlp.evidence.tuned import with_tuned
 from jaxmlp.evidence.verdicts import VERDICTS, judge
 
 __all__ = [
@@ -30,23 +49,37 @@ __all__ = [
     "Identity",
     "Measure",
     "Ordering",
+    "PeakCurves",
     "Probability",
     "Reported",
     "Rival",
     "StepCurves",
     "StudyReport",
+    "Sweep",
+    "SweepCurves",
     "TrainingCurves",
     "Value",
     "at",
+    "at_best",
     "best",
+    "best_epoch",
     "captioned_svgs",
+    "change",
     "compare_reported",
+    "fall",
     "final",
+    "fluctuation",
+    "gain_after_cuts",
     "judge",
+    "largest_drop",
+    "lowest",
     "print_verdicts",
     "random_ten",
+    "reached",
     "save_figures",
     "synthetic_rows",
     "ten_images_figure",
+    "with_averaged",
+    "with_tuned",
     "write_report",
 ]

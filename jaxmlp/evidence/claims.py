@@ -76,6 +76,8 @@ class Claim:
 class Reported:
     """The number of one run in a document, to stand beside ours; `tag` is the ledger's evidence tag.
 
+    With a `baseline` it is a gain: what the arm's measure has over that arm's, seed by seed.
+
     Raises:
         InputError: an unknown tag.
     """
@@ -85,6 +87,7 @@ class Reported:
     measure: Measure
     value: float
     tag: str
+    baseline: str | None = None
 
     def __post_init__(self) -> None:
         check_choice("evidence tag", self.tag, READING_ERROR)

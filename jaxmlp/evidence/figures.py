@@ -116,7 +116,8 @@ class TrainingCurves:
 
     def _marks(self, columns: tuple[str, ...]) -> list[Mark]:
         """The document's numbers for these columns; of several epochs only the last is labelled."""
-        ours = [one for one in self.reported if one.arm == self.arm and one.measure.column in columns]
+        points = [one for one in self.reported if one.measure.when in ("at", "final")]
+        ours = [one for one in points if one.arm == self.arm and one.measure.column in columns]
         latest = {one.measure.column: one for one in sorted(ours, key=_epoch_or_end)}
         return [
             Mark(
@@ -140,11 +141,13 @@ class CompareArms:
     arms: tuple[str, ...]
     column: str
     note: str = ""
+    part: str = ""
+    """Sets a figure's name apart from others of this column, such as "hinge"."""
 
     @property
     def name(self) -> str:
         """File name without its ending."""
-        return f"compare_{self.column}"
+        return "_".join(filter(None, ("compare", self.column, self.part)))
 
     @property
     def caption(self) -> str:

@@ -8,8 +8,8 @@ counts as chance.
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Literal
+from dataclasses import dataclass, replace
+from typing import Literal, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -21,16 +21,38 @@ class MissingResultsError(Exception):
     """The results do not hold what a claim needs; the message says what is missing."""
 
 
+When = Literal[
+    "at", "final", "best", "lowest", "best epoch of", "largest drop of", "fall from its best of", "change since",
+    "fluctuation since", "reached", "at the best", "smallest gain after a cut of",
+]  # fmt: skip
+
+
 @dataclass(frozen=True)
 class Measure:
-    """One number per run: `column` read `when`; made by `at`, `final` and `best`."""
+    """One number per run: `column` read `when`; made by the functions below."""
 
     column: str
-    when: Literal["at", "final", "best"]
+    when: When
     epoch: int | None = None
+    minus: str | None = None
+    """A column to subtract, epoch by epoch: training minus test accuracy is the generalization gap."""
+    threshold: float | None = None
+    beside: str | None = None
+    """A second column, which says where `column` is read."""
 
     def __str__(self) -> str:
-        return f"{self.column} at epoch {self.epoch}" if self.when == "at" else f"{self.when} {self.column}"
+        of = self.column if self.minus is None else f"{self.column} minus {self.minus}"
+        match self.when:
+            case "at":
+                return f"{of} at epoch {self.epoch}"
+            case "change since" | "fluctuation since":
+                return f"{self.when.removesuffix(' since')} of {of} since epoch {self.epoch}"
+            case "reached":
+                return f"epochs until {of} reaches {self.threshold:g}"
+            case "at the best":
+                return f"{of} at the best {self.beside}"
+            case _:
+                return f"{self.when} {of}"
 
 
 @dataclass(frozen=True)
@@ -55,14 +77,75 @@ def at(column: str, *, epoch: int) -> Measure:
     return Measure(column, "at", epoch)
 
 
-def final(column: str) -> Measure:
-    """`column` in the last row of the run."""
-    return Measure(column, "final")
+def final(column: str, *, minus: str | None = None) -> Measure:
+    """`column` in the last row of the run, less the column `minus` where there is one."""
+    return Measure(column, "final", minus=minus)
 
 
 def best(column: str) -> Measure:
     """The largest value of `column` over the epochs of the run."""
     return Measure(column, "best")
+
+
+def lowest(column: str) -> Measure:
+    """The smallest value of `column` over the epochs of the run."""
+    return Measure(column, "lowest")
+
+
+def best_epoch(column: str) -> Measure:
+    """The epoch of the largest value of `column`, from epoch 1 on; the first of several (S-090)."""
+    return Measure(column, "best epoch of")
+
+
+def largest_drop(column: str) -> Measure:
+    """By how much `column` falls from one epoch to the next, where it falls most; 0 where it never does."""
+    return Measure(column, "largest drop of")
+
+
+def fall(column: str) -> Measure:
+    """By how much `column` ends below its largest value, from epoch 1 on."""
+    return Measure(column, "fall from its best of")
+
+
+def change(column: str, *, since: int) -> Measure:
+    """`column` in the last row of the run minus its value at epoch `since`.
+
+    Raises:
+        InputError: a negative epoch.
+    """
+    return replace(at(column, epoch=since), when="change since")
+
+
+def reached(column: str, threshold: float) -> Measure:
+    """Epochs until `column` first is at least `threshold`, on the straight line between one epoch and the next.
+
+    A run that never gets there counts as one epoch longer than it was: too few, rather than left out.
+    """
+    return Measure(column, "reached", threshold=threshold)
+
+
+def fluctuation(column: str, *, since: int) -> Measure:
+    """Standard deviation of the changes of `column` from epoch to epoch, from epoch `since` on.
+
+    A steady rise does not count: its changes are all the same.
+
+    Raises:
+        InputError: a negative epoch.
+    """
+    return replace(at(column, epoch=since), when="fluctuation since")
+
+
+def at_best(column: str, *, of: str) -> Measure:
+    """`column` at the epoch of the largest `of`, from epoch 1 on; the first of several (S-090)."""
+    return Measure(column, "at the best", beside=of)
+
+
+def gain_after_cuts(column: str) -> Measure:
+    """After each cut of the learning rate the best of `column` until the next one, minus the best before; the smallest.
+
+    A run whose rate was never cut has none.
+    """
+    return Measure(column, "smallest gain after a cut of", beside="learning_rate")
 
 
 def check_rows(rows: pd.DataFrame) -> None:
@@ -92,42 +175,134 @@ def read(values: Sequence[Value], rows: pd.DataFrame) -> list[pd.Series]:
 
 
 def _missing(value: Value, rows: pd.DataFrame) -> str | None:
-    if value.measure.column not in rows:
-        return f"column {value.measure.column} is not in the results"
+    absent = [column for column in _columns(value.measure) if column not in rows]
+    if absent:
+        return f"column {absent[0]} is not in the results"
     numbers = _by_seed(value, rows)
     if numbers.empty:
         return f"arm {value.arm} is not in the results"
-    absent = int((~np.isfinite(numbers)).sum())
-    return f"{value.measure} in {absent} of {len(numbers)} runs of {value.arm}" if absent else None
+    lost = int((~np.isfinite(numbers)).sum())
+    return f"{value.measure} in {lost} of {len(numbers)} runs of {value.arm}" if lost else None
+
+
+def _columns(measure: Measure) -> list[str]:
+    return [name for name in (measure.column, measure.minus, measure.beside) if name is not None]
 
 
 def _by_seed(value: Value, rows: pd.DataFrame) -> pd.Series:
     measure = value.measure
-    arm = rows.loc[rows["arm"] == value.arm, ["seed", "epoch", measure.column]].sort_values(by=["seed", "epoch"])
-    numbers = {
-        seed: _READ[measure.when](run["epoch"].to_numpy(), run[measure.column].to_numpy(float), measure)
-        for seed, run in arm.groupby("seed")
-    }
+    chosen = list(dict.fromkeys(["seed", "epoch", *_columns(measure)]))
+    arm = rows.loc[rows["arm"] == value.arm, chosen].sort_values(by=["seed", "epoch"])
+    curves = {seed: _curve(run, measure) for seed, run in arm.groupby("seed")}
+    numbers = {seed: _READ[measure.when](curve, measure) for seed, curve in curves.items()}
     return pd.Series(numbers, dtype=float)
 
 
-def _read_at(epochs: np.ndarray, numbers: np.ndarray, measure: Measure) -> float:
-    there = numbers[epochs == measure.epoch]
+class _Curve(NamedTuple):
+    """One run over its epochs, in order: [E + 1] each."""
+
+    epochs: np.ndarray
+    numbers: np.ndarray
+    beside: np.ndarray = np.empty(0)
+
+    def trained(self) -> "_Curve":
+        """From epoch 1 on."""
+        after = self.epochs >= 1
+        return _Curve(self.epochs[after], self.numbers[after], self.beside[after[: len(self.beside)]])
+
+
+def _curve(run: pd.DataFrame, measure: Measure) -> _Curve:
+    numbers, *others = (run[name].to_numpy(float) for name in _columns(measure))
+    if measure.minus is not None:
+        numbers, others = numbers - others[0], others[1:]
+    return _Curve(run["epoch"].to_numpy(), numbers, *others)
+
+
+def _read_at(curve: _Curve, measure: Measure) -> float:
+    there = curve.numbers[curve.epochs == measure.epoch]
     return float(there[0]) if len(there) else math.nan
 
 
-def _read_final(epochs: np.ndarray, numbers: np.ndarray, measure: Measure) -> float:
-    return float(numbers[-1])
+def _read_final(curve: _Curve, measure: Measure) -> float:
+    return float(curve.numbers[-1])
 
 
-def _read_best(epochs: np.ndarray, numbers: np.ndarray, measure: Measure) -> float:
+def _read_best(curve: _Curve, measure: Measure) -> float:
     # fmax passes over NaN: a training loss, for one, does not exist before training.
-    return float(np.fmax.reduce(numbers))
+    return float(np.fmax.reduce(curve.numbers))
 
 
-# One run's epochs [E + 1] and numbers [E + 1], in order, to its one number; NaN where it has none.
-_READ: dict[str, Callable[[np.ndarray, np.ndarray, Measure], float]] = {
+def _read_lowest(curve: _Curve, measure: Measure) -> float:
+    return float(np.fmin.reduce(curve.numbers))
+
+
+def _read_best_epoch(curve: _Curve, measure: Measure) -> float:
+    return _at_peak(curve.numbers, curve.epochs, curve.epochs)
+
+
+def _read_at_best(curve: _Curve, measure: Measure) -> float:
+    return _at_peak(curve.beside, curve.numbers, curve.epochs)
+
+
+def _at_peak(numbers: np.ndarray, wanted: np.ndarray, epochs: np.ndarray) -> float:
+    """`wanted` at the first epoch from 1 on with the largest of `numbers`; NaN where there is none."""
+    there = (epochs >= 1) & np.isfinite(numbers)
+    return float(wanted[there][np.argmax(numbers[there])]) if there.any() else math.nan
+
+
+def _read_largest_drop(curve: _Curve, measure: Measure) -> float:
+    numbers = curve.trained().numbers
+    return float(max(0.0, *(numbers[:-1] - numbers[1:]))) if len(numbers) > 1 else 0.0
+
+
+def _read_fall(curve: _Curve, measure: Measure) -> float:
+    numbers = curve.trained().numbers
+    return float(np.fmax.reduce(numbers) - numbers[-1]) if len(numbers) else math.nan
+
+
+def _read_change(curve: _Curve, measure: Measure) -> float:
+    return _read_final(curve, measure) - _read_at(curve, measure)
+
+
+def _read_reached(curve: _Curve, measure: Measure) -> float:
+    assert measure.threshold is not None
+    epochs, numbers, _ = curve
+    there = np.flatnonzero(numbers >= measure.threshold)
+    if not len(there):
+        return float(epochs[-1] + 1) if np.isfinite(numbers).any() else math.nan
+    now = int(there[0])
+    before = numbers[now - 1] if now else math.nan
+    if not math.isfinite(before):
+        return float(epochs[now])
+    share = (measure.threshold - before) / (numbers[now] - before)
+    return float(epochs[now - 1] + share * (epochs[now] - epochs[now - 1]))
+
+
+def _read_fluctuation(curve: _Curve, measure: Measure) -> float:
+    changes = np.diff(curve.numbers[curve.epochs >= (measure.epoch or 0)])
+    return float(np.std(changes, ddof=1)) if len(changes) > 1 else math.nan
+
+
+def _read_gain_after_cuts(curve: _Curve, measure: Measure) -> float:
+    _, numbers, rates = curve.trained()
+    cuts = 1 + np.flatnonzero(rates[1:] < rates[:-1])  # the first epoch at each lower rate
+    pieces = np.split(numbers, cuts)
+    gains = [after.max() - numbers[:cut].max() for cut, after in zip(cuts, pieces[1:], strict=True)]
+    return float(min(gains, default=math.nan))
+
+
+# One run to its one number; NaN where it has none.
+_READ: dict[str, Callable[[_Curve, Measure], float]] = {
     "at": _read_at,
     "final": _read_final,
     "best": _read_best,
+    "lowest": _read_lowest,
+    "best epoch of": _read_best_epoch,
+    "largest drop of": _read_largest_drop,
+    "fall from its best of": _read_fall,
+    "change since": _read_change,
+    "fluctuation since": _read_fluctuation,
+    "reached": _read_reached,
+    "at the best": _read_at_best,
+    "smallest gain after a cut of": _read_gain_after_cuts,
 }

@@ -12,7 +12,7 @@ import pandas as pd
 
 from jaxmlp.evidence.claims import READING_ERROR, Reported
 from jaxmlp.evidence.measures import MissingResultsError, Value, check_rows, read
-from jaxmlp.evidence.statistics import prediction_interval
+from jaxmlp.evidence.statistics import pair_by_seed, prediction_interval
 
 
 def compare_reported(reported: Sequence[Reported], rows: pd.DataFrame) -> list[dict[str, Any]]:
@@ -35,12 +35,12 @@ def _compare(one: Reported, rows: pd.DataFrame) -> dict[str, Any]:
     declared = {
         "ledger_id": one.ledger_id,
         "arm": one.arm,
-        "measure": str(one.measure),
+        "measure": str(one.measure) + ("" if one.baseline is None else f", gain on {one.baseline}"),
         "tag": one.tag,
         "reported": float(one.value),
     }
     try:
-        (numbers,) = read([Value(one.arm, one.measure)], rows)
+        numbers = _numbers(one, rows)
     except MissingResultsError as missing:
         nothing = dict.fromkeys(("mean", "low", "high", "agrees"))
         return {**declared, "n": 0, **nothing, "missing": str(missing)}
@@ -55,3 +55,15 @@ def _compare(one: Reported, rows: pd.DataFrame) -> dict[str, Any]:
         "agrees": interval.low <= one.value <= interval.high if known else None,
         "missing": None,
     }
+
+
+def _numbers(one: Reported, rows: pd.DataFrame) -> pd.Series:
+    """One number per run [S], or per seed that both arms have."""
+    arms = [one.arm] if one.baseline is None else [one.arm, one.baseline]
+    own, *baseline = read([Value(arm, one.measure) for arm in arms], rows)
+    if not baseline:
+        return own
+    own, other = pair_by_seed(own, baseline[0])
+    if own.empty:
+        raise MissingResultsError(f"arms {one.arm} and {one.baseline} have no seed in common")
+    return own - other

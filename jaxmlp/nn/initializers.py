@@ -19,7 +19,7 @@ from jax import Array
 
 
 class Initializer(NamedTuple):
-    """How a linear layer starts: `variate(key, shape)` times `scale(fan_in, fan_out)`; bias zero or a variate."""
+    """How a linear layer starts: `variate(key, shape)` times `scale(fan_in, fan_out)`; the bias likewise, or zero."""
 
     variate: Callable[[Array, tuple[int, ...]], Array]
     scale: Callable[[int, int], float]
@@ -60,6 +60,8 @@ def prefix_normal(key: Array, shape: tuple[int, ...]) -> Array:
 INITIALIZERS: dict[str, Initializer] = {
     # S-040, D0: torch.randn for weight and bias alike.
     "randn": Initializer(standard_normal, lambda fan_in, fan_out: 1.0, random_bias=True),
+    # PyTorch's nn.Linear, weight and bias alike: what D3's nets start from, since it names no other (S-012).
+    "torch_linear": Initializer(standard_uniform, lambda fan_in, fan_out: 1.0 / math.sqrt(fan_in), random_bias=True),
     # S-043, S-044: N(0, s²) and U(−s, s) with s = `NetHyper.init_gain`: 0.01 in D1, D2 and D4.
     "normal": Initializer(standard_normal, lambda fan_in, fan_out: 1.0),
     "uniform": Initializer(standard_uniform, lambda fan_in, fan_out: 1.0),
@@ -109,7 +111,9 @@ def init_linear(
     draw = initializer.variate(jax.random.fold_in(key, _WEIGHT), (fan_out, fan_in))
     params = {"weight": draw * (jnp.asarray(gain, draw.dtype) * initializer.scale(fan_in, fan_out))}
     if bias and initializer.random_bias:
-        params["bias"] = initializer.variate(jax.random.fold_in(key, _BIAS), (fan_out,))
+        params["bias"] = initializer.variate(jax.random.fold_in(key, _BIAS), (fan_out,)) * initializer.scale(
+            fan_in, fan_out
+        )
     elif bias:
         params["bias"] = jnp.zeros((fan_out,), draw.dtype)
     return params

@@ -92,6 +92,22 @@ def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
     return given
 
 
+def seeds_by_arm(
+    arms: Sequence[Arm], seeds: int | Sequence[int] | Mapping[str, int | Sequence[int]]
+) -> dict[str, tuple[int, ...]]:
+    """The seeds of every arm, by its name; what costs most may have fewer.
+
+    Raises:
+        InputError: seeds that `check_seeds` refuses, or other arms than `arms`.
+    """
+    if not isinstance(seeds, Mapping):
+        return dict.fromkeys((arm.name for arm in arms), check_seeds(seeds))
+    names = [arm.name for arm in arms]
+    if set(names) != set(seeds):
+        raise InputError(f"seeds are given for {', '.join(seeds)}: give them for {', '.join(names)}")
+    return {name: check_seeds(seeds[name]) for name in names}
+
+
 def check_arms(arms: Sequence[Arm], dataset: Dataset) -> None:
     """Raise `InputError` where an arm cannot run on this dataset, or cannot be told from another."""
     if not arms:

@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -14,7 +14,7 @@ from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.files import check_writable
 from jaxmlp.study import processes
-from jaxmlp.study.arms import Arm, Run, check_arms, check_seeds, make_run, spec_id
+from jaxmlp.study.arms import Arm, Run, check_arms, make_run, seeds_by_arm, spec_id
 from jaxmlp.study.blocks import STRATEGIES, Group, Layout, make_groups
 from jaxmlp.study.finished import KEEP_PARAMS, finish_block
 from jaxmlp.study.manifest import describe_program, make_manifest
@@ -35,7 +35,7 @@ def run(
     arms: Sequence[Arm],
     dataset: Dataset,
     *,
-    seeds: int | Sequence[int],
+    seeds: int | Sequence[int] | Mapping[str, int | Sequence[int]],
     name: str = "study",
     out: Path | str | None = None,
     resume: bool = False,
@@ -46,6 +46,7 @@ def run(
     log_dir: Path | str | None = None,
     display: Display | None = None,
     about: dict[str, Any] | None = None,
+    beside: Sequence[Path] = (),
 ) -> Results:
     """Train every arm with every seed, vmapped over lanes, one compiled program per distinct spec.
 
@@ -54,7 +55,7 @@ def run(
     Args:
         arms: the settings.
         dataset: from `data.load`.
-        seeds: n for seeds 0 to n − 1, or the seeds themselves; all arms share them.
+        seeds: n for seeds 0 to n − 1, or the seeds themselves; all arms share them, unless it says so by arm.
         name: the study's name, the rows' `experiment` column.
         out: a folder for the study's files; finished blocks are saved there as they come, and checkpoints of those
             in training. None keeps all in memory. Several processes need one folder that all of them see.
@@ -68,6 +69,8 @@ def run(
         log_dir: a folder for TensorBoard's files, all metrics of all runs; None writes none.
         display: where progress goes; by default a live display on a terminal, else lines.
         about: more for the manifest, such as the command.
+        beside: folders that may hold finished studies; what they have trained already is taken over, unless nets are
+            to be kept. The manifest's `taken_over` says how many runs came from where.
 
     Returns:
         The rows by arm, seed and epoch, those that `out` held before included, and the manifest.
@@ -79,17 +82,22 @@ def run(
             before.
     """
     out, log_dir = (None if folder is None else Path(folder) for folder in (out, log_dir))
-    seeds = check_seeds(seeds)
     check_arms(arms, dataset)
+    by_arm = seeds_by_arm(arms, seeds)
     _check_options(out, lanes, strategy, checkpoint_minutes, keep_params, log_dir)
-    runs = [make_run(arm, seed, dataset.digest) for arm in arms for seed in seeds]
+    runs = [make_run(arm, seed, dataset.digest) for arm in arms for seed in by_arm[arm.name]]
     asked = _Asked(name, len(runs), Wish(lanes, strategy), checkpoint_minutes * 60.0, keep_params, log_dir)
     store = Store(out, resume=resume)
     before = store.seconds_before
     try:
         store.check_same_settings(arms, dataset)
         kept = store.layouts({arm.spec for arm in arms}, asked.wish)
-        processes.wait_for_all("every process has read the folder")
+        taken = {
+            folder.name: count
+            for folder in beside
+            if keep_params == "none" and (count := store.take_over(folder, runs, name))
+        }
+        processes.wait_for_all("every process has read the folders")
         finished = store.finished
         groups = make_groups([run for run in runs if run.run_id not in finished])
         begin = time.monotonic()
@@ -97,8 +105,9 @@ def run(
             datasets = {device: jax.device_put(dataset, device) for device in jax.local_devices()}
             session = _Session(asked, store, datasets, display)
             work = session.plan(groups, kept)
-            manifest = make_manifest(name, arms, seeds, dataset, [describe_program(item) for item in work])
-            store.begin(manifest | (about or {}))
+            every_seed = sorted(set().union(*by_arm.values()))
+            manifest = make_manifest(name, arms, every_seed, dataset, [describe_program(item) for item in work])
+            store.begin(manifest | (about or {}) | {"taken_over": store.manifest.get("taken_over", {}) | taken})
             try:
                 session.train(work)
             finally:

@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,6 +43,8 @@ class Store:
         self._out = out
         self._frames: list[pd.DataFrame] = []
         self._steps: list[pd.DataFrame] = []
+        self._taken: list[pd.DataFrame] = []
+        self._taken_steps: list[pd.DataFrame] = []
         self._nets: dict[str, TrainedNet] = {}
         self._manifest: dict[str, Any] = {}
         self._saved: list[SavedBlock] = []
@@ -68,7 +70,7 @@ class Store:
     @property
     def finished(self) -> frozenset[str]:
         """Ids of the runs that are trained already."""
-        return frozenset(run_id for frame in self._frames for run_id in frame["run_id"].unique())
+        return frozenset(run_id for frame in (*self._frames, *self._taken) for run_id in frame["run_id"].unique())
 
     @property
     def seconds_before(self) -> float:
@@ -93,6 +95,24 @@ class Store:
                     f"{self._out} holds arm {arm.name!r} with other settings ({', '.join(other)}): "
                     "give another folder, delete this one, or give the settings of before"
                 )
+
+    def take_over(self, folder: Path, runs: Sequence[Run], experiment: str) -> int:
+        """Take over those of the missing `runs` that another finished study holds, under this study's names.
+
+        Returns:
+            How many; 0 where the folder holds no finished study. A run whose spec logs steps is taken with them.
+        """
+        if not Results.saved_in(folder):
+            return 0
+        missing = {run.run_id: run for run in runs if run.run_id not in self.finished}
+        rows = _read_runs(folder / ROWS_FILE, missing, experiment)
+        logging = [run_id for run_id, run in missing.items() if run.arm.spec.evaluation.log_every is not None]
+        steps = _read_runs(folder / STEPS_FILE, logging, experiment) if logging else None
+        if steps is not None:
+            rows = rows.loc[~rows["run_id"].isin(sorted(set(logging) - set(steps["run_id"])))]
+            self._taken_steps.append(_renamed(steps, missing))
+        self._taken.append(_renamed(rows, missing))
+        return len(set(rows["run_id"]))
 
     def layouts(self, specs: Iterable[RunSpec], wish: Wish) -> dict[str, Layout]:
         """By spec id, the layouts that an earlier sitting fixed.
@@ -175,8 +195,10 @@ class Store:
         if self._out is not None and processes.several():
             self._read(self._out)
         settings = varying_settings(manifest["arms"])
-        steps = assemble_steps(self._steps, settings) if self._steps else None
-        rows = assemble(pd.concat(self._frames, ignore_index=True), settings)
+        logged = [*self._steps, *(frame for frame in self._taken_steps if len(frame))]
+        steps = assemble_steps(logged, settings) if logged else None
+        frames = [*self._frames, *(frame for frame in self._taken if len(frame))]
+        rows = assemble(pd.concat(frames, ignore_index=True), settings)
         nets = Nets(self._nets, self._out)
         return Results(rows, manifest, steps, nets)
 
@@ -237,3 +259,15 @@ def _read_frames(whole: Path, blocks: Path) -> list[pd.DataFrame]:
         frames.append(frame.loc[~frame["run_id"].isin(list(seen))])
         seen |= set(frame["run_id"].unique())
     return frames
+
+
+def _read_runs(file: Path, run_ids: Iterable[str], experiment: str) -> pd.DataFrame:
+    """The rows of these runs in a file of a study, as this one's; none where there is no file."""
+    if not file.is_file():
+        return pd.DataFrame({"run_id": pd.Series(dtype=str)})
+    return pd.read_parquet(file, filters=[("run_id", "in", [*run_ids, ""])]).assign(experiment=experiment)
+
+
+def _renamed(rows: pd.DataFrame, runs: Mapping[str, Run]) -> pd.DataFrame:
+    """Rows under the arms' names of this study."""
+    return rows.assign(arm=[runs[run_id].arm.name for run_id in rows["run_id"]])

@@ -69,3 +69,24 @@ def test_equal_runs_agree_with_themselves_alone():
     same, other = (Reported("E-001", "randn", final("test_accuracy"), value, "doc") for value in (0.1135, 0.12))
     assert [row["agrees"] for row in compare_reported([same, other], rows)] == [True, False]
     assert not math.isnan(compare_reported([same], rows)[0]["low"])
+
+
+def test_a_gain_is_paired_by_seed():
+    """Two arms whose runs vary by a point, and together: their difference hardly varies."""
+    rows = synthetic_rows(
+        {"base": {"test_accuracy": [0.96, 0.97, 0.98]}, "wider": {"test_accuracy": [0.990, 0.979, 0.970]}},
+        seeds={"wider": [2, 1, 0]},
+    )
+    gain = Reported("E-044", "wider", final("test_accuracy"), 0.01, "doc", baseline="base")
+    (row,) = compare_reported([gain], rows)
+    assert row["mean"] == pytest.approx((0.010 + 0.009 + 0.010) / 3)
+    assert row["high"] - row["low"] == pytest.approx(2 * 4.302653 * 0.001 / 3**0.5 * (4 / 3) ** 0.5, rel=1e-4)
+    assert row["measure"] == "final test_accuracy, gain on base"
+    assert row["agrees"]
+
+
+def test_a_gain_needs_a_seed_in_both_arms():
+    rows = synthetic_rows({"a": {"test_accuracy": [0.9]}, "b": {"test_accuracy": [0.9]}}, seeds={"b": [5]})
+    (row,) = compare_reported([Reported("E-044", "a", final("test_accuracy"), 0.01, "doc", baseline="b")], rows)
+    assert row["missing"] == "arms a and b have no seed in common"
+    assert row["agrees"] is None

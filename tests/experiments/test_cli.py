@@ -16,6 +16,7 @@ import pandas as pd
 import pytest
 
 from experiments.cli import main
+from experiments.initialization import ARMS
 from experiments.readme import README, findings, with_blocks
 from experiments.registry import EXPERIMENTS
 from jaxmlp import data, training
@@ -60,9 +61,9 @@ def test_run_leaves_the_documented_files(finished):
     figures = {f"figures/{f.name}.{kind}" for f in EXPERIMENTS["initialization"].figures for kind in ("svg", "png")}
     assert names == {"results.parquet", "verdicts.json", "manifest.json", "report.html"} | figures
     rows = pd.read_parquet(folder / "results.parquet")
-    assert len(rows) == 4 * 3 * 2  # arms, seeds, epochs 0 and 1
+    assert len(rows) == len(ARMS) * 3 * 2  # arms, seeds, epochs 0 and 1
     verdicts = json.loads((folder / "verdicts.json").read_text())
-    assert [v["claim"] for v in verdicts] == ["C-001", "C-004", "C-005", "C-007"]
+    assert [v["claim"] for v in verdicts] == [claim.id for claim in EXPERIMENTS["initialization"].claims]
     wanted = "claim doc statement verdict kind effect unit delta ci_low ci_high n rule arms factor seeds_needed"
     assert set(f"{wanted} dataset device preset evidence".split()) <= set(verdicts[0])
     assert all(v["preview"] for v in verdicts)
@@ -178,7 +179,7 @@ def test_a_net_that_cannot_be_tested_is_one_line_and_writes_nothing(net, home, c
 def test_list_and_claims_name_everything(capsys):
     assert main(["list"]) == 0
     printed = capsys.readouterr().out
-    for word in ("initialization", "randn_lr1e-2", "C-007", "E-003", "120 runs: 30 seeds"):
+    for word in ("initialization", "randn_lr1e-2", "C-007", "E-003", f"{30 * len(ARMS)} runs: 30 seeds"):
         assert word in printed
     assert main(["claims"]) == 0
     printed = capsys.readouterr().out
@@ -323,4 +324,4 @@ def test_as_a_program_a_mistake_exits_with_2(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == "error: unknown experiment 'nothing': choose one of initialization, reference_net\n"
+    assert done.stderr == f"error: unknown experiment 'nothing': choose one of {', '.join(EXPERIMENTS)}\n"

@@ -33,15 +33,20 @@ HALF = np.array([0.98, 0.3, 0.99, 0.4])
 TABLES = {
     "as the document says": (
         {"randn": arm(FAILS), "randn_lr1e-2": arm(FAILS + 0.01), "he_normal": arm(GOOD, first=0.92)}
-        | {"he_uniform": arm(GOOD + 0.0002 * rng.normal(size=30), first=0.92)},
+        | {"he_uniform": arm(GOOD + 0.0002 * rng.normal(size=30), first=0.92)}
+        | {"zeros": arm(np.full(30, 0.1135)), "symmetric": arm(FAILS)},
         "reproduced",
     ),
     "the opposite": (
-        {"randn": arm(GOOD), "randn_lr1e-2": arm(GOOD), "he_normal": arm(FAILS)} | {"he_uniform": arm(GOOD)},
+        {"randn": arm(GOOD), "randn_lr1e-2": arm(GOOD), "he_normal": arm(FAILS)}
+        | {"he_uniform": arm(GOOD)}
+        | {"zeros": arm(GOOD), "symmetric": arm(GOOD)},
         "refuted",
     ),
     "too noisy to tell": (
-        {"randn": arm(HALF), "randn_lr1e-2": arm(HALF[::-1]), "he_normal": arm(HALF[::-1])} | {"he_uniform": arm(HALF)},
+        {"randn": arm(HALF), "randn_lr1e-2": arm(HALF[::-1]), "he_normal": arm(HALF[::-1])}
+        | {"he_uniform": arm(HALF)}
+        | {"zeros": arm(np.array([0.05, 0.9, 0.06, 0.8])), "symmetric": arm(HALF)},
         "inconclusive",
     ),
 }

@@ -108,6 +108,8 @@ def test_values_are_of_known_metrics_and_in_range(ledger: Ledger):
         "learning_rate": (1e-6, 1.0),
         "seconds": (10.0, 10_000.0),
         "accuracy_gain": (0.0, 0.1),
+        "val_accuracy_drop": (0.0, 0.1),
+        "val_accuracy_peak": (1.0, 30.0),
     }
     for experiment in ledger.experiments.values():
         for value in experiment.values:

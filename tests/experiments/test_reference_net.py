@@ -5,8 +5,9 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from experiments.d4 import FAULTS, Program
 from experiments.ledger import load_ledger
-from experiments.reference_net import ARMS, CLAIMS, FAULTS, PROGRAMS, REFERENCE_NET, REPORTED, Program
+from experiments.reference_net import ARMS, CLAIMS, PROGRAMS, REFERENCE_NET, REPORTED
 from jaxmlp import data
 from jaxmlp.evidence import judge, synthetic_rows
 from jaxmlp.nn import MLPSpec, count_parameters

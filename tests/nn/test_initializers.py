@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import torch
 
 from jaxmlp.nn import INITIALIZERS, MLPSpec, NetHyper, init_mlp
 
@@ -12,6 +13,7 @@ FAN_IN, FAN_OUT = 300, 400
 # Standard deviation at gain 1, and whether the draw is uniform.
 MOMENTS = {
     "randn": (1.0, False),
+    "torch_linear": ((3 * FAN_IN) ** -0.5, True),
     "normal": (1.0, False),
     "normal_shared_prefix": (1.0, False),
     "uniform": (3**-0.5, True),
@@ -49,9 +51,21 @@ def test_moments(name, gain):
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)
-def test_biases_are_zero_but_for_randn(name):
+def test_biases_are_zero_or_drawn_as_the_weights_are(name):
     bias = np.asarray(weights(name)[0]["bias"])
-    assert (abs(bias.std() - 1) < 0.15) if name == "randn" else (bias == 0).all()
+    if name in ("randn", "torch_linear"):
+        assert abs(bias.std() / MOMENTS[name][0] - 1) < 0.15
+    else:
+        assert (bias == 0).all()
+
+
+def test_pytorch_s_start_has_pytorch_s_bounds():
+    """The bound that nn.Linear draws within, weight and bias alike (S-012)."""
+    theirs = [p.detach().numpy() for p in torch.nn.Linear(FAN_IN, FAN_OUT).parameters()]
+    ours = weights("torch_linear")[0]
+    for name, their in zip(("weight", "bias"), theirs, strict=True):
+        assert np.abs(their).max() == pytest.approx(FAN_IN**-0.5, rel=0.02)
+        assert np.abs(np.asarray(ours[name])).max() == pytest.approx(FAN_IN**-0.5, rel=0.02)
 
 
 @pytest.mark.parametrize("name", INITIALIZERS)

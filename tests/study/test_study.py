@@ -222,6 +222,17 @@ def test_resume_trains_only_what_is_missing_and_reuses_w(digits, tmp_path, train
     pd.testing.assert_frame_equal(study.Results.load(out).rows, resumed.rows)
 
 
+def test_an_arm_may_have_fewer_seeds(digits):
+    arms = [study.Arm(name, make_spec(), Hyper(learning_rate=rate)) for name, rate in (("a", 0.1), ("b", 0.2))]
+    results = run(arms, digits, seeds={"b": [5], "a": 2})
+    assert {(arm, seed) for arm, seed in results.rows[["arm", "seed"]].itertuples(index=False)} == {
+        ("a", 0),
+        ("a", 1),
+        ("b", 5),
+    }
+    assert results.manifest["seeds"] == [0, 1, 5]
+
+
 def test_fewer_seeds_or_arms_later_lose_nothing(digits, tmp_path):
     out = tmp_path / "s"
     arms = [study.Arm("a", make_spec()), study.Arm("b", make_spec("batch_norm"))]
@@ -323,6 +334,7 @@ BAD = [
     ({"seeds": 0}, "seeds are 0"),
     ({"seeds": [1, 1]}, "name one twice"),
     ({"seeds": [-1]}, "integers from 0"),
+    ({"seeds": {"another": 1}}, "seeds are given for another"),
     ({"lanes": 0}, "lanes is 0: give a positive integer"),
     (
         {"arms": [study.Arm("a", make_spec()), study.Arm("a", make_spec("batch_norm"))]},

@@ -1,0 +1,142 @@
+"""Which learning rate does each of D2's nets want, and is there one for all? (E-026, E-027)
+
+    python -m experiments run learning_rate --dataset mnist --data-dir DIR --preset full
+
+D2's two sweeps over decades, with its weight decay of 1e-5 (A-16); the first one finer, five rates per decade, and the
+second one's nets also at the rates from 0.01 to 3 for both losses. Then a map: every net of D2 at six rates for a fifth
+of the epochs, each net's best rate against the best single rate for all.
+"""
+
+from dataclasses import replace
+
+from experiments.base import Experiment
+from experiments.d2 import (
+    BEST,
+    CROSS_ENTROPY_RATES,
+    EUCLIDEAN_RATES,
+    FULL,
+    MAPPED,
+    QUICK,
+    RATES,
+    arms_of,
+    d2_reported,
+    names_of,
+    sweep,
+    swept_names,
+    tested,
+)
+from jaxmlp.evidence import (
+    Claim,
+    CompareArms,
+    Difference,
+    EveryRun,
+    Ordering,
+    Probability,
+    Sweep,
+    SweepCurves,
+    Value,
+    at,
+    fluctuation,
+)
+
+FINE = tuple(
+    replace(EUCLIDEAN_RATES[0.01], rate=float(f"{10 ** (i / 5 - 4):.3g}")) for i in range(21)
+)  # 1e-4, 1.58e-4, ... 1
+RESCUES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
+TWO_CROSS_ENTROPY = {rate: replace(CROSS_ENTROPY_RATES[0.01], rate=rate) for rate in RESCUES}
+TWO_EUCLIDEAN = {rate: replace(setting, loss="euclidean") for rate, setting in TWO_CROSS_ENTROPY.items()}
+SETTINGS = (
+    *EUCLIDEAN_RATES.values(),
+    *CROSS_ENTROPY_RATES.values(),
+    *FINE,
+    *TWO_CROSS_ENTROPY.values(),
+    *TWO_EUCLIDEAN.values(),
+    *(setting for candidates in MAPPED.values() for setting in candidates),
+)
+
+EVERYWHERE = {
+    f"all_at_{rate:g}": names_of([candidates[i] for candidates in MAPPED.values()]) for i, rate in enumerate(RATES)
+}
+ONE_RATE, OWN_RATE = "one_rate_for_all", "each_its_best_rate"
+
+
+def _test(rate: float) -> Value:
+    return tested(EUCLIDEAN_RATES[rate])
+
+
+def _unsteady(rate: float) -> Value:
+    """From the middle of training on, where no run rises steeply any more."""
+    return Value(EUCLIDEAN_RATES[rate].name, fluctuation("test_accuracy", since=25))
+
+
+CLAIMS = (
+    # "Trainable": most runs end above 90 % (D2: 0.977); "not rescued": at every rate most runs end under 50 %.
+    Claim(
+        "C-214",
+        (
+            Probability(tested(TWO_CROSS_ENTROPY[1.0]), "above", 0.9, bound=0.5),
+            *(Probability(tested(setting), "below", 0.5, bound=0.5) for setting in TWO_EUCLIDEAN.values()),
+        ),
+        planned_n=20,
+    ),
+    # D2's figure: 0.213, 0.686, 0.890, 0.943, 0.1135. Lower below 0.01, faster and less steady above, worse beyond 0.1.
+    Claim(
+        "C-215",
+        (
+            Ordering((_test(1e-2), _test(1e-3), _test(1e-4)), margin=0.01),
+            Difference(
+                Value(EUCLIDEAN_RATES[0.1].name, at("test_accuracy", epoch=5)),
+                Value(EUCLIDEAN_RATES[0.01].name, at("test_accuracy", epoch=5)),
+                margin=0.01,
+            ),
+            Difference(_unsteady(0.1), _unsteady(0.01), margin=0.0),
+            Difference(_test(0.1), _test(1.0), margin=0.01),
+        ),
+        planned_n=20,
+    ),
+    # A rate is good for all if, on average over the nets, it is within a point of each one's own best rate.
+    Claim("C-223", (Difference(tested(OWN_RATE), tested(ONE_RATE), margin=0.01),), planned_n=10),
+)
+
+REPORTED = (
+    *d2_reported("E-026", swept_names("learning_rate", EUCLIDEAN_RATES)),
+    *d2_reported("E-027", swept_names("learning_rate", CROSS_ENTROPY_RATES)),
+)
+
+LEARNING_RATE = Experiment(
+    name="learning_rate",
+    question="Which learning rate does each of D2's nets want, and is there one for all?",
+    ledger=("E-026", "E-027"),
+    presets={"quick": QUICK, "full": FULL},
+    arms=lambda dataset, preset: arms_of(SETTINGS, dataset, preset),
+    claims=CLAIMS,
+    figures=(
+        SweepCurves(
+            (
+                sweep("1_Sig_Euc", {setting.rate: setting for setting in FINE}),
+                sweep("2_Sig_CE", CROSS_ENTROPY_RATES | TWO_CROSS_ENTROPY),
+                sweep("2_Sig_Euc", TWO_EUCLIDEAN),
+                Sweep("all nets", tuple(zip(RATES, EVERYWHERE, strict=True))),
+            ),
+            "test_accuracy",
+            "learning rate",
+            "All nets: the mean of D2's 21, after a fifth of the epochs.",
+            REPORTED,
+        ),
+        CompareArms(names_of([*EUCLIDEAN_RATES.values()]), "test_accuracy", part="1_Sig_Euc"),
+        CompareArms(names_of([*CROSS_ENTROPY_RATES.values()]), "test_accuracy", part="2_Sig_CE"),
+        CompareArms(names_of([*TWO_EUCLIDEAN.values()]), "test_accuracy", part="2_Sig_Euc"),
+        EveryRun(
+            "test_accuracy",
+            (*names_of([*EUCLIDEAN_RATES.values(), *CROSS_ENTROPY_RATES.values()]), ONE_RATE, OWN_RATE),
+            reported=REPORTED,
+            document="D2",
+        ),
+        CompareArms(
+            (*EVERYWHERE, OWN_RATE), "test_accuracy", "Means over D2's 21 nets, tested once, at the end.", "all_nets"
+        ),
+    ),
+    reported=REPORTED,
+    tuned=BEST | {ONE_RATE: tuple(EVERYWHERE)},
+    averaged=EVERYWHERE | {OWN_RATE: tuple(BEST)},
+)

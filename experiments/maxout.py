@@ -1,0 +1,104 @@
+"""Is Maxout 2 points better than ReLU in D3's net, slower to settle, and prone to explode? (E-042)
+
+    python -m experiments run maxout --dataset mnist --data-dir DIR --preset full
+
+D3 puts a maxout layer 256 -> 256 of two pieces behind Linear(784, 256): a further layer and 131,584 parameters (P-12).
+`relu_256-256` has that layer with ReLU, `relu_wide` the parameters in one hidden layer, `relu_deep` both, in two of
+equal width: what Maxout has over the last is its piecewise fit. `true_maxout` is 784 -> 256 of two pieces (A-21). Base
+and Maxout are trained at five rates around D3's 0.1.
+"""
+
+from typing import Literal
+
+from experiments.base import Experiment, Preset, reported_by
+from experiments.d3 import HYPER, PRESETS, d3_spec
+from jaxmlp.data import Dataset
+from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Probability, Rival, Value, final, reached
+from jaxmlp.nn import count_parameters
+from jaxmlp.study import Arm
+
+RATES = (0.01, 0.03, 0.3, 1.0)
+"""Besides D3's 0.1."""
+NETS = ("base", "maxout", "true_maxout", "relu_256-256", "relu_wide", "relu_deep")
+ARMS = (*NETS, *(f"{net}_lr{rate:g}" for rate in RATES for net in ("base", "maxout")))
+
+
+def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
+    """ReLU, both forms of Maxout, the nets matched to D3's, and the rates."""
+    maxout = d3_spec(dataset, preset, activation="maxout_layer")
+    wide, deep = matched_widths(count_parameters(maxout.mlp), dataset.train_images.shape[1], dataset.num_classes)
+    specs = {
+        "base": d3_spec(dataset, preset),
+        "maxout": maxout,  # E-042
+        "true_maxout": d3_spec(dataset, preset, activation="maxout"),
+        "relu_256-256": d3_spec(dataset, preset, (256, 256)),
+        "relu_wide": d3_spec(dataset, preset, (wide,)),
+        "relu_deep": d3_spec(dataset, preset, (deep, deep)),
+    }
+    at_rates = [
+        Arm(f"{net}_lr{rate:g}", specs[net], HYPER.replace(learning_rate=rate))
+        for rate in RATES
+        for net in ("base", "maxout")
+    ]
+    return [*(Arm(name, spec, HYPER) for name, spec in specs.items()), *at_rates]
+
+
+def matched_widths(count: int, inputs: int, classes: int) -> tuple[int, int]:
+    """Width of one hidden layer, and of each of two equal ones, with about `count` parameters.
+
+    One of width w has w (inputs + 1 + classes) + classes; two have w² + w (inputs + 2 + classes) + classes.
+    """
+    half = (inputs + 2 + classes) / 2
+    return round((count - classes) / (inputs + 1 + classes)), round((half**2 + count - classes) ** 0.5 - half)
+
+
+def _test(arm: str) -> Value:
+    return Value(arm, final("test_accuracy"))
+
+
+def _fails(arm: str, direction: Literal["more", "less"]) -> Probability:
+    """In more (or less) than one run in ten the loss is lost, or the net ends useless."""
+    return Probability(_test(arm), "below", 0.5, bound=0.1, direction=direction)
+
+
+CLAIMS = (
+    # More than half of the 2 points. The rival has the layer and the parameters, with ReLU.
+    Claim(
+        "C-302",
+        (Difference(_test("maxout"), _test("base"), margin=0.01),),
+        planned_n=20,
+        rival=Rival("another layer and as many parameters, with ReLU", _test("relu_deep"), _test("base")),
+    ),
+    # "Easily" is more than one run in ten at D3's own rate, where the base does not.
+    Claim(
+        "C-303",
+        (
+            _fails("maxout", "more"),
+            _fails("base", "less"),
+            Difference(
+                Value("maxout", reached("train_accuracy", 0.97)),
+                Value("base", reached("train_accuracy", 0.97)),
+                margin=0.0,
+                unit="epochs",
+            ),
+        ),
+        planned_n=50,
+    ),
+)
+
+REPORTED = reported_by("E-042", {"maxout": "maxout"}, baseline="base")
+
+MAXOUT = Experiment(
+    name="maxout",
+    question="Is Maxout 2 points better than ReLU in D3's net, slower to settle, and prone to explode?",
+    ledger=("E-042",),
+    presets=PRESETS | {"full": Preset(seeds=50, epochs=20, batch_size=64)},
+    arms=arms,
+    claims=CLAIMS,
+    figures=(
+        EveryRun("test_accuracy", ARMS),
+        CompareArms(NETS, "train_accuracy"),
+        CompareArms(NETS, "train_loss"),
+    ),
+    reported=REPORTED,
+)

@@ -1,0 +1,65 @@
+"""Do batch norm and layer norm help a net to train, at large batches and at tiny ones? (C-113)
+
+    python -m experiments run norms --dataset mnist --data-dir DIR --preset full
+
+D1 presents both norms and runs nothing. The net is D0's of 5 layers with He's start, Adam at 1e-3; the norm stands
+before the activation, as in the papers that introduced them. Batches of 4 are where the statistics of a batch are noise
+and those of a layer are not.
+"""
+
+from experiments.base import Experiment, Preset
+from experiments.nets import HIDDEN_5
+from jaxmlp.data import Dataset
+from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value, final, reached
+from jaxmlp.nn import MLPSpec
+from jaxmlp.study import Arm
+from jaxmlp.training import DataSpec, RunSpec
+
+SHORT = {"none": "none", "batch_norm": "bn", "layer_norm": "ln"}
+SIZES = ("4", "64")
+
+
+def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
+    """Every norm at either batch size; the preset's own is the larger one."""
+    widths = (dataset.train_images.shape[1], *HIDDEN_5, dataset.num_classes)
+    sizes = dict(zip(SIZES, (4, preset.batch_size), strict=True))
+
+    def spec(norm: str, size: int) -> RunSpec:
+        data = DataSpec("random_fifth", batch_size=size, train_size=preset.train_size)
+        return RunSpec(MLPSpec(widths, norm=norm, norm_position="pre_activation"), data=data, epochs=preset.epochs)
+
+    return [Arm(f"{SHORT[norm]}_batch_{name}", spec(norm, size)) for name, size in sizes.items() for norm in SHORT]
+
+
+def _helps(norm: str, size: str) -> tuple[Difference, Difference]:
+    """It gets to 95 % sooner, and does not end worse by more than seeds differ, 0.3 points."""
+    own, without = f"{norm}_batch_{size}", f"none_batch_{size}"
+    sooner, end = reached("val_accuracy", 0.95), final("test_accuracy")
+    return (
+        Difference(Value(without, sooner), Value(own, sooner), margin=0.0, unit="epochs", level=size),
+        Difference(Value(own, end), Value(without, end), margin=-0.003, level=size),
+    )
+
+
+CLAIMS = (
+    Claim(
+        "C-113",
+        tuple(part for size in SIZES for norm in ("bn", "ln") for part in _helps(norm, size)),
+        planned_n=20,
+        factor="batch size",
+    ),
+)
+ARMS = tuple(f"{norm}_batch_{size}" for size in SIZES for norm in SHORT.values())
+
+NORMS = Experiment(
+    name="norms",
+    question="Do batch norm and layer norm help a net to train, at large batches and at tiny ones?",
+    ledger=(),
+    presets={
+        "quick": Preset(seeds=5, epochs=8, batch_size=64),
+        "full": Preset(seeds=20, epochs=10, batch_size=64),
+    },
+    arms=arms,
+    claims=CLAIMS,
+    figures=(EveryRun("test_accuracy", ARMS), CompareArms(ARMS, "val_accuracy")),
+)

@@ -1,0 +1,133 @@
+"""Does Adam, RMSProp or Nesterov beat plain SGD and momentum on MNIST? (E-061 to E-064, E-071)
+
+    python -m experiments run optimizers --dataset mnist --data-dir DIR --preset full
+
+D4's table 1, at batch size 10. The `shipped_*` arms are its program with all its faults: its Adam lacks bias correction
+(S-081) and all optimizers have one rate (D4 records none but momentum's 0.01). The others have the program's faults
+mended, among them the batch norm gradient, which is at its worst at this batch size (S-030), and Adam in both forms.
+Each is trained at rates on both sides of the common one, and `*_tuned` takes the rate with the best validation accuracy
+over seeds other than those it is judged with.
+
+Validation and test disagree in D4 (C-427): its program validates with the statistics of batches of 10 images and tests
+with running ones (A-27). The mended arms use running statistics for both. Time on the x-axis of D4's figure 10 is one
+machine's; here it is epochs.
+"""
+
+from experiments.base import Experiment, Preset, reported_by
+from experiments.d4 import AS_SHIPPED, CORRECTED, HYPER, d4_spec
+from jaxmlp.data import Dataset
+from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value, final, reached
+from jaxmlp.study import Arm
+
+COMMON_RATE = 0.01
+# By arm, D4's optimizers: its rows name Adam what lacks the correction.
+SHIPPED = {"adam": "adam_nobc", "momentum": "momentum", "rmsprop": "rmsprop", "sgd": "sgd"}
+RATES = {
+    "adam": (1e-4, 1e-3),
+    "adam_nobc": (1e-4, 1e-3),
+    "rmsprop": (1e-4, 1e-3),
+    "momentum": (1e-3, 1e-1),
+    "nesterov": (1e-3, 1e-1),
+    "sgd": (1e-1, 1.0),
+}
+"""Besides the common one: adaptive rules divide by the gradient's size, the others carry it."""
+
+
+def _at(optimizer: str, rate: float) -> str:
+    return f"{optimizer}_lr{rate:g}"
+
+
+TUNED = {
+    f"{optimizer}_tuned": (optimizer, *(_at(optimizer, rate) for rate in rates)) for optimizer, rates in RATES.items()
+}
+SHIPPED_ARMS = tuple(f"shipped_{name}" for name in SHIPPED)
+ARMS = (*SHIPPED_ARMS, *(arm for candidates in TUNED.values() for arm in candidates))
+
+
+def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
+    """Table 1 as it was, and every optimizer mended, at its rates."""
+    shipped = [
+        Arm(f"shipped_{name}", d4_spec(dataset, preset, AS_SHIPPED, optimizer=optimizer), HYPER)  # E-061 to E-064
+        for name, optimizer in SHIPPED.items()
+    ]
+    mended = {optimizer: d4_spec(dataset, preset, CORRECTED, optimizer=optimizer) for optimizer in RATES}
+    return [
+        *shipped,
+        *(
+            Arm(optimizer if rate == COMMON_RATE else _at(optimizer, rate), spec, HYPER.replace(learning_rate=rate))
+            for optimizer, spec in mended.items()
+            for rate in (COMMON_RATE, *RATES[optimizer])
+        ),
+    ]
+
+
+def _test(arm: str) -> Value:
+    return Value(arm, final("test_accuracy"))
+
+
+def _to_target(arm: str) -> Value:
+    """D4's nets validate and test at 97 %."""
+    return Value(arm, reached("val_accuracy", 0.97))
+
+
+LEVELS = {"the common rate, as shipped": "shipped_{}", "rates tuned, faults mended": "{}_tuned"}
+
+CLAIMS = (
+    # "No advantage": neither SGD nor momentum is 0.3 points behind, two standard deviations of a single run, and all
+    # that one run of each could have shown. D4 suspects its untuned rates: so at the common rate and at tuned ones.
+    Claim(
+        "C-421",
+        tuple(
+            Difference(_test(name.format(plain)), _test(name.format(adaptive)), margin=-0.003, level=level)
+            for level, name in LEVELS.items()
+            for plain in ("sgd", "momentum")
+            for adaptive in ("adam", "rmsprop")
+        ),
+        planned_n=20,
+        factor="rates",
+    ),
+    # Sooner at the target, at D4's rate and at each rule's own.
+    Claim(
+        "C-422",
+        tuple(
+            Difference(
+                _to_target(f"momentum{end}"), _to_target(f"nesterov{end}"), margin=0.0, unit="epochs", level=level
+            )
+            for level, end in {"the common rate": "", "rates tuned": "_tuned"}.items()
+        ),
+        planned_n=20,
+        factor="rates",
+    ),
+    # More than half of the 2 points, for all four.
+    Claim(
+        "C-427",
+        tuple(Difference(_test(arm), Value(arm, final("val_accuracy")), margin=0.01) for arm in SHIPPED_ARMS),
+        planned_n=20,
+    ),
+)
+
+REPORTED = tuple(
+    one
+    for row, name in {"E-061": "adam", "E-062": "momentum", "E-063": "rmsprop", "E-064": "sgd"}.items()
+    for one in reported_by(row, {name: f"shipped_{name}"})
+)
+
+OPTIMIZERS = Experiment(
+    name="optimizers",
+    question="Does Adam, RMSProp or Nesterov beat plain SGD and momentum on MNIST?",
+    ledger=("E-061", "E-062", "E-063", "E-064", "E-071"),
+    presets={
+        "quick": Preset(seeds=4, epochs=3, batch_size=10, train_size=600),
+        "full": Preset(seeds=20, epochs=10, batch_size=10),
+    },
+    arms=arms,
+    claims=CLAIMS,
+    figures=(
+        EveryRun("test_accuracy", (*SHIPPED_ARMS, *RATES, *TUNED), reported=REPORTED, document="D4"),
+        EveryRun("val_accuracy", SHIPPED_ARMS, reported=REPORTED, document="D4"),
+        CompareArms(SHIPPED_ARMS, "train_loss", note="As shipped, at the common rate: D4's figure 10, over epochs."),
+        CompareArms(SHIPPED_ARMS, "val_accuracy", note="As shipped, it is measured with the statistics of batches."),
+    ),
+    reported=REPORTED,
+    tuned=TUNED,
+)

@@ -1,0 +1,103 @@
+"""Do a wider hidden layer and a second one help D3's net, and which helps more? (E-044, E-045)
+
+    python -m experiments run width_depth --dataset mnist --data-dir DIR --preset full
+
+One hidden layer from 12 units to 2048, and two hidden layers, the first twice as wide as the second. D3 compares
+784-512-256-10 with 784-784-10, which has a sixth more parameters. Each `wide_like_*` has one hidden layer and as many
+parameters as the net of two layers it is named after: what is left between them is depth.
+"""
+
+from experiments.base import Experiment, Preset, reported_by
+from experiments.d3 import HYPER, PRESETS, d3_spec
+from jaxmlp.data import Dataset
+from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value, final
+from jaxmlp.study import Arm
+
+WIDTHS = (12, 24, 64, 256, 784, 2048)
+DEEP = tuple((2 * h, h) for h in (32, 64, 128, 256))
+
+
+def width_like(hidden: tuple[int, int], inputs: int, classes: int) -> int:
+    """The width of one hidden layer with the parameters of two: w (inputs + 1 + classes) + classes is their count."""
+    first, second = hidden
+    count = first * (inputs + 1) + second * (first + 1) + classes * (second + 1)
+    return round((count - classes) / (inputs + 1 + classes))
+
+
+def _deep(hidden: tuple[int, int]) -> str:
+    return "-".join(map(str, hidden))
+
+
+def _wide(hidden: tuple[int, int]) -> str:
+    return f"wide_like_{_deep(hidden)}"
+
+
+def nets(inputs: int, classes: int) -> dict[str, tuple[int, ...]]:
+    """Hidden widths by the arm's name."""
+    return {
+        **{f"width_{width}": (width,) for width in WIDTHS},  # E-044: 12 or 24, 784, 2048 (A-02)
+        **{_deep(hidden): hidden for hidden in DEEP},  # E-045: 512-256
+        **{_wide(hidden): (width_like(hidden, inputs, classes),) for hidden in DEEP},
+    }
+
+
+ARMS = tuple(nets(784, 10))
+
+
+def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
+    """D3's nets, and those of the grid."""
+    hidden = nets(dataset.train_images.shape[1], dataset.num_classes)
+    return [Arm(name, d3_spec(dataset, preset, widths), HYPER) for name, widths in hidden.items()]
+
+
+def _test(arm: str) -> Value:
+    return Value(arm, final("test_accuracy"))
+
+
+CLAIMS = (
+    # More than half of the 3.5 points, from both of the smallest widths that D3 gives (A-02).
+    Claim(
+        "C-305",
+        tuple(
+            Difference(_test("width_2048"), _test(f"width_{width}"), margin=0.0175, level=f"{width} units")
+            for width in (12, 24)
+        ),
+        planned_n=20,
+        factor="smallest width",
+    ),
+    # More than half of the point that D3 saw; and depth wins wherever the number of parameters is equal.
+    Claim(
+        "C-306",
+        (
+            Difference(_test("512-256"), _test("width_784"), margin=0.005),
+            *(Difference(_test(_deep(hidden)), _test(_wide(hidden)), margin=0.0) for hidden in DEEP),
+        ),
+        planned_n=30,
+    ),
+)
+
+REPORTED = (
+    *reported_by("E-044", {"width=2048": "width_2048"}, baseline="width_12"),
+    *reported_by("E-045", {"512-256": "512-256"}, baseline="width_784"),
+)
+
+WIDTH_DEPTH = Experiment(
+    name="width_depth",
+    question="Do a wider hidden layer and a second one help D3's net, and which helps more?",
+    ledger=("E-044", "E-045"),
+    presets=PRESETS | {"full": Preset(seeds=30, epochs=20, batch_size=64)},
+    arms=arms,
+    claims=CLAIMS,
+    figures=(
+        EveryRun(
+            "test_accuracy",
+            ARMS,
+            note="Each wide_like net has one hidden layer and as many parameters as the net it is named after.",
+        ),
+        CompareArms(
+            ("width_12", "width_24", "width_256", "width_784", "width_2048", "512-256"),
+            "train_accuracy",
+        ),
+    ),
+    reported=REPORTED,
+)

@@ -1,0 +1,99 @@
+"""Does a net trained as D3's is learn XOR? (E-049)
+
+    python -m experiments run xor --preset full
+
+D3 gives nothing but "by the same method" (S-014): 2-h-2 with cross-entropy and SGD at 0.1, h from 2 to 8, on the four
+points at once, for as many steps as D3's 20 epochs of MNIST have. ReLU and PyTorch's start are D3's own; other
+activations and He's start are beside them, and no hidden layer at all, which gets three of the four points at best.
+"""
+
+import numpy as np
+
+from experiments.base import Experiment, Preset
+from experiments.d3 import HYPER
+from jaxmlp import data
+from jaxmlp.data import Dataset
+from jaxmlp.data.cache import content_digest
+from jaxmlp.evidence import Claim, CompareArms, EveryRun, Probability, Value, final
+from jaxmlp.nn import MLPSpec
+from jaxmlp.study import Arm
+from jaxmlp.training import DataSpec, EvalSpec, OptimizerSpec, RunSpec
+
+UNITS = (2, 3, 4, 8)
+ACTIVATIONS = {"relu": "torch_linear", "relu_he": "he_normal"} | dict.fromkeys(
+    ("gelu_erf", "tanh", "sigmoid"), "torch_linear"
+)
+"""Beginnings of the arms' names, and the initializer of each."""
+STEPS = 937
+"""Steps of an epoch: those of 60,000 images in batches of 64."""
+ARMS = ("linear", *(f"{name}_{units}" for name in ACTIVATIONS for units in UNITS))
+
+
+def four_points() -> Dataset:
+    """XOR, over and over: in batches of four and a fixed order every step sees the four points, once each."""
+    xor = data.load("xor")
+    arrays = {
+        "train_images": np.tile(np.asarray(xor.train_images), (STEPS, 1)),
+        "train_labels": np.tile(np.asarray(xor.train_labels), STEPS),
+        "test_images": np.asarray(xor.test_images),
+        "test_labels": np.asarray(xor.test_labels),
+    }
+    return xor.replace(**arrays, digest=content_digest(arrays))
+
+
+def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
+    """Every activation at every width, and the linear model."""
+
+    def spec(hidden: tuple[int, ...], activation: str, initializer: str) -> RunSpec:
+        widths = (dataset.train_images.shape[1], *hidden, dataset.num_classes)
+        return RunSpec(
+            MLPSpec(widths, activation=activation, initializer=initializer),
+            data=DataSpec("none", "none", preset.batch_size, shuffle=False, train_size=preset.train_size),
+            optimizer=OptimizerSpec("sgd"),
+            evaluation=EvalSpec("last", train_subset=4),
+            epochs=preset.epochs,
+        )
+
+    return [
+        Arm("linear", spec((), "relu", "torch_linear"), HYPER),
+        *(
+            Arm(f"{name}_{units}", spec((units,), name.removesuffix("_he"), initializer), HYPER)
+            for name, initializer in ACTIVATIONS.items()
+            for units in UNITS
+        ),
+    ]
+
+
+CLAIMS = (
+    # Success is all four points right. A net that learns XOR does so in most runs.
+    Claim(
+        "C-312",
+        tuple(
+            Probability(Value(f"relu_{units}", final("test_accuracy")), "above", 0.99, bound=0.5, level=f"{units}")
+            for units in UNITS
+        ),
+        planned_n=100,
+        factor="number of hidden units",
+    ),
+)
+
+XOR = Experiment(
+    name="xor",
+    question="Does a net trained as D3's is learn XOR?",
+    ledger=("E-049",),
+    presets={
+        "quick": Preset(seeds=30, epochs=5, batch_size=4),
+        "full": Preset(seeds=100, epochs=20, batch_size=4),
+    },
+    arms=arms,
+    claims=CLAIMS,
+    figures=(
+        EveryRun("test_accuracy", ARMS, note="100 % is all four points right."),
+        CompareArms(
+            ("linear", *(f"relu_{units}" for units in UNITS)),
+            "train_loss",
+            note=f"An epoch is {STEPS} steps on the four points.",
+        ),
+    ),
+    dataset=four_points,
+)

@@ -1,0 +1,83 @@
+"""Training that turns around: loss and accuracy of several arms together, each run's best epoch, and how it ends."""
+
+from dataclasses import dataclass
+
+import matplotlib as mpl
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from jaxmlp.evidence import plotting
+from jaxmlp.evidence.curves import CROSSES, Series, draw_panel
+from jaxmlp.evidence.measures import Value, best, best_epoch, change, read
+from jaxmlp.evidence.plotting import title_of
+from jaxmlp.evidence.runs import by_arm, count_text, rows_of
+from jaxmlp.evidence.wording import joined
+
+READING = "Thin lines: single runs. Thick lines: their means, with 95 % intervals. Dots: each run's best epoch."
+
+
+@dataclass(frozen=True)
+class PeakCurves:
+    """Left the training loss, right an accuracy with the best epoch of every run; below, how many end under epoch 1.
+
+    Where both turn, the training itself comes apart; where the accuracy turns alone, the model as it is evaluated does.
+    """
+
+    arms: tuple[str, ...]
+    column: str = "val_accuracy"
+    part: str = ""
+    """Sets a figure's name apart from others of this column."""
+    note: str = ""
+
+    @property
+    def name(self) -> str:
+        """File name without its ending."""
+        return "_".join(filter(None, ("peaks", self.column, self.part)))
+
+    @property
+    def caption(self) -> str:
+        """What is shown, the experiment's own note, and how to read it."""
+        return joined(f"Training loss and {title_of(self.column)} of the same runs.", self.note, READING, CROSSES)
+
+    def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
+        """The two panels and a line of text per arm found in `rows`; raises InputError where there is none."""
+        rows = rows_of(rows, self.arms, self.name)
+        texts = [_in_words(rows, arm, self.column) for _, arm, _ in by_arm(rows, self.arms)]
+        below = 0.62 + 0.19 * len(texts)  # inches
+        height = 3.1 + below
+        with mpl.rc_context(plotting.STYLE):
+            figure = Figure(figsize=(8.6, height))
+            figure.subplots_adjust(left=0.06, right=0.8, top=1 - 0.5 / height, bottom=below / height, wspace=0.85)
+            for ax, column in zip(figure.subplots(1, 2), ("train_loss", self.column), strict=True):
+                self._draw(ax, rows, column)
+            _mark_peaks(figure.axes[1], rows, self.arms, self.column)
+            plotting.set_heading(figure, count_text(rows), left=0.06)
+            for i, text in enumerate(texts):
+                figure.text(0.06, (below - 0.56 - 0.19 * i) / height, text, fontsize=9, va="top")
+        return figure
+
+    def _draw(self, ax: Axes, rows: pd.DataFrame, column: str) -> None:
+        series = [
+            Series(arm, own, column, plotting.colour_of(i), plotting.line_style_of(i))
+            for i, arm, own in by_arm(rows, self.arms)
+        ]
+        draw_panel(ax, column, series)
+        ax.set_title(plotting.panel_title(ax, column))
+
+
+def _mark_peaks(ax: Axes, rows: pd.DataFrame, arms: tuple[str, ...], column: str) -> None:
+    trained = rows.loc[rows["epoch"] >= 1]
+    for i, arm, _ in by_arm(rows, arms):
+        epochs, values = read([Value(arm, best_epoch(column)), Value(arm, best(column))], trained)
+        ax.plot(
+            epochs, values, "o", color=plotting.colour_of(i), markersize=5, markeredgecolor=plotting.PAPER,
+            markeredgewidth=0.6, label="peak", clip_on=False,
+        )  # fmt: skip
+
+
+def _in_words(rows: pd.DataFrame, arm: str, column: str) -> str:
+    """Such as "bn_41: 8 of 10 runs end below their epoch 1; best epochs 3, 4, 4, ..."."""
+    ends, peaks = read([Value(arm, change(column, since=1)), Value(arm, best_epoch(column))], rows)
+    epochs = ", ".join(f"{epoch:g}" for epoch in sorted(peaks))
+    return f"{arm}: {int((ends < 0).sum())} of {len(ends)} runs end below their epoch 1; best epochs {epochs}"

@@ -1,0 +1,41 @@
+"""Arms with a tuned setting: the best of several arms, chosen on validation and on other seeds than those judged."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+
+def with_tuned(rows: pd.DataFrame, tuned: Mapping[str, Sequence[str]]) -> pd.DataFrame:
+    """`rows` and a further arm for each entry of `tuned`, made of runs that are there already.
+
+    Seeds are parted into even and odd ones. The runs of each half come from the candidate whose mean final validation
+    accuracy over the *other* half is largest, the first of equals: no run has a say in the choice it is judged by.
+
+    Args:
+        rows: one row per run and epoch.
+        tuned: by the name of the new arm, the arms to choose from, such as one optimizer at several rates.
+
+    Returns:
+        `rows` with the new arms below. An entry with a candidate that was not run is left out, and so are the seeds
+        of a half whose other half is empty.
+    """
+    chosen = [part for name, arms in tuned.items() for part in _tuned_arm(rows, name, arms)]
+    return pd.concat([rows, *chosen], ignore_index=True)
+
+
+def _tuned_arm(rows: pd.DataFrame, name: str, arms: Sequence[str]) -> list[pd.DataFrame]:
+    """The rows of one new arm, half by half."""
+    candidates = rows.loc[rows["arm"].isin(arms)]
+    if set(candidates["arm"]) != set(arms):
+        return []
+    last = candidates.sort_values(by=["epoch"]).groupby(["arm", "seed"])["val_accuracy"].last()
+    finals = pd.DataFrame(last.unstack("arm"))[list(arms)]
+    parts = []
+    for half in (0, 1):
+        other = finals.loc[finals.index.to_numpy() % 2 != half]
+        if len(other):
+            best = arms[int(np.argmax(other.mean().to_numpy(dtype=float)))]
+            own = candidates.loc[(candidates["arm"] == best) & (candidates["seed"] % 2 == half)]
+            parts.append(own.assign(arm=name))
+    return parts

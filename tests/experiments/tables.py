@@ -1,0 +1,52 @@
+"""Made-up results for the claims of an experiment: each claim is tried on tables whose truth is known."""
+
+import itertools
+
+import numpy as np
+
+from experiments.ledger import load_ledger
+from jaxmlp.evidence import judge, synthetic_rows
+
+VERDICTS = ("reproduced", "refuted", "inconclusive")
+CLEAR, UNCLEAR = 0.0005, 0.05
+"""Spread of the runs, as the largest distance from their mean: small enough to tell, or not."""
+
+
+def table(levels, *, spread=CLEAR, n=30):
+    """Arms by column to a level, or a curve of levels; runs lie evenly around it, in an order of each column's own.
+
+    Their mean is exactly the level, so an unclear table whose effect stands at a claim's threshold decides nothing.
+    """
+    rng = np.random.default_rng(0)
+    return {
+        arm: {
+            column: [_moved(level, distance) for distance in spread * rng.permutation(np.linspace(-1, 1, n))]
+            for column, level in columns.items()
+        }
+        for arm, columns in levels.items()
+    }
+
+
+def _moved(level, distance):
+    return [x + distance for x in level] if isinstance(level, list) else level + distance
+
+
+def accuracies(**levels):
+    """`test_accuracy` of each arm; names with other signs than letters go in as `accuracies(**{"300-150": 0.97})`."""
+    return {arm: {"test_accuracy": level} for arm, level in levels.items()}
+
+
+def verdict_of(claims, claim_id, arms):
+    """What the claim's rule says of these made-up runs."""
+    (claim,) = (claim for claim in claims if claim.id == claim_id)
+    ledger = {claim_id: ("D0", load_ledger().claims[claim_id].statement)}
+    rows = synthetic_rows(arms)
+    (verdict,) = judge([claim], rows, ledger=ledger, dataset="mnist", device="CPU", preset="full")
+    return verdict["verdict"]
+
+
+def three_each(claims, cases):
+    """Whether every claim is tried on a table where it is true, one where it is false, and one too noisy to tell."""
+    return set(itertools.product([claim.id for claim in claims], VERDICTS)) <= {
+        (claim_id, verdict) for claim_id, verdict, _ in cases
+    }

@@ -1,0 +1,164 @@
+"""The claims about D2 on made-up tables whose truth is known: as told, the opposite, too noisy to tell."""
+
+import numpy as np
+import pytest
+
+from experiments import activations, batch_size, d2, d2_grid, learning_rate, losses, two_layers, weight_decay
+from jaxmlp.evidence import judge, synthetic_rows
+
+MODULES = (d2_grid, losses, activations, two_layers, learning_rate, weight_decay, batch_size)
+CLAIMS = {claim.id: claim for module in MODULES for claim in module.CLAIMS}
+rng = np.random.default_rng(5)
+
+
+def arm(accuracy, *, train=None, loss=(1.0, 0.5), wobble=0.001, epochs=50, spread=0.001, n=20):
+    """Runs whose accuracies stay around one level, and whose test loss goes from one number to another."""
+    levels = accuracy + spread * rng.normal(size=(n, 1))
+    noise = wobble * rng.normal(size=(n, epochs + 1))
+    return {
+        "test_accuracy": (levels + noise).tolist(),
+        "train_accuracy": ((accuracy if train is None else train) + noise).tolist(),
+        "test_loss": [[*np.linspace(*loss, epochs + 1)]] * n,
+    }
+
+
+def noisy(epochs=50):
+    """Four runs from one end of the scale to the other, some rough, some smooth."""
+    numbers = {"test_accuracy": rng.uniform(0.1, 1.0, size=(4, 1)), "train_accuracy": rng.uniform(0.1, 1.0, (4, 1))}
+    wobbles = rng.uniform(0.001, 0.1, size=(4, 1)) * rng.normal(size=(4, epochs + 1))
+    losses = {"test_loss": rng.uniform(0.1, 3.0, size=(4, epochs + 1)).tolist()}
+    return {name: (level + wobbles).tolist() for name, level in numbers.items()} | losses
+
+
+def epochs_of(name):
+    return next((n for n in (200, 500, 10) if f"_{n}_epochs" in name), 50)
+
+
+def at_levels(levels, **more):
+    """Arms by the names or settings of `levels`."""
+    named = {key if isinstance(key, str) else key.name: level for key, level in levels.items()}
+    return {name: arm(level, epochs=epochs_of(name), **more) for name, level in named.items()}
+
+
+def flipped(levels):
+    """The best becomes the worst."""
+    top = max(levels.values()) + min(levels.values())
+    return {key: top - level for key, level in levels.items()}
+
+
+HINGE, CROSS_ENTROPY, EUCLIDEAN = losses.HINGE, losses.CROSS_ENTROPY, losses.EUCLIDEAN
+C201 = dict.fromkeys(d2.NO_HIDDEN.values(), 0.90) | {setting: 0.93 for (h, _, _), setting in d2.CELLS.items() if h == 1}
+C202 = {HINGE: 0.95, CROSS_ENTROPY: 0.916, EUCLIDEAN: 0.89, losses.FASTER[0]: 0.916}
+C207 = {
+    activations.BASIC["relu"]: 0.951, activations.BASIC["gelu_tanh"]: 0.938, activations.BASIC["sigmoid"]: 0.89,
+    "relu_best_rate": 0.98, "gelu_tanh_best_rate": 0.97, "sigmoid_best_rate": 0.94,
+}  # fmt: skip
+C211 = {setting: 0.95 if h == 1 else 0.93 for (h, _, _), setting in d2.CELLS.items()}
+C211 |= {d2.best_name(setting): 0.97 if h == 1 else 0.95 for (h, _, _), setting in d2.CELLS.items()}
+C211 |= {name: 0.95 if name.startswith("one") else 0.93 for name in two_layers.AVERAGED}
+C212 = dict.fromkeys((*two_layers.LONGER.values(), *two_layers.SIGMOIDS.values()), 0.2)
+C212 |= {two_layers.SIGMOIDS["hinge"]: 0.95}
+C221 = dict.fromkeys((*two_layers.REMEDIED.values(), *two_layers.REMEDIED_CANDIDATES), 0.95)
+C221 |= dict.fromkeys(two_layers.TREATED.values(), 0.9)
+C221 |= {d2.best_name(setting): 0.9 for setting in two_layers.TREATED.values()}
+C214 = dict.fromkeys(learning_rate.TWO_EUCLIDEAN.values(), 0.1135) | {learning_rate.TWO_CROSS_ENTROPY[1.0]: 0.977}
+C215 = dict(zip(d2.EUCLIDEAN_RATES.values(), (0.213, 0.686, 0.890, 0.943, 0.1135), strict=True))
+STEADY, ROUGH = (d2.EUCLIDEAN_RATES[rate].name for rate in (0.01, 0.1))
+FITTING = weight_decay.FITTING + weight_decay.LONGER
+C216 = {weight_decay.WITHOUT[net]: 0.977 for net in weight_decay.SWEEPS}
+for sweep in weight_decay.SWEEPS.values():
+    C216 |= dict(zip(sweep.values(), (0.97, 0.95, 0.85, 0.7, 0.1135), strict=True))
+SWEPT = {setting for sweeps in (batch_size.SWEEPS, batch_size.IN_PROPORTION) for of in sweeps.values() for setting in
+         of.values()}  # fmt: skip
+LARGE, SMALL = ([sweep[b].name for sweep in batch_size.SWEEPS.values()] for b in (200, 10))
+
+
+def rough(names, smooth):
+    return {name: arm(0.95, wobble=0.01) for name in names} | {name: arm(0.95, wobble=0.002) for name in smooth}
+
+
+# By claim: as told, the opposite.
+TABLES = {
+    "C-201": (at_levels(C201), at_levels(flipped(C201))),
+    "C-202": (at_levels(C202), at_levels(flipped(C202))),
+    "C-204": (
+        at_levels({"hinge_best_rate": 0.975, "cross_entropy_best_rate": 0.976}),
+        at_levels({"hinge_best_rate": 0.975, "cross_entropy_best_rate": 0.965}),
+    ),
+    "C-205": (
+        {EUCLIDEAN.name: arm(0.30, loss=(3.0, 0.1)), CROSS_ENTROPY.name: arm(0.115, loss=(2.0, 0.3))},
+        {EUCLIDEAN.name: arm(0.30, loss=(0.5, 0.1)), CROSS_ENTROPY.name: arm(0.115, loss=(2.3, 0.3))},
+    ),
+    "C-207": (at_levels(C207), at_levels(flipped(C207))),
+    "C-210": (
+        {setting.name: arm(0.972, train=0.985, epochs=setting.epochs) for setting in FITTING},
+        {setting.name: arm(0.95, train=1.0, loss=(0.2, 0.9), epochs=setting.epochs) for setting in FITTING},
+    ),
+    "C-211": (at_levels(C211), at_levels(flipped(C211))),
+    "C-212": (at_levels(C212), at_levels(flipped(C212))),
+    "C-214": (at_levels(C214), at_levels(flipped(C214))),
+    "C-215": (
+        at_levels(C215) | {ROUGH: arm(0.943, wobble=0.01)},
+        at_levels(flipped(C215)) | {STEADY: arm(0.95, wobble=0.01)},
+    ),
+    "C-216": (at_levels(C216), at_levels(dict.fromkeys(C216, 0.977))),
+    "C-217": (
+        at_levels(dict.fromkeys(SWEPT, 0.95)),
+        at_levels({setting: 0.95 if setting.batch == 100 else 0.90 for setting in SWEPT}),
+    ),
+    "C-218": (rough(SMALL, LARGE), rough(LARGE, SMALL)),
+    "C-221": (at_levels(C221), at_levels(flipped(C221))),
+    "C-223": (
+        at_levels({learning_rate.OWN_RATE: 0.96, learning_rate.ONE_RATE: 0.90}),
+        at_levels({learning_rate.OWN_RATE: 0.96, learning_rate.ONE_RATE: 0.955}),
+    ),
+    "C-224": (
+        at_levels({"hinge_best_margin": 0.96, losses.ALONE: 0.95, "hinge_best_rate": 0.95}),
+        at_levels({"hinge_best_margin": 0.951, losses.ALONE: 0.95, "hinge_best_rate": 0.97}),
+    ),
+}
+
+
+def verdict_of(claim_id, arms):
+    ledger = {claim_id: ("D2", "made up")}
+    rows = synthetic_rows(arms)
+    (verdict,) = judge([CLAIMS[claim_id]], rows, ledger=ledger, dataset="mnist", device="CPU", preset="full")
+    return verdict["verdict"]
+
+
+def test_every_claim_has_its_tables():
+    assert set(TABLES) == set(CLAIMS)
+
+
+@pytest.mark.parametrize("claim_id", TABLES)
+def test_every_claim_finds_what_the_table_holds(claim_id):
+    told, opposite = TABLES[claim_id]
+    assert verdict_of(claim_id, told) == "reproduced"
+    assert verdict_of(claim_id, opposite) == "refuted"
+    assert verdict_of(claim_id, {name: noisy(epochs_of(name)) for name in told}) == "inconclusive"
+
+
+@pytest.mark.parametrize("claim_id", TABLES)
+def test_a_missing_arm_is_not_tested(claim_id):
+    assert verdict_of(claim_id, {"another": arm(0.9)}) == "not_tested"
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "changed"),
+    [("C-202", {losses.FASTER[0].name: 0.96}), ("C-224", {"hinge_best_rate": 0.96})],
+)
+def test_a_rate_that_does_the_same_is_another_cause(claim_id, changed):
+    assert verdict_of(claim_id, TABLES[claim_id][0] | at_levels(changed)) == "other_cause"
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "changed"),
+    [
+        ("C-201", {d2.CELLS[1, "sigmoid", "cross_entropy"]: 0.9}),
+        ("C-207", {"relu_best_rate": 0.97, "gelu_tanh_best_rate": 0.98}),
+        ("C-212", dict.fromkeys(two_layers.LONGER.values(), 0.95)),  # slow, not stuck
+        ("C-217", {setting: 0.90 if setting.batch == 10 else 0.95 for setting in d2.EUCLIDEAN_BATCHES.values()}),
+    ],
+)
+def test_a_claim_that_hangs_on_the_level_is_mixed(claim_id, changed):
+    assert verdict_of(claim_id, TABLES[claim_id][0] | at_levels(changed)) == "mixed"

@@ -1,0 +1,31 @@
+"""The claim of `preprocessing` on made-up tables whose truth is known, and its arms."""
+
+import pytest
+
+from experiments.preprocessing import ARMS, CLAIMS, PREPROCESSING
+from jaxmlp import data
+from tests.experiments.tables import CLEAR, UNCLEAR, accuracies, table, verdict_of
+
+
+@pytest.mark.parametrize(
+    ("verdict", "spread", "levels"),
+    [
+        ("reproduced", CLEAR, {"unit": 0.975, "standardize": 0.98, "zca_whiten": 0.98, "pca_whiten": 0.98}),
+        ("refuted", CLEAR, {"unit": 0.98, "standardize": 0.975, "zca_whiten": 0.975, "pca_whiten": 0.975}),
+        ("mixed", CLEAR, {"unit": 0.978, "standardize": 0.98, "zca_whiten": 0.975, "pca_whiten": 0.975}),
+        ("inconclusive", UNCLEAR, {"unit": 0.9, "standardize": 0.9, "zca_whiten": 0.9, "pca_whiten": 0.9}),
+        ("not_tested", CLEAR, {"unit": 0.9}),
+    ],
+)
+def test_the_claim_finds_what_the_table_holds(verdict, spread, levels):
+    assert verdict_of(CLAIMS, "C-031", table(accuracies(**levels), spread=spread)) == verdict
+
+
+def test_the_arms_differ_in_their_inputs_alone():
+    arms = PREPROCESSING.arms(data.load("digits"), PREPROCESSING.presets["full"])
+    assert tuple(arm.name for arm in arms) == ARMS
+    assert tuple(arm.spec.data.preprocessing for arm in arms) == ARMS
+    assert {arm.spec.mlp.widths[1:] for arm in arms} == {(128, 64, 32, 16, 10)}
+    assert (
+        len({(arm.spec.mlp, arm.spec.epochs, arm.spec.data.batch_size, arm.hyper.learning_rate) for arm in arms}) == 1
+    )
