@@ -195,11 +195,12 @@ def _measure(run, dataset, epoch, train_loss, *, spec: RunSpec, hyper: Hyper) ->
         _, train_accuracy = on(evaluate, train_rows)
     else:
         (val_loss, val_accuracy), (_, train_accuracy) = on(evaluate_each, [run.val_index, train_rows])
-    # Epoch 0 has no training loss and a run without validation part no validation loss: NaN there is no news.
-    lost = (epoch > 0) & ~jnp.isfinite(train_loss)
+    # A run without validation part has no validation loss: NaN there is no news. Nor is it at epoch 0: nothing has
+    # trained yet, and running variances that start at 0 overflow through a deep net.
+    lost = ~jnp.isfinite(train_loss)
     if run.val_index.shape[0]:
         lost |= ~jnp.isfinite(val_loss)
-    diverged = run.diverged | lost
+    diverged = run.diverged | ((epoch > 0) & lost)
     nan, chance = jnp.full((), jnp.nan), 1.0 / dataset.num_classes
     train_loss, val_loss = (jnp.where(diverged, nan, loss) for loss in (train_loss, val_loss))
     train_accuracy = jnp.where(diverged, chance, train_accuracy)

@@ -168,3 +168,13 @@ def test_weights_that_leave_the_floats_are_divergence(digits):
     assert bool(run.diverged)
     assert np.isnan(run.history["train_loss"][2])
     assert float(run.history["test_accuracy"][2]) == pytest.approx(0.1)
+
+
+def test_a_deep_net_may_overflow_before_its_running_variances_have_been_trained(digits):
+    """Each of its layers divides by √eps at epoch 0: that is no divergence, and must not freeze the run."""
+    mlp = MLPSpec((64, *[16] * 8, 10), norm="batch_norm", norm_position="pre_activation")
+    spec = replace(make_spec(), mlp=mlp)
+    run, _ = run_to_end(spec, digits, Hyper(running_var_start=0.0, norm_eps=1e-12))
+    assert not np.isfinite(run.history["val_loss"][0])
+    assert not run.diverged
+    assert np.isfinite(run.history["val_loss"][1:]).all()
