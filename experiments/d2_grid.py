@@ -34,7 +34,7 @@ CLAIMS = (
             for activation in D2_ACTIVATIONS
             for loss in D2_LOSSES
         ),
-        planned_n=10,
+        planned_n=20,
         factor="activation",
     ),
 )

@@ -9,7 +9,8 @@ SGD that is fast enough to come where Adam fails (C-018). `residual_41` is D0's 
 where shapes differ (C-025). The w64 arms compare 20 and 56 layers as D1 quotes it, with He et al.'s order linear, batch
 norm, sum, ReLU (C-114).
 
-The full preset is what two CPU cores do in hours; a verdict on 41 layers needs more seeds: `--seeds 20` on a GPU.
+The full preset is what two CPU cores do in hours. With six seeds, the fewest that can show "in most runs", 22 layers
+get a verdict; with one seed 41 layers are described, not judged: `--seeds 20` on a GPU.
 """
 
 from collections.abc import Mapping
@@ -215,8 +216,8 @@ CLAIMS = (
         ),
         planned_n=50,
     ),
-    # It converges, turns around epoch 7 and ends below its epoch 1. The training loss, taken with each batch's own
-    # statistics, rises too: else only the evaluation with running statistics would be off.
+    # It converges, turns around epoch 7 and ends below its epoch 1. That the network degrades, and not only its
+    # evaluation with running statistics, is read off the training loss, which has each batch's own: it rises too.
     Claim(
         "C-016",
         (
@@ -246,24 +247,20 @@ CLAIMS = (
         planned_n=10,
         factor="learning rate of SGD",
     ),
-    # It degrades all the same, from a later epoch on. What would come after the last epoch is not seen.
+    # It degrades all the same, from a later epoch on. At a tenth of the rate, or less, a delay in proportion would lie
+    # beyond the last epoch: those arms are shown and not judged.
     Claim(
         "C-020",
-        tuple(
-            part
-            for rate in ("3e-4", "1e-4", "3e-5")
-            for part in (
-                _most(f"bn_41_lr{rate}", fall(VAL), "above", DEGRADED, level=rate),
-                _later(f"bn_41_lr{rate}", "bn_41", best_epoch(VAL), level=rate),
-            )
+        (
+            _most("bn_41_lr3e-4", fall(VAL), "above", DEGRADED),
+            _later("bn_41_lr3e-4", "bn_41", best_epoch(VAL)),
         ),
         planned_n=10,
-        factor="learning rate",
     ),
-    # Rescued, and after each cut, before the next one, better than ever before.
+    # Rescued, and after each of the two cuts that D0 saw, before the next one, better than ever before.
     Claim(
         "C-021",
-        (*_trains("bn_41_plateau")[1:], _most("bn_41_plateau", gain_after_cuts(VAL), "above", 0.0)),
+        (*_trains("bn_41_plateau")[1:], _most("bn_41_plateau", gain_after_cuts(VAL, first=2), "above", 0.0)),
         planned_n=20,
     ),
     Claim(
@@ -308,12 +305,12 @@ CLAIMS = (
     ),
 )
 
+# E-012 prints no number but that bound, "at most 3 points", which C-022 judges.
 REPORTED = (
     *reported_by("E-004", {"plain": "plain_22"}),
     *reported_by("E-005", {"batch_norm": "bn_22"}),
     *reported_by("E-007", {"batch_norm": "bn_41"}),
     *reported_by("E-011", {"plateau": "bn_41_plateau"}),
-    *reported_by("E-012", {"residual": "residual_41"}),
 )
 
 DEPTH = Experiment(
@@ -324,7 +321,7 @@ DEPTH = Experiment(
         # Nets a third as deep, and no wider than the digits' 64 pixels: compiling them is most of the time.
         "quick": Preset(seeds=3, epochs=10, batch_size=16, max_width=64, keep_every=3),
         "full": Preset(
-            seeds={arm: 3 if arm in D0_22 else 1 if arm in D0_41 else 10 for arm in ARMS}, epochs=20, batch_size=64
+            seeds={arm: 6 if arm in D0_22 else 1 if arm in D0_41 else 10 for arm in ARMS}, epochs=20, batch_size=64
         ),
     },
     arms=arms,

@@ -56,10 +56,12 @@ def _early(arm: str) -> Value:
 
 
 CLAIMS = (
-    # 0.3 points are what can be read off a figure: a smaller advantage is not visible.
+    # 0.3 points are what can be read off a figure: a smaller advantage is not visible. As the ledger tests it, GELU
+    # must not be worse by that much either: "no advantage" is said of two that look alike.
     Claim("C-301", (Equivalence(_test("gelu"), _test("base"), margin=0.003),), planned_n=30),
     # Slower: behind by more than a point after the first epoch. Less accurate: by more than 0.15 points, what one seed
-    # differs from another by anyway.
+    # differs from another by anyway. Judged as PyTorch's default averages; the mean over the batch is shown. The rival
+    # is one for "slower", which is what D3 sees first.
     Claim(
         "C-304",
         (

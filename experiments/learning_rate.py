@@ -57,7 +57,7 @@ SETTINGS = (
 EVERYWHERE = {
     f"all_at_{rate:g}": names_of([candidates[i] for candidates in MAPPED.values()]) for i, rate in enumerate(RATES)
 }
-ONE_RATE, OWN_RATE = "one_rate_for_all", "each_its_best_rate"
+ONE_RATE, OWN_RATE = "one_rate_for_all_10_epochs", "each_its_best_rate_10_epochs"
 
 
 def _test(rate: float) -> Value:
@@ -94,8 +94,9 @@ CLAIMS = (
         ),
         planned_n=20,
     ),
-    # A rate is good for all if, on average over the nets, it is within a point of each one's own best rate.
-    Claim("C-223", (Difference(tested(OWN_RATE), tested(ONE_RATE), margin=0.01),), planned_n=10),
+    # A rate is good for all if, on average over the nets, it is within a point of each one's own best rate. Without a
+    # hidden layer the three activations are one net: D2's 27 combinations are 21.
+    Claim("C-223", (Difference(tested(OWN_RATE), tested(ONE_RATE), margin=0.01),), planned_n=20),
 )
 
 REPORTED = (

@@ -22,7 +22,7 @@ from experiments.d2 import (
     tested,
     tuning,
 )
-from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Rival, Value, at
+from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Rival, Value, at, reached
 
 HINGE, CROSS_ENTROPY, EUCLIDEAN = (CELLS[1, "sigmoid", loss] for loss in ("hinge", "cross_entropy", "euclidean"))
 # The gradient at zero logits has norm 9.49 with the hinge loss, 0.949 and 1.0 with the others.
@@ -58,9 +58,10 @@ ALONE = tuning(HINGE, [0.01])[0]
 """Margin 5 at rate 0.01, on the images that the tuned arms train on."""
 
 
-def _early(setting: Setting) -> Value:
-    """A tenth of the way: what D2 sees as speed."""
-    return Value(setting.name, at("test_accuracy", epoch=5))
+def _sooner(fast: Setting, slow: Setting) -> Difference:
+    """At 85 %, which all three pass by D2's figures, by more than an epoch."""
+    there = reached("test_accuracy", 0.85)
+    return Difference(Value(slow.name, there), Value(fast.name, there), margin=1.0, unit="epochs")
 
 
 CLAIMS = (
@@ -70,8 +71,8 @@ CLAIMS = (
         (
             Difference(tested(HINGE), tested(CROSS_ENTROPY), margin=0.01),
             Difference(tested(CROSS_ENTROPY), tested(EUCLIDEAN), margin=0.01),
-            Difference(_early(HINGE), _early(CROSS_ENTROPY), margin=0.01),
-            Difference(_early(CROSS_ENTROPY), _early(EUCLIDEAN), margin=0.01),
+            _sooner(HINGE, CROSS_ENTROPY),
+            _sooner(CROSS_ENTROPY, EUCLIDEAN),
         ),
         planned_n=20,
         rival=Rival("the ten times larger rate, with cross-entropy alone", tested(FASTER[0]), tested(CROSS_ENTROPY)),
@@ -91,14 +92,14 @@ CLAIMS = (
                 Value(CROSS_ENTROPY.name, at("test_accuracy", epoch=1)),
                 margin=0.05,
             ),
-            Difference(
-                Value(EUCLIDEAN.name, at("test_loss", epoch=0)),
-                Value(CROSS_ENTROPY.name, at("test_loss", epoch=0)),
-                margin=0.0,
-                unit="of loss",
-            ),
         ),
         planned_n=20,
+        reason=Difference(
+            Value(EUCLIDEAN.name, at("test_loss", epoch=0)),
+            Value(CROSS_ENTROPY.name, at("test_loss", epoch=0)),
+            margin=0.0,
+            unit="of loss",
+        ),
     ),
     # "Worth tuning": the best margin gains half a point on D2's 5. If the best rate at margin 5 gains half of that,
     # the margin was a rate.

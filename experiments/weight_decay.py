@@ -3,7 +3,7 @@
     python -m experiments run weight_decay --dataset mnist --data-dir DIR --preset full
 
 D2's two sweeps, with the runs without decay that they are to be compared with; and the nets that fit the training
-images best, with the hinge loss and ReLU or GELU, for D2's 50 epochs and for 200.
+images best, with the hinge loss and ReLU or GELU or with cross-entropy at rate 1, for D2's 50 epochs and for 200.
 """
 
 from dataclasses import replace
@@ -35,41 +35,47 @@ from jaxmlp.evidence import (
     SweepCurves,
     TrainingCurves,
     Value,
-    at,
     final,
+    lowest,
 )
 
 WITHOUT = {"2_Gelu_Hinge": CELLS[2, "gelu_tanh", "hinge"], "2_Sig_CE": CROSS_ENTROPY_BATCHES[100]}
 SWEEPS = {"2_Gelu_Hinge": HINGE_DECAYS, "2_Sig_CE": CROSS_ENTROPY_DECAYS}
-FITTING = tuple(CELLS[h, activation, "hinge"] for h in (1, 2) for activation in ("relu", "gelu_tanh"))
+FITTING = (
+    *(CELLS[h, activation, "hinge"] for h in (1, 2) for activation in ("relu", "gelu_tanh")),
+    WITHOUT["2_Sig_CE"],
+)
+RISE = {"hinge": 0.05, "cross_entropy": 0.01}
+"""Of the test loss: about a tenth of the lowest that D2's figures have."""
 LONGER = tuple(replace(setting, epochs=200) for setting in FITTING)
 SETTINGS = (*WITHOUT.values(), *HINGE_DECAYS.values(), *CROSS_ENTROPY_DECAYS.values(), *FITTING, *LONGER)
 
 
-def _harm(net: str) -> tuple[Ordering, Probability]:
-    """It falls with every step up to 0.1 by what D2's figures show at all (0.3 points), and at 1 it is a guess.
+def _harm(net: str) -> tuple[Difference, Ordering, Probability]:
+    """The smallest helps by no more than D2's figures show at all, 0.3 points; the accuracy falls by more with every
+    step from there to 0.1; and at 1 it is a guess.
 
     A guess is 10 to 11.35 %, the share of the most frequent class; the step from 0.1 to 1 is left out, since one of
     D2's nets guesses at 0.1 already.
     """
-    falling = (WITHOUT[net], *(SWEEPS[net][decay] for decay in DECADES[:-1]))
     return (
-        Ordering(tuple(tested(setting) for setting in falling), margin=0.003, level=net),
+        Difference(tested(WITHOUT[net]), tested(SWEEPS[net][DECADES[0]]), margin=-0.003, level=net),
+        Ordering(tuple(tested(SWEEPS[net][decay]) for decay in DECADES[:-1]), margin=0.003, level=net),
         Probability(tested(SWEEPS[net][1.0]), "below", 0.15, bound=0.5, level=net),
     )
 
 
-def _fits_well(setting: Setting, half: int) -> tuple[Difference, Difference]:
-    """No more than two points between training and test, and a test loss that does not rise after half of the epochs.
+def _fits_well(setting: Setting) -> tuple[Difference, Difference]:
+    """No more than two points between training and test, and a test loss that ends where it was lowest.
 
     Of D2's figures the widest gap is 0.8 points (GELU with the hinge loss: 0.981 and 0.973).
     """
     level = f"{setting.epochs}"
     accuracies = (Value(setting.name, final(f"{part}_accuracy")) for part in ("test", "train"))
-    losses = (Value(setting.name, at("test_loss", epoch=half)), Value(setting.name, final("test_loss")))
+    losses = (Value(setting.name, lowest("test_loss")), Value(setting.name, final("test_loss")))
     return (
         Difference(*accuracies, margin=-0.02, level=level),
-        Difference(*losses, margin=0.0, level=level, unit="of loss"),
+        Difference(*losses, margin=-RISE[setting.loss], level=level, unit="of loss"),
     )
 
 
@@ -77,8 +83,8 @@ CLAIMS = (
     # Judged by the nets that fit best: where these do not overfit, D2's others do not.
     Claim(
         "C-210",
-        tuple(part for setting in (*FITTING, *LONGER) for part in _fits_well(setting, setting.epochs // 2)),
-        planned_n=10,
+        tuple(part for setting in (*FITTING, *LONGER) for part in _fits_well(setting)),
+        planned_n=20,
         factor="number of epochs",
     ),
     Claim("C-216", tuple(part for net in SWEEPS for part in _harm(net)), planned_n=20, factor="net"),

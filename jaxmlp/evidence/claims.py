@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.evidence.measures import Measure, Value
-from jaxmlp.evidence.parts import Difference, Identity, Part, Probability
+from jaxmlp.evidence.parts import Difference, Identity, Part, Probability, SinglePart
 from jaxmlp.evidence.planning import MINIMUM_RUNS
 
 # By evidence tag of the ledger, how far a reported number may be from what its author saw: [fig] ones are
@@ -40,11 +40,13 @@ class Claim:
 
     With a `factor` every part names its `level`, and the levels are judged apart: reproduced at one and
     refuted at another is `mixed`. With a `rival`, a reproduced claim is `other_cause` where at least half of
-    the effect remains. Below `required_n` runs a part is descriptive; `planned_n` is the n that was promised.
+    the effect remains; with a `reason`, where what the document names as the cause is refuted. Below `required_n`
+    runs a part is descriptive; `planned_n` is the n that was promised.
 
     Raises:
         InputError: no parts; fewer than three required or planned runs (theory, made of identities alone,
-            needs one); a factor without levels or levels without a factor; a rival without an effect.
+            needs one); a factor without levels or levels without a factor; a rival without an effect; a reason
+            beside a rival, or with a level.
     """
 
     id: str
@@ -53,6 +55,7 @@ class Claim:
     required_n: int = MINIMUM_RUNS
     factor: str | None = None
     rival: Rival | None = None
+    reason: SinglePart | None = None
 
     def __post_init__(self) -> None:
         if not self.parts:
@@ -70,6 +73,8 @@ class Claim:
                 f"claim {self.id}: a rival needs no factor and a first part that is a difference "
                 "(margin >= 0, the rival with a and b) or a probability (more than a share, the rival with a)"
             )
+        if self.reason is not None and (self.rival is not None or self.reason.level is not None):
+            raise InputError(f"claim {self.id}: give a rival or a reason, not both, and the reason no level")
 
 
 @dataclass(frozen=True)

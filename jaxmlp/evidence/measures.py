@@ -39,6 +39,8 @@ class Measure:
     threshold: float | None = None
     beside: str | None = None
     """A second column, which says where `column` is read."""
+    count: int | None = None
+    """Of how many cuts."""
 
     def __str__(self) -> str:
         of = self.column if self.minus is None else f"{self.column} minus {self.minus}"
@@ -51,6 +53,8 @@ class Measure:
                 return f"epochs until {of} reaches {self.threshold:g}"
             case "at the best":
                 return f"{of} at the best {self.beside}"
+            case "smallest gain after a cut of":
+                return f"smallest gain of {of} after one of the first {self.count} cuts of the {self.beside}"
             case _:
                 return f"{self.when} {of}"
 
@@ -125,9 +129,10 @@ def reached(column: str, threshold: float) -> Measure:
 
 
 def fluctuation(column: str, *, since: int) -> Measure:
-    """Standard deviation of the changes of `column` from epoch to epoch, from epoch `since` on.
+    """How rough `column` is from epoch `since` on: the standard deviation of its second differences, by √3.
 
-    A steady rise does not count: its changes are all the same.
+    Noise around a rise counts as much as around a level, on the scale of its changes from epoch to epoch; the rise
+    does not, nor where it slows evenly.
 
     Raises:
         InputError: a negative epoch.
@@ -140,12 +145,16 @@ def at_best(column: str, *, of: str) -> Measure:
     return Measure(column, "at the best", beside=of)
 
 
-def gain_after_cuts(column: str) -> Measure:
-    """After each cut of the learning rate the best of `column` until the next one, minus the best before; the smallest.
+def gain_after_cuts(column: str, *, first: int) -> Measure:
+    """After each of the `first` cuts of the learning rate the best of `column` until the next cut, minus the best
+    before; the smallest. A run whose rate was never cut has gained nothing by it: 0.
 
-    A run whose rate was never cut has none.
+    Raises:
+        InputError: less than one cut.
     """
-    return Measure(column, "smallest gain after a cut of", beside="learning_rate")
+    if first < 1:
+        raise InputError(f"the gain after the first {first} cuts: give 1 or more")
+    return Measure(column, "smallest gain after a cut of", beside="learning_rate", count=first)
 
 
 def check_rows(rows: pd.DataFrame) -> None:
@@ -279,8 +288,8 @@ def _read_reached(curve: _Curve, measure: Measure) -> float:
 
 
 def _read_fluctuation(curve: _Curve, measure: Measure) -> float:
-    changes = np.diff(curve.numbers[curve.epochs >= (measure.epoch or 0)])
-    return float(np.std(changes, ddof=1)) if len(changes) > 1 else math.nan
+    changes = np.diff(curve.numbers[curve.epochs >= (measure.epoch or 0)], n=2)
+    return float(np.std(changes, ddof=1) / math.sqrt(3)) if len(changes) > 1 else math.nan
 
 
 def _read_gain_after_cuts(curve: _Curve, measure: Measure) -> float:
@@ -288,7 +297,7 @@ def _read_gain_after_cuts(curve: _Curve, measure: Measure) -> float:
     cuts = 1 + np.flatnonzero(rates[1:] < rates[:-1])  # the first epoch at each lower rate
     pieces = np.split(numbers, cuts)
     gains = [after.max() - numbers[:cut].max() for cut, after in zip(cuts, pieces[1:], strict=True)]
-    return float(min(gains, default=math.nan))
+    return float(min(gains[: measure.count], default=0.0))
 
 
 # One run to its one number; NaN where it has none.

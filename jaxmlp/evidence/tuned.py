@@ -9,11 +9,12 @@ import pandas as pd
 def with_tuned(rows: pd.DataFrame, tuned: Mapping[str, Sequence[str]]) -> pd.DataFrame:
     """`rows` and a further arm for each entry of `tuned`, made of runs that are there already.
 
-    Seeds are parted into even and odd ones. The runs of each half come from the candidate whose mean final validation
-    accuracy over the *other* half is largest, the first of equals: no run has a say in the choice it is judged by.
+    Seeds are parted into even and odd ones. The runs of each half come from the candidate whose mean validation
+    accuracy over the *other* half is largest, the first of equals: no run has a say in the choice it is judged by. The
+    accuracy is that of the model each run selects: of its last epoch, or of its best where the best is tested (S-090).
 
     Args:
-        rows: one row per run and epoch.
+        rows: one row per run and epoch; without a column `selected_epoch` the last model is selected.
         tuned: by the name of the new arm, the arms to choose from, such as one optimizer at several rates.
 
     Returns:
@@ -29,13 +30,21 @@ def _tuned_arm(rows: pd.DataFrame, name: str, arms: Sequence[str]) -> list[pd.Da
     candidates = rows.loc[rows["arm"].isin(arms)]
     if set(candidates["arm"]) != set(arms):
         return []
-    last = candidates.sort_values(by=["epoch"]).groupby(["arm", "seed"])["val_accuracy"].last()
-    finals = pd.DataFrame(last.unstack("arm"))[list(arms)]
+    accuracies = _selected(candidates).pivot(index="seed", columns="arm", values="val_accuracy")[list(arms)]
     parts = []
     for half in (0, 1):
-        other = finals.loc[finals.index.to_numpy() % 2 != half]
+        other = accuracies.loc[accuracies.index.to_numpy() % 2 != half]
         if len(other):
             best = arms[int(np.argmax(other.mean().to_numpy(dtype=float)))]
             own = candidates.loc[(candidates["arm"] == best) & (candidates["seed"] % 2 == half)]
             parts.append(own.assign(arm=name))
     return parts
+
+
+def _selected(rows: pd.DataFrame) -> pd.DataFrame:
+    """One row per run, that of the model it selects; a diverged run's last, whose accuracy is chance."""
+    last = rows.sort_values(by=["epoch"]).groupby(["arm", "seed"], as_index=False).last()
+    if "selected_epoch" not in rows:
+        return last
+    kept = last["selected_epoch"].where(~last["diverged"].astype(bool), last["epoch"])
+    return rows.merge(last[["arm", "seed"]].assign(epoch=kept.astype(int)), on=["arm", "seed", "epoch"])

@@ -2,7 +2,7 @@
 
 A claim is judged part by part (`judging`) and reproduced only if every part is. Missing results come first,
 then a part that is refuted, then one that is undecided. The levels of a factor are compared after that, and a
-reproduced claim is held against its rival cause last.
+reproduced claim is held against its rival cause, or the reason it gives is judged, last.
 """
 
 import math
@@ -82,8 +82,8 @@ def judge(
 
     Returns:
         Per claim a dict of plain types. `effect`, `delta` and the interval are those of the part that decided
-        the claim; `parts` holds those of every part, the rival last. Only `inconclusive` has `seeds_needed`,
-        and None there means that no n up to 10,000 is known to decide it.
+        the claim; `parts` holds those of every part, the rival or the reason last. Only `inconclusive` has
+        `seeds_needed`, and None there means that no n up to 10,000 is known to decide it.
 
     Raises:
         InputError: a claim the ledger does not have; rows without arm, seed or epoch, or with a run twice.
@@ -124,7 +124,12 @@ def _decide(claim: Claim, rows: pd.DataFrame) -> tuple[str, list[_Judged]]:
         for single in (part.differences() if isinstance(part, Ordering) else [part])
     ]
     verdict = _across_levels(judged)
-    if claim.rival is None or verdict != "reproduced":
+    if verdict != "reproduced":
+        return verdict, judged
+    if claim.reason is not None:
+        reason = _Judged("reason", claim.reason.kind, claim.reason, judge_part(claim.reason, claim, rows))
+        return {"refuted": "other_cause"}.get(reason.verdict, reason.verdict), [*judged, reason]
+    if claim.rival is None:
         return verdict, judged
     rival = _judge_rival(claim, claim.rival, judged[0], rows)
     if_half_remains = {"reproduced": "other_cause", "refuted": "reproduced"}
@@ -177,6 +182,8 @@ def _rule(claim: Claim, judged: Sequence[_Judged]) -> str:
         text = f"mixed where reproduced at one {claim.factor} and refuted at another; {text}"
     if claim.rival is not None:
         text += f"; other_cause where at least half of the effect, by its interval, remains: {claim.rival.cause}"
+    if claim.reason is not None:
+        text += f"; other_cause where the reason given is refuted: {claim.reason.rule}"
     # An identity is exact: it needs no spread of runs.
     exact = all(one.kind == "identity" for one in parts)
     return f"{text} (planned n = {claim.planned_n}{'' if exact else f', descriptive below {claim.required_n}'})"
@@ -187,6 +194,7 @@ def _evidence(claim: Claim, judged: Sequence[_Judged]) -> str:
     rival = [one.outcome.evidence for one in judged if one.role == "rival"]
     if claim.rival is not None and rival:
         text += f" Rival, {claim.rival.cause}: {rival[0]}"
+    text += "".join(f" The reason given: {one.outcome.evidence}" for one in judged if one.role == "reason")
     fewest = min(one.outcome.n for one in judged)
     return f"{text} n = {fewest}, planned {claim.planned_n}." if fewest not in (0, claim.planned_n) else text
 

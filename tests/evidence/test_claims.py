@@ -67,6 +67,14 @@ def test_a_rival_and_a_factor_do_not_go_together():
         Claim("C-1", (part,), planned_n=10, factor="depth", rival=Rival("x", B, A))
 
 
+@pytest.mark.parametrize(
+    "wrong", [{"reason": Difference(A, B, 0.1, level="2")}, {"reason": BETTER, "rival": Rival("x", B, A)}]
+)
+def test_a_reason_stands_alone_and_at_no_level(wrong):
+    with pytest.raises(InputError, match="a rival or a reason, not both, and the reason no level"):
+        Claim("C-1", (BETTER,), planned_n=10, **wrong)
+
+
 def test_declarations_cannot_be_changed_and_are_equal_by_content():
     assert Claim("C-1", (BETTER, FAILS), planned_n=10) == Claim(
         "C-1", (Difference(A, B, 0.1), Probability(A, "below", 0.5, bound=0.5)), planned_n=10

@@ -74,7 +74,7 @@ SHAPES = synthetic_rows(
         "falls": {
             "val_accuracy": [[0.99, 0.5, 0.9, 0.8, 0.9, 0.3], [0.99, 0.6, 0.7, 0.7, 0.75, 0.8]],
             "train_loss": [[math.nan, 1.0, 0.4, 0.5, 0.3, 2.0], [math.nan, 1.0, 0.9, 0.8, 0.7, 0.6]],
-            # Cut after epochs 2 and 4: bests 0.9 | 0.9 | 0.3 of one run, 0.7 | 0.75 | 0.8 of the other.
+            # Cut after epochs 2 and 4: bests 0.9, 0.9, 0.3 of one run, 0.7, 0.75, 0.8 of the other.
             "learning_rate": [[1.0, 1.0, 1.0, 0.1, 0.1, 0.01]] * 2,
         },
         "never cut": {"val_accuracy": [[0.1, 0.5]], "learning_rate": [[1.0, 1.0]]},
@@ -93,7 +93,8 @@ SHAPES = synthetic_rows(
         (reached("train_loss", 0.75), [1.0, 1.0]),  # nothing before training
         (reached("train_loss", 1.5), [4 + 1.2 / 1.7, 6.0]),  # never: one more than the last
         (at_best("train_loss", of="val_accuracy"), [0.4, 0.6]),
-        (gain_after_cuts("val_accuracy"), [-0.6, 0.05]),
+        (gain_after_cuts("val_accuracy", first=2), [-0.6, 0.05]),
+        (gain_after_cuts("val_accuracy", first=1), [0.0, 0.05]),  # the second cut of the first run does not count
     ],
     ids=str,
 )
@@ -109,16 +110,19 @@ def test_the_shape_of_a_curve_is_one_number(measure, numbers):
         (change("val_accuracy", since=1), "change of val_accuracy since epoch 1"),
         (reached("val_accuracy", 0.95), "epochs until val_accuracy reaches 0.95"),
         (at_best("train_loss", of="val_accuracy"), "train_loss at the best val_accuracy"),
+        (
+            gain_after_cuts("val_accuracy", first=2),
+            "smallest gain of val_accuracy after one of the first 2 cuts of the learning_rate",
+        ),
     ],
 )
 def test_a_measure_reads_as_a_sentence(measure, text):
     assert str(measure) == text
 
 
-def test_a_rate_that_was_never_cut_has_no_gain_and_a_column_beside_must_be_there():
-    measure = gain_after_cuts("val_accuracy")
-    with pytest.raises(MissingResultsError, match="in 1 of 1 runs of never cut"):
-        read([Value("never cut", measure)], SHAPES)
+def test_a_rate_that_was_never_cut_has_gained_nothing_and_a_column_beside_must_be_there():
+    measure = gain_after_cuts("val_accuracy", first=2)
+    assert read([Value("never cut", measure)], SHAPES)[0].tolist() == [0.0]
     with pytest.raises(MissingResultsError, match="column learning_rate is not in the results"):
         read([Value("falls", measure)], SHAPES.drop(columns="learning_rate"))
 
@@ -179,11 +183,12 @@ def test_a_run_that_stands_twice_is_refused():
     ("curve", "since", "expected"),
     [
         ([0.1, 0.2, 0.3, 0.4], 0, 0.0),  # a steady rise
-        ([0.9, 0.5, 0.6, 0.5, 0.6, 0.5], 1, np.std([0.1, -0.1, 0.1, -0.1], ddof=1)),
-        ([0.0, 0.5, 0.5, 0.5], 1, 0.0),
+        ([0.9, 0.5, 0.6, 0.5, 0.6, 0.5], 1, np.std([-0.2, 0.2, -0.2], ddof=1) / np.sqrt(3)),
+        ([0.0, 0.1, 0.4, 0.6, 0.7, 0.7], 1, 0.0),  # a rise that slows evenly
+        ([0.0, 0.5, 0.5, 0.5, 0.5], 1, 0.0),
     ],
 )
-def test_fluctuation_is_the_spread_of_the_changes(curve, since, expected):
+def test_fluctuation_is_what_is_left_of_a_curve_without_its_trend(curve, since, expected):
     rows = synthetic_rows({"a": {"test_accuracy": [curve]}})
     (numbers,) = read([Value("a", fluctuation("test_accuracy", since=since))], rows)
     assert numbers[0] == pytest.approx(expected, abs=1e-12)

@@ -30,6 +30,17 @@ def test_runs_never_choose_for_themselves():
     assert tuned_runs(flattered, {"best": ("small", "large")})[0] == 0.20
 
 
+def test_a_rate_is_as_good_as_the_models_it_selects():
+    """The large rate ends lower and selects better; where it diverges its selected model counts for nothing."""
+    curves = {
+        "small": {"val_accuracy": [[0.1, 0.7, 0.8]] * 4, "test_accuracy": [0.8] * 4, "selected_epoch": [2.0] * 4},
+        "large": {"val_accuracy": [[0.1, 0.9, 0.6]] * 4, "test_accuracy": [0.9] * 4, "selected_epoch": [1.0] * 4},
+    }
+    assert set(tuned_runs(curves, {"best": ("small", "large")}).values()) == {0.9}
+    lost = curves | {"large": curves["large"] | {"diverged": [True] * 4}}
+    assert set(tuned_runs(lost, {"best": ("small", "large")}).values()) == {0.8}
+
+
 @pytest.mark.parametrize(("order", "taken"), [(("a", "b"), 0.1), (("b", "a"), 0.2)])
 def test_the_first_of_equals_is_taken(order, taken):
     arms = {"a": {"val_accuracy": [0.5] * 2, "test_accuracy": [0.1] * 2}}

@@ -126,6 +126,19 @@ def test_a_rival_of_a_probability_is_counted_in_its_own_arm():
     assert verdict_of(fails, ends(a=[0.1] * 10, b=[0.97] * 10), rival=rival)["verdict"] == "reproduced"
 
 
+@pytest.mark.parametrize(
+    ("reason", "verdict"),
+    [(TRUE, "reproduced"), (FALSE, "other_cause"), (OPEN, "inconclusive"), (ABSENT, "not_tested")],
+)
+def test_the_cause_is_another_where_the_reason_given_is_refuted(reason, verdict):
+    found = verdict_of(TRUE, MIXTURE, reason=reason)
+    assert found["verdict"] == verdict
+    assert [part["role"] for part in found["parts"]] == ["part", "reason"]
+    assert "the reason given is refuted" in found["rule"]
+    assert found["parts"][-1]["evidence"] in found["evidence"]
+    assert verdict_of(FALSE, MIXTURE, reason=reason)["verdict"] == "refuted"  # of nothing there is no reason
+
+
 def test_without_the_phenomenon_there_is_no_cause_to_look_for():
     found = verdict_of(FALSE, MIXTURE, rival=Rival("anything", ABSENT.a, ABSENT.b))
     assert found["verdict"] == "refuted"

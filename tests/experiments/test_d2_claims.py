@@ -22,12 +22,20 @@ def arm(accuracy, *, train=None, loss=(1.0, 0.5), wobble=0.001, epochs=50, sprea
     }
 
 
-def noisy(epochs=50):
-    """Four runs from one end of the scale to the other, some rough, some smooth."""
-    numbers = {"test_accuracy": rng.uniform(0.1, 1.0, size=(4, 1)), "train_accuracy": rng.uniform(0.1, 1.0, (4, 1))}
-    wobbles = rng.uniform(0.001, 0.1, size=(4, 1)) * rng.normal(size=(4, epochs + 1))
-    losses = {"test_loss": rng.uniform(0.1, 3.0, size=(4, epochs + 1)).tolist()}
-    return {name: (level + wobbles).tolist() for name, level in numbers.items()} | losses
+def noisy(number, epochs=50):
+    """Four runs from one end of the scale to the other, some rough, some smooth, some of whose losses rise again.
+
+    Over the runs all arms have the same mean, in an order of each one's own: no claim can be decided.
+    """
+    quarters = np.arange(4)[:, None] / 4
+    low, rough, train = (np.cos(2 * np.pi * (quarters + golden * number)) for golden in (0.618, 0.414, 0.732))
+    zigzag = (0.05 + 0.045 * rough) * (-1) ** np.arange(epochs + 1)
+    fall, turn = np.linspace(0, 1, epochs + 1), np.linspace(-1, 1, epochs + 1) ** 2
+    return {
+        "test_accuracy": (0.5 + 0.35 * low + zigzag).tolist(),
+        "train_accuracy": (0.5 + 0.35 * train + zigzag).tolist(),
+        "test_loss": [[*(0.1 + 2 * turn)], [*(2.1 - 2 * fall)], [*(0.1 + 2 * turn)], [*(2.1 - 2 * fall)]],
+    }
 
 
 def epochs_of(name):
@@ -49,13 +57,23 @@ def flipped(levels):
 HINGE, CROSS_ENTROPY, EUCLIDEAN = losses.HINGE, losses.CROSS_ENTROPY, losses.EUCLIDEAN
 C201 = dict.fromkeys(d2.NO_HIDDEN.values(), 0.90) | {setting: 0.93 for (h, _, _), setting in d2.CELLS.items() if h == 1}
 C202 = {HINGE: 0.95, CROSS_ENTROPY: 0.916, EUCLIDEAN: 0.89, losses.FASTER[0]: 0.916}
+
+
+def climbing(levels):
+    """To the level in 50 epochs, the higher the sooner at 85 %."""
+    arms = at_levels(levels)
+    for arm_ in arms.values():
+        ramp = np.linspace(0.1, 1.0, 51)
+        arm_["test_accuracy"] = [[*(np.minimum(1.0, 1.2 * ramp) * np.asarray(run))] for run in arm_["test_accuracy"]]
+    return arms
+
+
 C207 = {
     activations.BASIC["relu"]: 0.951, activations.BASIC["gelu_tanh"]: 0.938, activations.BASIC["sigmoid"]: 0.89,
     "relu_best_rate": 0.98, "gelu_tanh_best_rate": 0.97, "sigmoid_best_rate": 0.94,
 }  # fmt: skip
 C211 = {setting: 0.95 if h == 1 else 0.93 for (h, _, _), setting in d2.CELLS.items()}
 C211 |= {d2.best_name(setting): 0.97 if h == 1 else 0.95 for (h, _, _), setting in d2.CELLS.items()}
-C211 |= {name: 0.95 if name.startswith("one") else 0.93 for name in two_layers.AVERAGED}
 C212 = dict.fromkeys((*two_layers.LONGER.values(), *two_layers.SIGMOIDS.values()), 0.2)
 C212 |= {two_layers.SIGMOIDS["hinge"]: 0.95}
 C221 = dict.fromkeys((*two_layers.REMEDIED.values(), *two_layers.REMEDIED_CANDIDATES), 0.95)
@@ -80,14 +98,14 @@ def rough(names, smooth):
 # By claim: as told, the opposite.
 TABLES = {
     "C-201": (at_levels(C201), at_levels(flipped(C201))),
-    "C-202": (at_levels(C202), at_levels(flipped(C202))),
+    "C-202": (climbing(C202), climbing(flipped(C202))),
     "C-204": (
         at_levels({"hinge_best_rate": 0.975, "cross_entropy_best_rate": 0.976}),
         at_levels({"hinge_best_rate": 0.975, "cross_entropy_best_rate": 0.965}),
     ),
     "C-205": (
         {EUCLIDEAN.name: arm(0.30, loss=(3.0, 0.1)), CROSS_ENTROPY.name: arm(0.115, loss=(2.0, 0.3))},
-        {EUCLIDEAN.name: arm(0.30, loss=(0.5, 0.1)), CROSS_ENTROPY.name: arm(0.115, loss=(2.3, 0.3))},
+        {EUCLIDEAN.name: arm(0.115, loss=(3.0, 0.1)), CROSS_ENTROPY.name: arm(0.30, loss=(2.0, 0.3))},
     ),
     "C-207": (at_levels(C207), at_levels(flipped(C207))),
     "C-210": (
@@ -135,7 +153,8 @@ def test_every_claim_finds_what_the_table_holds(claim_id):
     told, opposite = TABLES[claim_id]
     assert verdict_of(claim_id, told) == "reproduced"
     assert verdict_of(claim_id, opposite) == "refuted"
-    assert verdict_of(claim_id, {name: noisy(epochs_of(name)) for name in told}) == "inconclusive"
+    unclear = {name: noisy(number, epochs_of(name)) for number, name in enumerate(told)}
+    assert verdict_of(claim_id, unclear) == "inconclusive"
 
 
 @pytest.mark.parametrize("claim_id", TABLES)
@@ -149,6 +168,11 @@ def test_a_missing_arm_is_not_tested(claim_id):
 )
 def test_a_rate_that_does_the_same_is_another_cause(claim_id, changed):
     assert verdict_of(claim_id, TABLES[claim_id][0] | at_levels(changed)) == "other_cause"
+
+
+def test_a_lead_without_the_larger_loss_that_d2_gives_for_its_reason_has_another_cause():
+    lead = {EUCLIDEAN.name: arm(0.30, loss=(0.5, 0.1)), CROSS_ENTROPY.name: arm(0.115, loss=(2.3, 0.3))}
+    assert verdict_of("C-205", lead) == "other_cause"
 
 
 @pytest.mark.parametrize(

@@ -76,7 +76,8 @@ CASES = [
     ("C-018", "mixed", {"bn_41": FALLS, "bn_41_sgd": SGD, "bn_41_sgd_lr1e-1": steady(0.95, loss=0.9)}),
     ("C-021", "reproduced", {"bn_41": FALLS, "bn_41_plateau": cut(0.9, 0.92, 0.93)}),
     ("C-021", "refuted", {"bn_41": FALLS, "bn_41_plateau": cut(0.92, 0.91, 0.93)}),  # as in D0's own log
-    ("C-021", "not_tested", {"bn_41": FALLS, "bn_41_plateau": GOOD}),  # never cut
+    ("C-021", "refuted", {"bn_41": FALLS, "bn_41_plateau": GOOD}),  # never cut: it was not the cuts
+    ("C-021", "reproduced", {"bn_41": FALLS, "bn_41_plateau": cut(0.9, 0.92, 0.93, 0.91, cuts=(3, 6, 9))}),  # a third
     ("C-022", "reproduced", {"residual_41": RESIDUAL, "bn_41_plateau": steady(0.96)}),
     ("C-022", "refuted", {"residual_41": steady(0.96), "bn_41_plateau": RESIDUAL}),
     ("C-030", "reproduced", {"plain_5": GOOD, "bn_22": GOOD, "plain_41": arm(CHANCE), "bn_41": FALLS}),
@@ -89,14 +90,12 @@ CASES = [
     ("C-114", "refuted", {"w64_plain_20": {"train_accuracy": 0.95}, "w64_plain_56": {"train_accuracy": 0.99}}),
 ]
 SLOW_22 = arm(curve(0.6, last=0.97))
-RATES_41 = ("bn_41_lr3e-4", "bn_41_lr1e-4", "bn_41_lr3e-5")
 CASES += [
     ("C-011", "reproduced", {"plain_22": drops(0.1), "plain_22_lr3e-4": SLOW_22, "plain_22_lr1e-4": SLOW_22}),
     ("C-011", "refuted", {"plain_22": SLOW_22, "plain_22_lr3e-4": drops(0.1), "plain_22_lr1e-4": drops(0.1)}),
     ("C-011", "mixed", {"plain_22": drops(0.1), "plain_22_lr3e-4": drops(0.1), "plain_22_lr1e-4": SLOW_22}),
-    ("C-020", "reproduced", {"bn_41": turns(4, 0.3)} | dict.fromkeys(RATES_41, turns(8, 0.5))),
-    ("C-020", "refuted", {"bn_41": turns(4, 0.3)} | dict.fromkeys(RATES_41, steady(0.97))),
-    ("C-020", "mixed", {"bn_41": turns(4, 0.3)} | dict(zip(RATES_41, (turns(8, 0.5), GOOD, GOOD), strict=True))),
+    ("C-020", "reproduced", {"bn_41": turns(4, 0.3), "bn_41_lr3e-4": turns(8, 0.5)}),
+    ("C-020", "refuted", {"bn_41": turns(4, 0.3), "bn_41_lr3e-4": steady(0.97)}),
 ]
 
 
@@ -179,7 +178,7 @@ def test_56_layers_have_the_same_blocks_as_20_and_more_of_them(arms):
 
 def test_the_full_preset_is_what_two_cores_can_do():
     seeds = DEPTH.presets["full"].seeds_of(DEPTH.arms(data.load("digits"), DEPTH.presets["full"]))
-    assert {seeds[arm] for arm in D0_22} == {3}
+    assert {seeds[arm] for arm in D0_22} == {6}
     assert {seeds[arm] for arm in D0_41} == {1}
     assert set(seeds) == set(NETS)
 
@@ -191,9 +190,8 @@ def test_loss_and_accuracy_of_the_failing_net_and_its_remedies_stand_in_one_figu
 
 def test_the_document_s_numbers_stand_beside_the_arms_that_are_its_own():
     numbers = {(one.ledger_id, one.arm, str(one.measure)): one.value for one in REPORTED}
-    assert len(numbers) == len(REPORTED) == 17 + 1 + 1 + 21 + 1
+    assert len(numbers) == len(REPORTED) == 17 + 1 + 1 + 21
     assert numbers["E-004", "plain_22", "largest drop of val_accuracy"] == 0.10
     assert numbers["E-005", "bn_22", "largest drop of val_accuracy"] == 0.01
     assert numbers["E-007", "bn_41", "best epoch of val_accuracy"] == 7
     assert numbers["E-011", "bn_41_plateau", "learning_rate at epoch 15"] == 1e-5
-    assert numbers["E-012", "residual_41", "largest drop of val_accuracy"] == 0.03

@@ -21,15 +21,25 @@ def runs(failing, per_epoch):
     }
 
 
+EXPLODES = {"maxout": runs(15, 0.08), "base": runs(0, 0.09)}
+STAYS = {"maxout": runs(0, 0.08), "base": runs(0, 0.09)}
+
+
+def rates(nets):
+    """The same at all three rates."""
+    return {f"{net}{end}": one for net, one in nets.items() for end in ("", "_lr0.3", "_lr1")}
+
+
 CASES = [
     ("C-302", "reproduced", table(accuracies(maxout=0.98, base=0.96, relu_deep=0.96))),
     ("C-302", "refuted", table(accuracies(maxout=0.965, base=0.96, relu_deep=0.96))),
     ("C-302", "inconclusive", table(accuracies(maxout=0.97, base=0.96, relu_deep=0.96), spread=UNCLEAR)),
     ("C-302", "other_cause", table(accuracies(maxout=0.98, base=0.96, relu_deep=0.975))),
-    ("C-303", "reproduced", {"maxout": runs(15, 0.08), "base": runs(0, 0.09)}),
-    ("C-303", "refuted", {"maxout": runs(0, 0.09), "base": runs(0, 0.08)}),
-    ("C-303", "refuted", {"maxout": runs(15, 0.08), "base": runs(15, 0.09)}),  # then it is not Maxout
-    ("C-303", "inconclusive", {"maxout": runs(5, 0.08), "base": runs(5, 0.08)}),
+    ("C-303", "reproduced", rates(EXPLODES)),
+    ("C-303", "refuted", rates({"maxout": runs(0, 0.09), "base": runs(0, 0.08)})),
+    ("C-303", "refuted", rates({"maxout": runs(15, 0.08), "base": runs(15, 0.09)})),  # then it is not Maxout
+    ("C-303", "mixed", rates(STAYS) | {"maxout_lr1": runs(15, 0.08), "base_lr1": runs(0, 0.09)}),
+    ("C-303", "inconclusive", rates({"maxout": runs(5, 0.08), "base": runs(5, 0.08)})),
 ]
 
 
