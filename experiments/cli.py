@@ -97,7 +97,13 @@ def make_parser() -> argparse.ArgumentParser:
     add.set_defaults(command=do.test_net)
 
     add = commands.add_parser("report", help="rebuild verdicts, figures and report from saved results")
-    add.add_argument("out", type=Path, metavar="OUT", help="the --out of a run, or one study in it")
+    add.add_argument(
+        "out",
+        type=Path,
+        nargs="?",
+        metavar="OUT",
+        help=f"the --out of a run, or one study in it; default: all published results, into {do.RESULTS}/published/",
+    )
     add.set_defaults(command=do.report)
 
     add = commands.add_parser("claims", help="all claims: the published verdict, or why there is none")

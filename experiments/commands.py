@@ -203,9 +203,14 @@ def test_net(arguments: argparse.Namespace, console: Console) -> None:
 
 def report(arguments: argparse.Namespace, console: Console) -> None:
     """Pages from results: nothing is trained."""
+    from experiments.published import rebuild_reports
     from experiments.session import REPORT_FILE, find_studies, write_pages
     from jaxmlp.evidence import print_verdicts
 
+    if arguments.out is None:
+        for page in rebuild_reports(RESULTS / "published"):
+            console.print(f"report: {page}", highlight=False, soft_wrap=True)
+        return
     for experiment, folder in find_studies(arguments.out):
         print_verdicts(write_pages(experiment, folder).verdicts, console)
         console.print(f"report: {folder / REPORT_FILE}", highlight=False, soft_wrap=True)

@@ -44,7 +44,7 @@ CANDIDATES = {
     "euclidean_best_rate": tuning(EUCLIDEAN),
     "softmax_hinge_best_rate": tuning(SOFTMAX),
     "hinge_best_margin": AT_FIXED_RATE,
-    "hinge_best_margin_rate_in_proportion": IN_PROPORTION,
+    "hinge_best_margin_and_rate": IN_PROPORTION,
 }
 SETTINGS = (
     HINGE,

@@ -8,13 +8,15 @@ from typing import Any
 
 from experiments.ledger import load_ledger
 from experiments.registry import EXPERIMENTS
-from experiments.session import VERDICTS_FILE, find_studies
+from experiments.session import REPORT_FILE, VERDICTS_FILE, find_studies, write_pages
 from experiments.timed import TIMES_FILE
 from jaxmlp.errors import InputError
+from jaxmlp.evidence import Overview, write_overview
 from jaxmlp.files import write_whole
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
 
 PUBLISHED = Path(__file__).parent / "published"
+OVERVIEW_FILE = "overview.html"
 
 
 def published_verdicts() -> dict[str, dict[str, Any]]:
@@ -22,6 +24,37 @@ def published_verdicts() -> dict[str, dict[str, Any]]:
     files = [PUBLISHED / name / VERDICTS_FILE for name in EXPERIMENTS]
     verdicts = [json.loads(path.read_text(encoding="utf-8")) for path in files if path.is_file()]
     return {verdict["claim"]: verdict for study in verdicts for verdict in study}
+
+
+def write_published_overview(path: Path, reports: Path | None = None) -> Path:
+    """Write the page of all claims; each links to its study's report where `reports`, beside the page, has one."""
+    ledger = load_ledger()
+    links = {}
+    if reports is not None:
+        pages = {claim: reports / name / REPORT_FILE for claim, name in _tested_by()}
+        links = {claim: page.relative_to(path.parent).as_posix() for claim, page in pages.items() if page.is_file()}
+    titles = {document.id: document.title for document in ledger.documents.values()}
+    return write_overview(path, Overview(titles, claim_rows(), links))
+
+
+def rebuild_reports(out: Path) -> list[Path]:
+    """Pages of everything published, from its results: figures and report of every study, and the overview.
+
+    Args:
+        out: where; what is published stays as it is.
+
+    Returns:
+        The pages, the overview last.
+    """
+    pages = []
+    for experiment, folder in find_studies(PUBLISHED):
+        target = out / experiment.name
+        target.mkdir(parents=True, exist_ok=True)
+        for file in folder.iterdir():
+            shutil.copyfile(file, target / file.name)
+        write_pages(experiment, target)
+        pages.append(target / REPORT_FILE)
+    return [*pages, write_published_overview(out / OVERVIEW_FILE, out)]
 
 
 def claim_rows() -> list[dict[str, Any]]:
@@ -40,7 +73,7 @@ def claim_rows() -> list[dict[str, Any]]:
 
 
 def publish_study(folder: Path) -> list[Path]:
-    """Copy a finished study's rows, verdicts and manifest.
+    """Copy a finished study's rows, verdicts and manifest, and renew the page of all claims.
 
     Returns:
         The files written.
@@ -58,7 +91,7 @@ def publish_study(folder: Path) -> list[Path]:
     names += [TIMES_FILE] if (folder / TIMES_FILE).is_file() else []
     for name in names:
         write_whole(target / name, lambda temporary, name=name: shutil.copyfile(folder / name, temporary))
-    return [target / name for name in names]
+    return [*(target / name for name in names), write_published_overview(PUBLISHED / OVERVIEW_FILE)]
 
 
 def _tested_by() -> Iterator[tuple[str, str]]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from experiments.benchmark import published_table
 from experiments.published import published_verdicts
 from jaxmlp import baselines, data, evidence, nn, study, training
+from jaxmlp.evidence import presentation
 from jaxmlp.files import write_whole
 from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORM_STATS, NORMS, RESIDUALS
 from jaxmlp.study.finished import KEEP_PARAMS
@@ -17,16 +18,17 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def findings() -> str:
-    """A Markdown table of the published verdicts: what was measured, on which data and device."""
+    """A Markdown table of the published verdicts: the effect that decided, on which data and device."""
     lines = [
-        "| claim | what the document says | verdict | what the runs show | data, device |",
-        "|---|---|---|---|---|",
+        "| claim | what the document says | verdict | effect and interval | n | data, device |",
+        "|---|---|---|---|---|---|",
     ]
     for claim, verdict in sorted(published_verdicts().items()):
         statement = " ".join(verdict["statement"].split())
-        shown = "<br>".join(part["evidence"] for part in verdict["parts"])
+        effect = f"{presentation.effect_text(verdict)} {presentation.interval_text(verdict)}".strip() or "–"
+        cells = (f"{verdict['doc']}: {statement}", f"**{presentation.LOOKS[verdict['verdict']].words}**", effect)
         where = f"{verdict['dataset']}, {verdict['device']}"
-        lines.append(f"| {claim} | {verdict['doc']}: {statement} | **{verdict['verdict']}** | {shown} | {where} |")
+        lines.append(f"| {claim} | {' | '.join(cells)} | {verdict['n']} | {where} |")
     return "\n".join(lines)
 
 

@@ -27,6 +27,7 @@ from jaxmlp.evidence.measures import (
     lowest,
     reached,
 )
+from jaxmlp.evidence.overview import Overview, write_overview
 from jaxmlp.evidence.parts import Difference, Equivalence, Identity, Ordering, Probability
 from jaxmlp.evidence.peaks import PeakCurves
 from jaxmlp.evidence.report import StudyReport, write_report
@@ -49,6 +50,7 @@ __all__ = [
     "Identity",
     "Measure",
     "Ordering",
+    "Overview",
     "PeakCurves",
     "Probability",
     "Reported",
@@ -81,5 +83,6 @@ __all__ = [
     "ten_images_figure",
     "with_averaged",
     "with_tuned",
+    "write_overview",
     "write_report",
 ]

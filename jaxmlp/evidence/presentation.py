@@ -42,6 +42,8 @@ LOOKS = {
         "not tested", "–", "-", "dim", "the results lack an arm or an epoch the claim needs; it says which."
     ),
 }  # fmt: skip
+ROLES = {"part": "", "rival": "rival cause", "reason": "the reason given"}
+"""What a part of a claim is called; the ordinary ones have numbers."""
 PREVIEW = "preview: digits or quick preset; not a verdict on the document"
 
 

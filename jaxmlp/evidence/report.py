@@ -67,16 +67,20 @@ def render_report(studies: Sequence[StudyReport]) -> str:
     """The page as text; its title is the question of a single study, or how many were run."""
     if not studies:
         raise InputError("a report of no study: give at least one")
-    environment = Environment(
+    title = studies[0].manifest["question"] if len(studies) == 1 else _title(studies)
+    views = [_view(study, f"s{i}") for i, study in enumerate(studies, 1)]
+    return page_templates().get_template("report.html").render(title=title, studies=views, show=presentation)
+
+
+def page_templates() -> Environment:
+    """The pages' templates, which lie beside this file."""
+    return Environment(
         loader=PackageLoader("jaxmlp", "evidence"),
         autoescape=True,  # statements, arm names and paths are text, never markup
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    title = studies[0].manifest["question"] if len(studies) == 1 else _title(studies)
-    views = [_view(study, f"s{i}") for i, study in enumerate(studies, 1)]
-    return environment.get_template("report.html").render(title=title, studies=views, show=presentation)
 
 
 def _title(studies: Sequence[StudyReport]) -> str:

@@ -14,8 +14,10 @@ from jaxmlp.evidence import presentation
 def print_verdicts(verdicts: Sequence[Mapping[str, Any]], console: Console) -> None:
     """Print one row per claim: what the document says, the verdict, the effect with its interval, n.
 
-    A claim that was not tested says why, under what the document says.
+    A claim that was not tested says why, under what the document says. Nothing is printed of no claims.
     """
+    if not verdicts:
+        return
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     table.add_column("claim", no_wrap=True)
     table.add_column("what the document says", ratio=1)

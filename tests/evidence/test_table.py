@@ -64,3 +64,7 @@ def test_an_ascii_terminal_gets_ascii():
     text = file.buffer.getvalue().decode("ascii")
     assert "+ reproduced" in text
     assert "-1.23 pp" in text
+
+
+def test_an_experiment_without_claims_has_no_table():
+    assert printed([]) == ""

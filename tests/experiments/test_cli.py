@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import struct
@@ -17,6 +18,7 @@ import pytest
 
 from experiments.cli import main
 from experiments.initialization import ARMS
+from experiments.ledger import load_ledger
 from experiments.readme import README, findings, with_blocks
 from experiments.registry import EXPERIMENTS
 from jaxmlp import data, training
@@ -86,6 +88,25 @@ def test_report_rebuilds_the_same_pages_without_training(finished, tmp_path, mon
         assert main(["report", str(given)]) == 0
         assert {name: (folder / name).read_bytes() for name in before} == before
     assert "report.html" in capsys.readouterr().out
+
+
+def test_report_without_a_folder_rebuilds_the_pages_of_what_is_published(finished, home, monkeypatch, capsys):
+    published = home / "kept"
+    for name in ("results.parquet", "verdicts.json", "manifest.json"):
+        (published / "initialization").mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(finished / "initialization" / name, published / "initialization" / name)
+    before = sorted(published.rglob("*"))
+    monkeypatch.setattr("experiments.published.PUBLISHED", published)
+    monkeypatch.setattr("jaxmlp.study.run", lambda *_, **__: pytest.fail("report trained"))
+    assert main(["report"]) == 0
+    out = home / "results" / "published"
+    assert (out / "initialization" / "report.html").is_file()
+    overview = (out / "overview.html").read_text(encoding="utf-8")
+    assert overview.count('<tr id="C-') == len(load_ledger().claims) == 126
+    linked = {claim.id for claim in EXPERIMENTS["initialization"].claims}
+    assert set(re.findall(r'<a href="initialization/report.html">(C-\d+)</a>', overview)) == linked
+    assert sorted(published.rglob("*")) == before
+    assert "overview.html" in capsys.readouterr().out
 
 
 def test_a_second_run_needs_resume_and_then_trains_nothing_twice(finished, home, capsys):
