@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from experiments.ledger import Value as LedgerValue
 from experiments.ledger import load_ledger
+from experiments.measured import Measurement
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.evidence import Claim, FigureSpec, Measure, Reported, at, best_epoch, final, largest_drop
@@ -54,8 +55,8 @@ class Experiment:
     """Further arms of the results, for claims and figures: each takes the best of some arms (see `with_tuned`)."""
     averaged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """And each of these is the mean of some arms, trained or tuned (see `with_averaged`)."""
-    timed: tuple[str, ...] = ()
-    """Arms whose updates are timed after the study, one arm alone, as often as there are seeds (see `timed`)."""
+    measured: Measurement | None = None
+    """What is measured after training: further arms of the results."""
     demo_arm: str | None = None
     """Keep this arm's nets, and show ten test images with the classes that its first one predicts (S-102)."""
 

@@ -3,9 +3,11 @@
     python -m experiments run batch_size --dataset mnist --data-dir DIR --preset full
 
 D2's two sweeps over batch sizes at 50 epochs, with the steps of the smallest and the largest size logged for its zooms;
-the same with a rate in proportion to the batch size; and, from the same runs, equal numbers of steps.
+the same with a rate in proportion to the batch size; and, from the same runs, equal numbers of steps. Updates of the
+smallest and the largest size are timed alone.
 """
 
+import math
 from dataclasses import replace
 
 from experiments.base import Experiment
@@ -24,6 +26,7 @@ from experiments.d2 import (
     swept_names,
     tested,
 )
+from experiments.timed import LOG_SECONDS, seconds_of, times_of
 from jaxmlp.evidence import (
     Claim,
     CompareArms,
@@ -73,6 +76,16 @@ def _fluctuation(setting: Setting) -> Value:
     return Value(setting.name, fluctuation("test_accuracy", since=25))
 
 
+def _times_longer(slow: Setting, fast: Setting, times: float) -> tuple[Difference, Difference]:
+    """Between 5/6 and 6/5 of so many times as long, in logarithms."""
+    a, b = (seconds_of(setting.name, LOG_SECONDS) for setting in (slow, fast))
+    unit = "in ln s"
+    return (
+        Difference(a, b, margin=math.log(times / 1.2), unit=unit),
+        Difference(b, a, margin=-math.log(times * 1.2), unit=unit),
+    )
+
+
 CLAIMS = (
     Claim(
         "C-217",
@@ -98,6 +111,12 @@ CLAIMS = (
         ),
         planned_n=20,
         factor="net",
+    ),
+    # "4.6 to 4.8 times": within a fifth of the middle, 4.7.
+    Claim(
+        "C-220",
+        tuple(part for sizes in SWEEPS.values() for part in _times_longer(sizes[10], sizes[200], 4.7)),
+        planned_n=5,
     ),
 )
 
@@ -141,5 +160,6 @@ BATCH_SIZE = Experiment(
             for net, first in ZOOMS.items()
         ),
     ),
+    measured=times_of(*names_of([sizes[b] for sizes in SWEEPS.values() for b in ZOOMED])),
     reported=REPORTED,
 )

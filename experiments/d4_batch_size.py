@@ -12,7 +12,7 @@ as many updates at 200 (S-101). Here the updates are timed alone.
 
 from experiments.base import Experiment, Preset, reported_by
 from experiments.d4 import AS_SHIPPED, CORRECTED, HYPER, Program, d4_spec
-from experiments.timed import seconds_of
+from experiments.timed import seconds_of, times_of
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Ordering, Value, final
 from jaxmlp.study import Arm
@@ -86,5 +86,5 @@ D4_BATCH_SIZE = Experiment(
         CompareArms(("shipped_10", "shipped_100", "shipped_200", *TIMED), "train_loss"),
     ),
     reported=REPORTED,
-    timed=TIMED,
+    measured=times_of(*TIMED),
 )

@@ -5,9 +5,13 @@
 D0's net 784-128-64-32-16-10, Adam, batch 64, 15 epochs, best validation model tested. E-003 uses He's normal
 form; its uniform form is the arm beside it (C-007). `zeros` and `symmetric` are the starts that D1 forbids; dropout
 treats the units of a layer differently, so `symmetric_dropout` shows whether sameness is what holds the other back.
+The `start_` arms are not trained: they follow the variance of the pre-activations through 30 layers (`propagation`).
 """
 
+import math
+
 from experiments.base import Experiment, Preset, reported_by
+from experiments.propagation import PROFILES, STARTS
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import (
     Claim,
@@ -61,6 +65,13 @@ def _fails(arm: str) -> Probability:
     return Probability(_test(arm), "below", 0.5, bound=0.5)
 
 
+PER_LAYER = "in ln variance per layer"
+
+
+def _slope(start: str) -> Value:
+    return Value(start, final("log_variance_slope"))
+
+
 CLAIMS = (
     # "Barely learns": most runs end under 50 %; "nothing before epoch 6": most are under 50 % after epoch 5.
     Claim(
@@ -90,6 +101,18 @@ CLAIMS = (
     ),
     # Seeds of this net differ by 0.1 to 0.15 points, so 0.3 points is what one run could not tell.
     Claim("C-007", (Equivalence(_test("he_normal"), _test("he_uniform"), margin=0.003),), planned_n=30),
+    # Constant: by less than 2 % a layer, a factor of 2.3 over D0's 41.
+    Claim("C-006", (Equivalence(_slope("start_he_relu"), 0.0, margin=0.02, unit=PER_LAYER),), planned_n=100),
+    # "About": to 10 % a layer.
+    Claim(
+        "C-105",
+        tuple(
+            Equivalence(_slope(start), 0.0, margin=math.log(1.1), unit=PER_LAYER, level=level)
+            for level, start in {"Kaiming, ReLU": "start_he_relu", "Xavier, tanh": "start_xavier_tanh"}.items()
+        ),
+        planned_n=100,
+        factor="start",
+    ),
     # Only the last bias learns, which is the frequency of the classes: 11.35 % on MNIST, whose test part has the class
     # that is most frequent in training so often.
     Claim("C-102", (_fails("zeros"), Equivalence(_test("zeros"), 0.1135, margin=0.005)), planned_n=30),
@@ -116,7 +139,9 @@ INITIALIZATION = Experiment(
         EveryRun("test_accuracy", ARMS, reported=REPORTED, document="D0"),
         CompareArms(D0_ARMS, "val_accuracy"),
         CompareArms(("he_normal", *D1_ARMS), "val_accuracy", part="d1"),
+        CompareArms(tuple(STARTS), "variance", "Of pre-activations, before training, 10 nets each.", over="layer"),
         *(TrainingCurves(arm, reported=REPORTED, document="D0") for arm in D0_ARMS),
     ),
     reported=REPORTED,
+    measured=PROFILES,
 )

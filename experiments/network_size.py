@@ -9,7 +9,7 @@ seconds include its validation (S-101); here a net's updates are timed alone.
 
 from experiments.base import Experiment, Preset, reported_by
 from experiments.d4 import AS_SHIPPED, CORRECTED, HYPER, d4_spec
-from experiments.timed import seconds_of
+from experiments.timed import seconds_of, times_of
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, EveryRun, Ordering, Value, final
 from jaxmlp.study import Arm
@@ -70,5 +70,5 @@ NETWORK_SIZE = Experiment(
         ),
     ),
     reported=REPORTED,
-    timed=ARMS,
+    measured=times_of(*ARMS),
 )

@@ -26,6 +26,7 @@ study losses --seeds 6
 study activations --seeds 6
 study learning_rate --seeds 6
 study norms --seeds 10
+study prediction_mode
 study d4_batch_size --seeds 10
 study maxout --seeds 10
 study width_depth --seeds 10

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from experiments.ledger import load_ledger
+from experiments.measured import MEASURED_FILE
 from experiments.registry import EXPERIMENTS
 from experiments.session import REPORT_FILE, VERDICTS_FILE, find_studies, write_pages
-from experiments.timed import TIMES_FILE
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import Overview, write_overview
 from jaxmlp.files import write_whole
@@ -62,7 +62,7 @@ def claim_rows() -> list[dict[str, Any]]:
     published, tested_by = published_verdicts(), dict(_tested_by())
     rows = []
     for claim in load_ledger().claims.values():
-        reason = "no experiment tests it yet"
+        reason = f"no experiment tests it yet; what would: {' '.join(claim.test.split())}"
         if claim.id in tested_by:
             reason = f"experiment {tested_by[claim.id]} tests it, but no full run of it is published"
         untested = {"claim": claim.id, "doc": claim.document, "statement": claim.statement}
@@ -88,7 +88,7 @@ def publish_study(folder: Path) -> list[Path]:
     target = PUBLISHED / experiment.name
     target.mkdir(parents=True, exist_ok=True)
     names = [ROWS_FILE, VERDICTS_FILE, MANIFEST_FILE]
-    names += [TIMES_FILE] if (folder / TIMES_FILE).is_file() else []
+    names += [MEASURED_FILE] if (folder / MEASURED_FILE).is_file() else []
     for name in names:
         write_whole(target / name, lambda temporary, name=name: shutil.copyfile(folder / name, temporary))
     return [*(target / name for name in names), write_published_overview(PUBLISHED / OVERVIEW_FILE)]

@@ -1,17 +1,22 @@
 """The README's generated blocks: findings and speed from what is published, components from the code's own tables."""
 
+import json
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
+import pandas as pd
+
 from experiments.benchmark import published_table
-from experiments.published import published_verdicts
+from experiments.ledger import load_ledger
+from experiments.published import PUBLISHED, published_verdicts
 from jaxmlp import baselines, data, evidence, nn, study, training
 from jaxmlp.evidence import presentation
 from jaxmlp.files import write_whole
 from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORM_STATS, NORMS, RESIDUALS
 from jaxmlp.study.finished import KEEP_PARAMS
+from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
 from jaxmlp.training.spec import SELECTIONS, VALIDATIONS
 
 README = Path(__file__).parent.parent / "README.md"
@@ -30,6 +35,30 @@ def findings() -> str:
         where = f"{verdict['dataset']}, {verdict['device']}"
         lines.append(f"| {claim} | {' | '.join(cells)} | {verdict['n']} | {where} |")
     return "\n".join(lines)
+
+
+def grid_times() -> str:
+    """What D2's whole grid takes here, beside the times that D2 prints for single runs."""
+    ledger = load_ledger()
+    printed = {
+        row.id: [value.value for value in row.values if value.metric == "seconds"]
+        for row in ledger.experiments.values()
+        if row.document == "D2"
+    }
+    times = [seconds for values in printed.values() for seconds in values]
+    rows = ", ".join(row for row, values in printed.items() if values)
+    text = f"D2 prints {min(times):g} to {max(times):g} s for one run of 50 epochs ({rows})"
+    manifest = PUBLISHED / "d2_grid" / MANIFEST_FILE
+    if not manifest.is_file():
+        return f"{text}; its grid is not published yet."
+    facts = json.loads(manifest.read_text(encoding="utf-8"))
+    seconds, runs = facts["seconds"], len(pd.read_parquet(manifest.parent / ROWS_FILE)["run_id"].unique())
+    settings = len(facts["arms"])
+    return (
+        f"{text}. Its whole grid, {settings} different settings with {runs // settings} seeds each, "
+        f"takes {seconds / 60:.0f} minutes here ({facts['device']}): {seconds / runs:.1f} s a run, compiling and "
+        f"testing after every epoch included. `{facts['command']}`"
+    )
 
 
 TABLES: dict[str, Iterable[str]] = {
@@ -85,6 +114,7 @@ def _functions() -> dict[str, list[str]]:
 BLOCKS: dict[str, Callable[[], str]] = {
     "findings": findings,
     "components": components,
+    "grid": grid_times,
     "startup": partial(published_table, "startup"),
     "rows": partial(published_table, "rows"),
 }

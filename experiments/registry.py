@@ -16,6 +16,7 @@ from experiments.maxout import MAXOUT
 from experiments.network_size import NETWORK_SIZE
 from experiments.norms import NORMS
 from experiments.optimizers import OPTIMIZERS
+from experiments.prediction_mode import PREDICTION_MODE
 from experiments.preprocessing import PREPROCESSING
 from experiments.reference_net import REFERENCE_NET
 from experiments.regularization import REGULARIZATION
@@ -32,6 +33,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         PREPROCESSING,
         HIDDEN_ACTIVATIONS,
         NORMS,
+        PREDICTION_MODE,
         D2_GRID,
         LOSSES,
         ACTIVATIONS,

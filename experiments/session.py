@@ -11,9 +11,9 @@ from rich.console import Console
 from experiments.base import Experiment, Preset, choose_arms
 from experiments.demo import draw_demo, shown_demo
 from experiments.ledger import load_ledger
+from experiments.measured import Finished, measure_study, with_measured
 from experiments.own import OWN
 from experiments.registry import EXPERIMENTS
-from experiments.timed import time_study, with_times
 from jaxmlp import study
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError
@@ -65,7 +65,9 @@ def run_experiment(
         "precision": precision,
     }
     folder = out / experiment.name
-    if experiment.demo_arm is not None and options.get("keep_params", "none") == "none":
+    measurement = experiment.measured
+    needs_nets = experiment.demo_arm is not None or (measurement is not None and measurement.needs_nets)
+    if needs_nets and options.get("keep_params", "none") == "none":
         options["keep_params"] = "last"
     display = study.make_display(experiment.name, console if processes.is_first() else Console(quiet=True))
     results = study.run(
@@ -81,9 +83,8 @@ def run_experiment(
     )
     if not processes.is_first():
         return None
-    timed = [arm for arm in chosen if arm.name in experiment.timed]
-    if timed:
-        time_study(timed, dataset, folder, rounds=max(preset.seeds_of(timed).values()))
+    if measurement is not None:
+        measure_study(measurement, Finished(chosen, preset.seeds_of(chosen), results, dataset), folder)
     if experiment.demo_arm in {arm.name for arm in chosen}:
         draw_demo(results, experiment.demo_arm, dataset, folder / FIGURES_FOLDER)
     return write_pages(experiment, folder)
@@ -99,9 +100,10 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
     manifest = results.manifest
     claims = load_ledger().claims
     rows = _with_further_arms(results.rows, experiment)
+    shown = with_measured(rows, folder)
     verdicts = judge(
         experiment.claims,
-        with_times(rows, folder),
+        shown,
         ledger={claim.id: (claim.document, claim.statement) for claim in claims.values()},
         dataset=manifest["dataset"]["name"],
         device=manifest["device"],
@@ -110,7 +112,7 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
     write_json(folder / VERDICTS_FILE, verdicts)
     figures = folder / FIGURES_FOLDER
     figures.mkdir(exist_ok=True)
-    save_figures(experiment.figures, rows, figures, results.steps)
+    save_figures(experiment.figures, shown, figures, results.steps)
     report = StudyReport(
         manifest=manifest,
         verdicts=verdicts,

@@ -143,6 +143,8 @@ class CompareArms:
     note: str = ""
     part: str = ""
     """Sets a figure's name apart from others of this column, such as "hinge"."""
+    over: str = "epoch"
+    """What the rows' epochs count."""
 
     @property
     def name(self) -> str:
@@ -152,7 +154,7 @@ class CompareArms:
     @property
     def caption(self) -> str:
         """What is shown, the experiment's own note, and how to read it."""
-        return joined(f"{title_of(self.column).capitalize()} over epochs.", self.note, READING, CROSSES)
+        return joined(f"{title_of(self.column).capitalize()} over {self.over}s.", self.note, READING, CROSSES)
 
     def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
         """One line per arm found in `rows`; raises InputError where there is none."""
@@ -164,6 +166,7 @@ class CompareArms:
         with mpl.rc_context(plotting.STYLE):
             figure, ax = plotting.labelled_panel([one.label for one in series])
             draw_panel(ax, self.column, series)
+            ax.set_xlabel(self.over)
             plotting.set_heading(figure, f"{plotting.panel_title(ax, self.column)} · {count_text(rows)}", left=0.03)
         return figure
 

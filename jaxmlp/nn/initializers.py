@@ -86,7 +86,7 @@ _WEIGHT, _BIAS = 0, 1  # the parameter counters of a layer's key
 def init_linear(
     key: Array,
     initializer: Initializer,
-    layer: int,
+    layer: Array | int,
     fan_in: int,
     fan_out: int,
     gain: Array | float,
@@ -98,7 +98,7 @@ def init_linear(
     Args:
         key: the network's key; this layer's weight and bias draw from `fold_in(fold_in(key, layer), 0)` and 1.
         initializer: an entry of `INITIALIZERS`.
-        layer: the layer's number.
+        layer: the layer's number; may be traced.
         fan_in: I.
         fan_out: O.
         gain: multiplies the weight's scale; may be traced; 1 is neutral, and s for the entries named after N(0, s²).

@@ -34,6 +34,8 @@ def noisy(number, epochs=50):
     return {
         "test_accuracy": (0.5 + 0.35 * low + zigzag).tolist(),
         "train_accuracy": (0.5 + 0.35 * train + zigzag).tolist(),
+        "seconds_per_epoch": list(1 + 0.5 * low.ravel()),
+        "log_seconds_per_epoch": list(4 * low.ravel()),
         "test_loss": [[*(0.1 + 2 * turn)], [*(2.1 - 2 * fall)], [*(0.1 + 2 * turn)], [*(2.1 - 2 * fall)]],
     }
 
@@ -95,6 +97,20 @@ def rough(names, smooth):
     return {name: arm(0.95, wobble=0.01) for name in names} | {name: arm(0.95, wobble=0.002) for name in smooth}
 
 
+FD, SIGMOID, RELU = (activations.FINITE_DIFFERENCE.name, *(activations.BASIC[a].name for a in ("sigmoid", "relu")))
+ANALYTIC = activations.BASIC["gelu_tanh"].name
+BY_10, BY_200 = ([sizes[b].name for sizes in batch_size.SWEEPS.values()] for b in (10, 200))
+
+
+def timed(seconds, spread=0.01, n=5):
+    """Arms alone, by their seconds an epoch; rounds lie evenly around them, each arm's in an order of its own."""
+    arms = {}
+    for name, mean in seconds.items():
+        rounds = mean * (1 + spread * rng.permutation(np.linspace(-1, 1, n)))
+        arms[f"{name} alone"] = {"seconds_per_epoch": list(rounds), "log_seconds_per_epoch": list(np.log(rounds))}
+    return arms
+
+
 # By claim: as told, the opposite.
 TABLES = {
     "C-201": (at_levels(C201), at_levels(flipped(C201))),
@@ -108,6 +124,10 @@ TABLES = {
         {EUCLIDEAN.name: arm(0.115, loss=(3.0, 0.1)), CROSS_ENTROPY.name: arm(0.30, loss=(2.0, 0.3))},
     ),
     "C-207": (at_levels(C207), at_levels(flipped(C207))),
+    "C-208": (
+        timed({FD: 1.6, ANALYTIC: 1.3, SIGMOID: 1.2, RELU: 1.0}),
+        timed({FD: 1.0, ANALYTIC: 1.1, SIGMOID: 1.2, RELU: 1.6}),
+    ),
     "C-210": (
         {setting.name: arm(0.972, train=0.985, epochs=setting.epochs) for setting in FITTING},
         {setting.name: arm(0.95, train=1.0, loss=(0.2, 0.9), epochs=setting.epochs) for setting in FITTING},
@@ -125,6 +145,10 @@ TABLES = {
         at_levels({setting: 0.95 if setting.batch == 100 else 0.90 for setting in SWEPT}),
     ),
     "C-218": (rough(SMALL, LARGE), rough(LARGE, SMALL)),
+    "C-220": (
+        timed(dict.fromkeys(BY_10, 4.7) | dict.fromkeys(BY_200, 1.0)),
+        timed(dict.fromkeys(BY_10, 9.0) | dict.fromkeys(BY_200, 1.0)),
+    ),
     "C-221": (at_levels(C221), at_levels(flipped(C221))),
     "C-223": (
         at_levels({learning_rate.OWN_RATE: 0.96, learning_rate.ONE_RATE: 0.90}),
@@ -168,6 +192,11 @@ def test_a_missing_arm_is_not_tested(claim_id):
 )
 def test_a_rate_that_does_the_same_is_another_cause(claim_id, changed):
     assert verdict_of(claim_id, TABLES[claim_id][0] | at_levels(changed)) == "other_cause"
+
+
+def test_a_gelu_that_is_slow_with_its_true_derivative_too_has_another_cause():
+    slow = timed({FD: 1.6, ANALYTIC: 1.7, SIGMOID: 1.2, RELU: 1.0})
+    assert verdict_of("C-208", slow) == "other_cause"
 
 
 def test_a_lead_without_the_larger_loss_that_d2_gives_for_its_reason_has_another_cause():

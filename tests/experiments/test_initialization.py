@@ -30,23 +30,35 @@ GOOD = 0.9774 + 0.001 * rng.normal(size=30)
 FAILS = 0.13 + 0.02 * rng.random(30)
 HALF = np.array([0.98, 0.3, 0.99, 0.4])
 
+
+def slopes(he, tanh):
+    """Of the logarithm of the variance, of ten nets each."""
+    return {
+        arm: {"log_variance_slope": list(slope + spread * np.linspace(-1, 1, 10))}
+        for arm, (slope, spread) in {"start_he_relu": he, "start_xavier_tanh": tanh}.items()
+    }
+
+
 TABLES = {
     "as the document says": (
         {"randn": arm(FAILS), "randn_lr1e-2": arm(FAILS + 0.01), "he_normal": arm(GOOD, first=0.92)}
         | {"he_uniform": arm(GOOD + 0.0002 * rng.normal(size=30), first=0.92)}
-        | {"zeros": arm(np.full(30, 0.1135)), "symmetric": arm(FAILS)},
+        | {"zeros": arm(np.full(30, 0.1135)), "symmetric": arm(FAILS)}
+        | slopes((-0.005, 0.005), (-0.05, 0.005)),
         "reproduced",
     ),
     "the opposite": (
         {"randn": arm(GOOD), "randn_lr1e-2": arm(GOOD), "he_normal": arm(FAILS)}
         | {"he_uniform": arm(GOOD)}
-        | {"zeros": arm(GOOD), "symmetric": arm(GOOD)},
+        | {"zeros": arm(GOOD), "symmetric": arm(GOOD)}
+        | slopes((-0.69, 0.005), (-0.3, 0.005)),
         "refuted",
     ),
     "too noisy to tell": (
         {"randn": arm(HALF), "randn_lr1e-2": arm(HALF[::-1]), "he_normal": arm(HALF[::-1])}
         | {"he_uniform": arm(HALF)}
-        | {"zeros": arm(np.array([0.05, 0.9, 0.06, 0.8])), "symmetric": arm(HALF)},
+        | {"zeros": arm(np.array([0.05, 0.9, 0.06, 0.8])), "symmetric": arm(HALF)}
+        | slopes((0.0, 0.5), (0.0, 0.5)),
         "inconclusive",
     ),
 }
@@ -75,6 +87,11 @@ def test_too_high_a_rate_alone_refutes_that_it_does_not_help():
     rows = synthetic_rows({"randn": arm(FAILS), "randn_lr1e-2": arm(FAILS + 0.3)})
     c004 = next(claim for claim in CLAIMS if claim.id == "C-004")
     assert verdict_of(c004, rows) == "refuted"
+
+
+def test_kaiming_that_keeps_the_variance_beside_a_xavier_that_does_not_is_mixed():
+    c105 = next(claim for claim in CLAIMS if claim.id == "C-105")
+    assert verdict_of(c105, synthetic_rows(slopes((-0.01, 0.005), (-0.2, 0.005)))) == "mixed"
 
 
 def test_the_arms_are_d0_s_net():

@@ -1,0 +1,177 @@
+"""Must a net with dropout or batch norm be switched before it predicts? Is scaling the mean over masks? (C-118, C-119)
+
+    python -m experiments run prediction_mode --dataset mnist --data-dir DIR --preset full
+
+D1 says so and runs nothing. D0's net of 5 layers is trained with dropout of 0.2 after every hidden layer, or with batch
+norm before every activation; each trained net is then tested as it should be, and once more as it trained: with masks
+drawn, or with the statistics of the images it is shown, 64 at a time and one at a time.
+
+For dropout's average there are nets small enough to try every mask: 12 hidden units, 4,096 masks, and outputs that are
+a linear function of what is left, or its ReLU.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from jax import Array
+
+from experiments.base import Experiment, Preset
+from experiments.measured import Finished, Measurement
+from experiments.nets import HIDDEN_5
+from jaxmlp.data import PREPROCESSINGS, Dataset
+from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Identity, Value, final
+from jaxmlp.nn import MLPSpec, apply_mlp, dropout, keep_probability_dropout
+from jaxmlp.study import Arm
+from jaxmlp.training import DataSpec, Hyper, RunSpec, TrainedNet
+
+RATE = 0.2
+ARMS = ("dropout", "batch_norm")
+UNITS, SMALL_NETS = 12, 20
+WRONG = {"dropout_with_masks": "dropout", "batch_norm_by_64": "batch_norm", "batch_norm_by_1": "batch_norm"}
+"""By arm, whose nets are left in training mode."""
+MASKED = ("masks_linear", "masks_inverted_linear", "masks_relu")
+
+
+def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
+    """The net with either technique."""
+    widths = (dataset.train_images.shape[1], *HIDDEN_5, dataset.num_classes)
+    data = DataSpec("random_fifth", batch_size=preset.batch_size, train_size=preset.train_size)
+    specs = {
+        "dropout": MLPSpec(widths, dropout="inverted"),
+        "batch_norm": MLPSpec(widths, norm="batch_norm", norm_position="pre_activation"),
+    }
+    hyper = Hyper(dropout_rate=RATE)
+    return [Arm(name, RunSpec(mlp, data=data, epochs=preset.epochs), hyper) for name, mlp in specs.items()]
+
+
+@partial(jax.jit, static_argnames="size")
+def wrong_mode_accuracy(net: TrainedNet, images: Array, labels: Array, key: Array, *, size: int) -> Array:
+    """Accuracy in training mode, `size` images at a time; a ragged rest is left out."""
+    count = len(images) // size
+
+    def predict(batch: tuple[Array, Array]) -> Array:
+        number, rows = batch
+        x = PREPROCESSINGS[net.spec.data.preprocessing].apply(net.preprocessing, rows)
+        logits, _, _ = apply_mlp(
+            net.params, net.norm_state, x, spec=net.spec.mlp, hyper=net.hyper, train=True,
+            key=jax.random.fold_in(key, number),
+        )  # fmt: skip
+        return jnp.argmax(logits, axis=1)
+
+    batches = images[: count * size].reshape(count, size, -1)
+    predicted = jax.lax.map(predict, (jnp.arange(count), batches)).reshape(-1)
+    return jnp.mean(predicted == labels[: count * size])
+
+
+def _wrong_modes(finished: Finished) -> pd.DataFrame:
+    """Every kept net in training mode."""
+    images, labels = jnp.asarray(finished.dataset.test_images), jnp.asarray(finished.dataset.test_labels)
+    rows = []
+    for wrong, arm in WRONG.items():
+        if arm not in {one.name for one in finished.arms}:
+            continue
+        runs = finished.results.select(arm=arm).final()
+        for seed, run_id in zip(runs["seed"], runs["run_id"], strict=True):
+            net, key = finished.results.nets.get(run_id), jax.random.key(int(seed))
+            size = 1 if wrong.endswith("_by_1") else 64
+            accuracy = float(wrong_mode_accuracy(net, images, labels, key, size=size))
+            rows.append({"arm": wrong, "seed": seed, "epoch": 0, "test_accuracy": accuracy})
+    return pd.DataFrame(rows)
+
+
+def mask_gaps(seed: int, rate: float = RATE) -> dict[str, float]:
+    """How far the scaled net is from the mean over all masks, by the mean's norm; of one small net.
+
+    Args:
+        seed: draws inputs [64, 8], and weights [UNITS, 8] and [4, UNITS] of He's size.
+        rate: the share of units that is dropped, the same for both forms (A-14).
+    """
+    rng = np.random.default_rng(seed)
+    x = rng.normal(size=(64, 8))
+    hidden = np.maximum(x @ rng.normal(size=(UNITS, 8)).T * np.sqrt(2 / 8), 0)
+    weight = rng.normal(size=(4, UNITS)) * np.sqrt(2 / UNITS)
+    masks = (np.arange(2**UNITS)[:, None] >> np.arange(UNITS)) & 1
+    kept = masks.sum(1)
+    chances = (1 - rate) ** kept * rate ** (UNITS - kept)
+
+    def mean(act, scale: float) -> np.ndarray:
+        """Over masks, of act(W (mask ∘ hidden) · scale)."""
+        return np.stack([chances @ act((masks * (one * scale)) @ weight.T) for one in hidden])
+
+    def gap(predicted: np.ndarray, average: np.ndarray) -> float:
+        return float(np.linalg.norm(predicted - average) / np.linalg.norm(average))
+
+    def relu(y: np.ndarray) -> np.ndarray:
+        return np.maximum(y, 0)
+
+    scaled = np.asarray(keep_probability_dropout(None, jnp.asarray(hidden, jnp.float32), rate))
+    inverted = np.asarray(dropout(None, jnp.asarray(hidden, jnp.float32), rate))
+    return {
+        "masks_linear": gap(scaled @ weight.T, mean(lambda y: y, 1.0)),
+        "masks_inverted_linear": gap(inverted @ weight.T, mean(lambda y: y, 1 / (1 - rate))),
+        "masks_relu": gap(relu(scaled @ weight.T), mean(relu, 1.0)),
+    }
+
+
+def _all_masks() -> pd.DataFrame:
+    gaps = [(seed, mask_gaps(seed)) for seed in range(SMALL_NETS)]
+    return pd.DataFrame(
+        [
+            {"arm": arm, "seed": seed, "epoch": 0, "gap_to_mean_over_masks": gap}
+            for seed, of in gaps
+            for arm, gap in of.items()
+        ]
+    )
+
+
+def _measure(finished: Finished) -> pd.DataFrame:
+    return pd.concat([_wrong_modes(finished), _all_masks()], ignore_index=True)
+
+
+def _gap(arm: str) -> Value:
+    return Value(arm, final("gap_to_mean_over_masks"))
+
+
+def _test(arm: str) -> Value:
+    return Value(arm, final("test_accuracy"))
+
+
+CLAIMS = (
+    # Exact where the output is linear in the masks, in both forms. Behind a ReLU it "stands for" the mean to a tenth.
+    Claim(
+        "C-118",
+        (
+            Identity(_gap("masks_linear"), 0.0, tolerance=1e-5),
+            Identity(_gap("masks_inverted_linear"), 0.0, tolerance=1e-5),
+            Equivalence(_gap("masks_relu"), 0.0, margin=0.1, unit="of the mean"),
+        ),
+        planned_n=20,
+    ),
+    # "Must": in the wrong mode it loses more than seeds differ by, 0.3 points.
+    Claim(
+        "C-119",
+        tuple(
+            Difference(_test(right), _test(wrong), margin=0.003, level=wrong.replace("_", " "))
+            for wrong, right in WRONG.items()
+        ),
+        planned_n=10,
+        factor="what is left in training mode",
+    ),
+)
+
+PREDICTION_MODE = Experiment(
+    name="prediction_mode",
+    question="Must a net with dropout or batch norm be switched before it predicts?",
+    ledger=(),
+    presets={
+        "quick": Preset(seeds=10, epochs=10, batch_size=8),
+        "full": Preset(seeds=10, epochs=10, batch_size=64),
+    },
+    arms=arms,
+    claims=CLAIMS,
+    figures=(EveryRun("test_accuracy", (*ARMS, *WRONG)), CompareArms(ARMS, "val_accuracy")),
+    measured=Measurement((*WRONG, *MASKED), _measure, needs_nets=True),
+)

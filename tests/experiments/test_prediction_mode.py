@@ -1,0 +1,106 @@
+"""The claims of `prediction_mode` on made-up tables, dropout's mean over masks, and what the wrong mode is."""
+
+import itertools
+
+import jax
+import numpy as np
+import pytest
+
+from experiments.measured import Finished
+from experiments.prediction_mode import (
+    ARMS,
+    CLAIMS,
+    MASKED,
+    PREDICTION_MODE,
+    WRONG,
+    mask_gaps,
+    wrong_mode_accuracy,
+)
+from jaxmlp import data, study
+from jaxmlp.nn import MLPSpec
+from jaxmlp.training import DataSpec, Hyper, RunSpec
+from tests.experiments.tables import CLEAR, UNCLEAR, accuracies, table, three_each, verdict_of
+
+
+def gaps(linear, relu, spread=CLEAR):
+    exact = {arm: {"gap_to_mean_over_masks": [linear] * 30} for arm in MASKED[:2]}
+    return exact | table({MASKED[2]: {"gap_to_mean_over_masks": relu}}, spread=spread)
+
+
+def modes(*wrong, spread=CLEAR):
+    """Nets at 97 % as they should be, and these in the three wrong modes."""
+    return table(accuracies(**dict.fromkeys(ARMS, 0.97), **dict(zip(WRONG, wrong, strict=True))), spread=spread)
+
+
+CASES = [
+    ("C-118", "reproduced", gaps(1e-7, 0.05)),
+    ("C-118", "refuted", gaps(1e-7, 0.3)),
+    ("C-118", "refuted", gaps(0.01, 0.05)),
+    ("C-118", "inconclusive", gaps(1e-7, 0.1, spread=UNCLEAR)),
+    ("C-119", "reproduced", modes(0.9, 0.95, 0.1)),
+    ("C-119", "refuted", modes(0.97, 0.97, 0.97)),
+    ("C-119", "mixed", modes(0.9, 0.97, 0.1)),
+    ("C-119", "inconclusive", modes(0.967, 0.967, 0.967, spread=UNCLEAR)),
+]
+
+
+@pytest.mark.parametrize(("claim", "verdict", "arms"), CASES)
+def test_every_claim_finds_what_the_table_holds(claim, verdict, arms):
+    assert verdict_of(CLAIMS, claim, arms) == verdict
+
+
+def test_every_claim_has_its_three_tables():
+    assert three_each(CLAIMS, CASES)
+
+
+def test_scaling_is_the_mean_where_the_output_is_linear_and_below_it_behind_a_relu():
+    found = mask_gaps(3)
+    assert found["masks_linear"] < 1e-6
+    assert found["masks_inverted_linear"] < 1e-6
+    assert found["masks_relu"] > 1e-3  # Jensen: the mean of a ReLU is above the ReLU of the mean
+    assert mask_gaps(3, rate=0.5)["masks_relu"] > found["masks_relu"]
+
+
+@pytest.fixture(scope="module")
+def finished():
+    digits = data.load("digits")
+    mlps = {
+        "dropout": MLPSpec((64, 16, 10), dropout="inverted"),
+        "batch_norm": MLPSpec((64, 16, 10), norm="batch_norm", norm_position="pre_activation"),
+    }
+    spec = {name: RunSpec(mlp, data=DataSpec("random_fifth", batch_size=16), epochs=3) for name, mlp in mlps.items()}
+    arms = [study.Arm(name, one, Hyper(dropout_rate=0.5)) for name, one in spec.items()]
+    results = study.run(arms, digits, seeds=2, keep_params="best")
+    return Finished(arms, dict.fromkeys(spec, 2), results, digits)
+
+
+def net_of(finished, arm):
+    run = finished.results.select(arm=arm).final().iloc[0]
+    return finished.results.nets.get(run["run_id"]), float(run["test_accuracy"])
+
+
+def test_batch_norm_alone_with_one_image_sees_only_its_shift(finished):
+    """Its one image is its own mean: every image gets the same class."""
+    net, _ = net_of(finished, "batch_norm")
+    images, labels = finished.dataset.test_images, finished.dataset.test_labels
+    alone = float(wrong_mode_accuracy(net, images, labels, jax.random.key(0), size=1))
+    assert np.min(np.abs(np.bincount(labels) / len(labels) - alone)) < 1e-6
+
+
+def test_masks_at_rate_0_are_the_right_mode_and_others_depend_on_the_key(finished):
+    net, accuracy = net_of(finished, "dropout")
+    images, labels = finished.dataset.test_images, finished.dataset.test_labels
+    count = len(images) // 10 * 10
+    right = float(np.mean(np.asarray(net.predict(images[:count])) == labels[:count]))
+    none = net.replace(hyper=net.hyper.replace(dropout_rate=0.0))
+    assert float(wrong_mode_accuracy(none, images, labels, jax.random.key(0), size=10)) == pytest.approx(right)
+    drawn = {float(wrong_mode_accuracy(net, images, labels, jax.random.key(k), size=10)) for k in range(5)}
+    assert len(drawn) > 1
+    assert max(drawn) < accuracy
+
+
+def test_every_trained_net_is_measured_in_each_wrong_mode(finished):
+    rows = PREDICTION_MODE.measured.make(finished)
+    tested = rows.dropna(subset="test_accuracy")
+    assert set(zip(tested["arm"], tested["seed"], strict=True)) == set(itertools.product(WRONG, (0, 1)))
+    assert set(rows["arm"]) == set(PREDICTION_MODE.measured.arms)

@@ -1,0 +1,38 @@
+"""How a start carries variance, against the theory of wide nets."""
+
+import jax
+import numpy as np
+import pytest
+from scipy.integrate import quad
+
+from experiments.propagation import DEPTH, STARTS, WIDTH, log_variances
+
+SEEDS = range(6)
+
+
+def next_variance(variance, activation):
+    """E[f(√v z)²] over z from N(0, 1), by quadrature: the variance that Var(w) = 1/n makes of it."""
+    moment, _ = quad(lambda z: activation(np.sqrt(variance) * z) ** 2 * np.exp(-(z**2) / 2) / np.sqrt(2 * np.pi), -9, 9)
+    return moment
+
+
+@pytest.mark.parametrize(
+    ("arm", "gain", "bias", "activation"),
+    [
+        ("start_he_relu", 2.0, 0.0, lambda y: max(y, 0.0)),
+        ("start_lecun_relu", 1.0, 0.0, lambda y: max(y, 0.0)),
+        ("start_randn_relu", WIDTH, 1.0, lambda y: max(y, 0.0)),
+        ("start_normal_0.01_relu", WIDTH * 1e-4, 0.0, lambda y: max(y, 0.0)),
+        ("start_xavier_tanh", 1.0, 0.0, np.tanh),
+        ("start_randn_tanh", WIDTH, 1.0, np.tanh),
+        ("start_normal_0.01_tanh", WIDTH * 1e-4, 0.0, np.tanh),
+    ],
+)
+def test_it_is_that_of_a_wide_net(arm, gain, bias, activation):
+    """Layer by layer v ↦ n Var(w) E[f(√v z)²] + Var(b), to what nets of finite width differ by."""
+    found = np.mean([jax.jit(lambda seed: log_variances(seed, *STARTS[arm]))(seed) for seed in SEEDS], axis=0)
+    variances = [gain + bias]
+    while len(variances) < 8:
+        variances.append(gain * next_variance(variances[-1], activation) + bias)
+    assert found.shape == (DEPTH,)
+    np.testing.assert_allclose(found[:8], np.log(variances), atol=0.35)
