@@ -16,12 +16,12 @@ study() {
 study d2_grid --seeds 6
 study xor
 study reference_net --seeds 10
+study depth --seeds 1 --arms bn_41,bn_41_plateau,bn_41_sgd,residual_41
 study initialization
 study network_size --seeds 10
 study preprocessing --seeds 10
 study gelu_kl --seeds 10
 study digits_demo
-study depth --seeds 1 --arms bn_41,bn_41_plateau,bn_41_sgd,residual_41
 study losses --seeds 6
 study activations --seeds 6
 study learning_rate --seeds 6
