@@ -110,8 +110,8 @@ def make_parser() -> argparse.ArgumentParser:
     add.add_argument("--doc", metavar="D0", help="only this document's: D0 to D4")
     add.set_defaults(command=do.claims)
 
-    add = commands.add_parser("publish", help="copy a finished full study into experiments/published/")
-    add.add_argument("folder", type=Path, metavar="OUT/NAME")
+    add = commands.add_parser("publish", help="copy finished full studies into experiments/published/")
+    add.add_argument("out", type=Path, metavar="OUT", help="the --out of runs, or one study in it")
     add.set_defaults(command=do.publish)
 
     add = commands.add_parser("benchmark", help="measure what jaxmlp costs here, and keep it for the README")

@@ -228,11 +228,11 @@ def claims(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def publish(arguments: argparse.Namespace, console: Console) -> None:
-    """Keep a study's small files in the repository, and the README's findings with them."""
-    from experiments.published import publish_study
+    """Keep the studies' small files in the repository, and the README's findings with them."""
+    from experiments.published import publish_studies
     from experiments.readme import renew
 
-    for path in (*publish_study(arguments.folder), renew()):
+    for path in (*publish_studies(arguments.out), renew()):
         console.print(f"wrote {path}", highlight=False, soft_wrap=True)
 
 

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from experiments.demo import DEMO
 from experiments.ledger import load_ledger
 from experiments.measured import MEASURED_FILE
 from experiments.registry import EXPERIMENTS
-from experiments.session import REPORT_FILE, VERDICTS_FILE, find_studies, write_pages
+from experiments.session import FIGURES_FOLDER, REPORT_FILE, VERDICTS_FILE, find_studies, write_pages
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import Overview, write_overview
 from jaxmlp.files import write_whole
@@ -17,6 +18,7 @@ from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
 
 PUBLISHED = Path(__file__).parent / "published"
 OVERVIEW_FILE = "overview.html"
+DEMO_FILE = f"{FIGURES_FOLDER}/{DEMO}.svg"
 
 
 def published_verdicts() -> dict[str, dict[str, Any]]:
@@ -49,9 +51,7 @@ def rebuild_reports(out: Path) -> list[Path]:
     pages = []
     for experiment, folder in find_studies(PUBLISHED):
         target = out / experiment.name
-        target.mkdir(parents=True, exist_ok=True)
-        for file in folder.iterdir():
-            shutil.copyfile(file, target / file.name)
+        shutil.copytree(folder, target, dirs_exist_ok=True)
         write_pages(experiment, target)
         pages.append(target / REPORT_FILE)
     return [*pages, write_published_overview(out / OVERVIEW_FILE, out)]
@@ -72,26 +72,34 @@ def claim_rows() -> list[dict[str, Any]]:
     return rows
 
 
-def publish_study(folder: Path) -> list[Path]:
-    """Copy a finished study's rows, verdicts and manifest, and renew the page of all claims.
+def publish_studies(out: Path) -> list[Path]:
+    """Copy what the pages of finished studies are made of, and renew the page of all claims.
+
+    Args:
+        out: the `--out` of runs, or one study's folder in it.
 
     Returns:
         The files written.
 
     Raises:
-        InputError: no finished study, or a preview: the digits or the quick preset.
+        InputError: no finished study, or one that is a preview: the digits or the quick preset. Nothing is copied then.
     """
-    (experiment, folder), *_ = find_studies(folder)
-    verdicts = json.loads((folder / VERDICTS_FILE).read_text(encoding="utf-8"))
-    if any(verdict["preview"] for verdict in verdicts):
-        raise InputError(f"{folder} is a preview (digits or quick): publish a run with --preset full on MNIST")
-    target = PUBLISHED / experiment.name
-    target.mkdir(parents=True, exist_ok=True)
-    names = [ROWS_FILE, VERDICTS_FILE, MANIFEST_FILE]
-    names += [MEASURED_FILE] if (folder / MEASURED_FILE).is_file() else []
-    for name in names:
+    studies = find_studies(out)
+    for _, folder in studies:
+        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        if manifest.get("preset") != "full" or manifest["dataset"]["name"] == "digits":
+            raise InputError(f"{folder} is a preview (digits or quick): publish a run with --preset full on MNIST")
+    written = [file for experiment, folder in studies for file in _copy(folder, PUBLISHED / experiment.name)]
+    return [*written, write_published_overview(PUBLISHED / OVERVIEW_FILE)]
+
+
+def _copy(folder: Path, target: Path) -> list[Path]:
+    kept = [ROWS_FILE, VERDICTS_FILE, MANIFEST_FILE]
+    kept += [name for name in (MEASURED_FILE, DEMO_FILE) if (folder / name).is_file()]
+    for name in kept:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
         write_whole(target / name, lambda temporary, name=name: shutil.copyfile(folder / name, temporary))
-    return [*(target / name for name in names), write_published_overview(PUBLISHED / OVERVIEW_FILE)]
+    return [target / name for name in kept]
 
 
 def _tested_by() -> Iterator[tuple[str, str]]:
