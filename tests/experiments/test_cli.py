@@ -61,7 +61,7 @@ def test_run_leaves_the_documented_files(finished):
     folder = finished / "initialization"
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     figures = {f"figures/{f.name}.{kind}" for f in EXPERIMENTS["initialization"].figures for kind in ("svg", "png")}
-    assert names == {"results.parquet", "verdicts.json", "manifest.json", "report.html"} | figures
+    assert names == {"results.parquet", "verdicts.json", "manifest.json", "measured.parquet", "report.html"} | figures
     rows = pd.read_parquet(folder / "results.parquet")
     assert len(rows) == len(ARMS) * 3 * 2  # arms, seeds, epochs 0 and 1
     verdicts = json.loads((folder / "verdicts.json").read_text())
@@ -298,6 +298,24 @@ def test_a_batch_larger_than_the_data_is_refused(home, capsys, monkeypatch):
 
 def test_previews_are_not_published(finished, capsys):
     assert "is a preview" in failing(capsys, "publish", str(finished / "initialization"))
+
+
+def test_what_is_published_is_what_the_pages_are_made_of(finished, home, monkeypatch, capsys):
+    """All studies of a folder, or none of them where one is a preview."""
+    out, published = shutil.copytree(finished, home / "out"), home / "kept"
+    monkeypatch.setattr("experiments.published.PUBLISHED", published)
+    monkeypatch.setattr("experiments.readme.renew", lambda: home / "README.md")
+    shutil.copytree(out / "initialization", out / "norms")
+    manifest = json.loads((out / "norms" / "manifest.json").read_text())
+    full = manifest | {"preset": "full", "dataset": manifest["dataset"] | {"name": "mnist"}}
+    (out / "norms" / "manifest.json").write_text(json.dumps(full))
+    assert "initialization is a preview" in failing(capsys, "publish", str(out))
+    assert not published.exists()
+    assert main(["publish", str(out / "norms")]) == 0
+    names = {"manifest.json", "results.parquet", "verdicts.json", "measured.parquet"}
+    assert {path.name for path in (published / "norms").iterdir()} == names
+    assert all((published / "norms" / name).read_bytes() == (out / "norms" / name).read_bytes() for name in names)
+    assert (published / "overview.html").is_file()
 
 
 def test_the_readme_s_blocks_are_up_to_date():
