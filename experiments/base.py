@@ -8,7 +8,7 @@ from experiments.ledger import load_ledger
 from experiments.measured import Measurement
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_choice
-from jaxmlp.evidence import Claim, FigureSpec, Measure, Reported, at, best_epoch, final, largest_drop
+from jaxmlp.evidence import Claim, FigureSpec, Measure, Reported, Value, at, best_epoch, final, largest_drop
 from jaxmlp.study import Arm
 
 GAIN = "accuracy_gain"
@@ -59,6 +59,11 @@ class Experiment:
     """What is measured after training: further arms of the results."""
     demo_arm: str | None = None
     """Keep this arm's nets, and show ten test images with the classes that its first one predicts (S-102)."""
+
+
+def tested(arm: str) -> Value:
+    """Test accuracy of each run's selected model."""
+    return Value(arm, final("test_accuracy"))
 
 
 def choose_arms(arms: Sequence[Arm], names: Sequence[str] | None) -> list[Arm]:

@@ -156,7 +156,12 @@ BATCH_SIZE = Experiment(
             document="D2",
         ),
         *(
-            StepCurves(names_of([SWEEPS[net][b] for b in ZOOMED]), "batch_accuracy", first=first)
+            StepCurves(
+                names_of([SWEEPS[net][b] for b in ZOOMED]),
+                "batch_accuracy",
+                first=first,
+                note="D2's axis counts windows of 50 iterations.",
+            )
             for net, first in ZOOMS.items()
         ),
     ),

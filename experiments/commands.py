@@ -104,7 +104,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         study = run_experiment(
             experiment,
             dataset,
-            preset_name=arguments.preset,
+            preset_name=arguments.preset if arguments.epochs is None else f"{arguments.preset}, other epochs",
             preset=preset,
             out=arguments.out,
             console=console,

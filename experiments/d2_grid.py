@@ -42,8 +42,8 @@ CLAIMS = (
 REPORTED = (*d2_reported("E-021", CELL_NAMES), *d2_reported("E-022", CELL_NAMES))
 
 
-def _of(hidden: int) -> tuple[str, ...]:
-    return names_of([setting for setting in GRID[:21] if setting.hidden == hidden])
+def _of(hidden: int, loss: str | None = None) -> tuple[str, ...]:
+    return names_of([one for one in GRID[:21] if one.hidden == hidden and loss in (None, one.loss)])
 
 
 D2_GRID = Experiment(
@@ -54,8 +54,13 @@ D2_GRID = Experiment(
     arms=lambda dataset, preset: arms_of(GRID, dataset, preset),
     claims=CLAIMS,
     figures=(
-        EveryRun("test_accuracy", _of(0) + _of(1), reported=REPORTED, document="D2"),
-        *(CompareArms(_of(hidden), "test_accuracy", part=f"{hidden}_hidden") for hidden in (0, 1, 2)),
+        EveryRun("test_accuracy", _of(0) + _of(1) + _of(2), reported=REPORTED, document="D2"),
+        CompareArms(_of(0), "test_accuracy", part="0_hidden"),
+        *(
+            CompareArms(_of(hidden, loss), "test_accuracy", part=f"{hidden}_hidden_{loss}")
+            for hidden in (1, 2)
+            for loss in D2_LOSSES
+        ),
     ),
     reported=REPORTED,
 )

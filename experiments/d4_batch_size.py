@@ -10,11 +10,11 @@ D4's seconds are mostly validation: about 60 batches of it after every update at
 as many updates at 200 (S-101). Here the updates are timed alone.
 """
 
-from experiments.base import Experiment, Preset, reported_by
+from experiments.base import Experiment, Preset, reported_by, tested
 from experiments.d4 import AS_SHIPPED, CORRECTED, HYPER, Program, d4_spec
 from experiments.timed import seconds_of, times_of
 from jaxmlp.data import Dataset
-from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Ordering, Value, final
+from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Ordering
 from jaxmlp.study import Arm
 
 PROGRAMS = {"shipped": AS_SHIPPED, "bn_fault": Program(backward="d4_shipped"), "mended": CORRECTED}
@@ -32,10 +32,6 @@ def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     ]
 
 
-def _test(arm: str) -> Value:
-    return Value(arm, final("test_accuracy"))
-
-
 CLAIMS = (
     # More than half of the 1.3 points that 100 has over 10 (97.33 % and 96.02 %), and of the 0.6 that it has over 200
     # (96.72 %). Without the fault the noise of the gradient is as it was, and so is the rate, which D4 keeps: batch 10
@@ -50,8 +46,8 @@ CLAIMS = (
                 "no fault": "mended",
             }.items()
             for part in (
-                Difference(_test(f"{program}_100"), _test(f"{program}_10"), margin=0.0065, level=level),
-                Difference(_test(f"{program}_100"), _test(f"{program}_200"), margin=0.003, level=level),
+                Difference(tested(f"{program}_100"), tested(f"{program}_10"), margin=0.0065, level=level),
+                Difference(tested(f"{program}_100"), tested(f"{program}_200"), margin=0.003, level=level),
             )
         ),
         planned_n=20,

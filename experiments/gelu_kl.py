@@ -8,10 +8,10 @@ exactly the gradient of cross-entropy with smoothed labels. So a tenth of the ra
 that alone, and `kl_mean_lr1` has the loss without it.
 """
 
-from experiments.base import Experiment, Preset
+from experiments.base import Experiment, Preset, tested
 from experiments.d3 import HYPER, PRESETS, d3_spec
 from jaxmlp.data import Dataset
-from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Rival, Value, at, final
+from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Rival, Value, at
 from jaxmlp.study import Arm
 from jaxmlp.training import LossSpec
 
@@ -46,10 +46,6 @@ def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     ]
 
 
-def _test(arm: str) -> Value:
-    return Value(arm, final("test_accuracy"))
-
-
 def _early(arm: str) -> Value:
     """How far the first epoch leads: losses of two kinds have no common scale, accuracies do."""
     return Value(arm, at("train_accuracy", epoch=1))
@@ -58,7 +54,7 @@ def _early(arm: str) -> Value:
 CLAIMS = (
     # 0.3 points are what can be read off a figure: a smaller advantage is not visible. As the ledger tests it, GELU
     # must not be worse by that much either: "no advantage" is said of two that look alike.
-    Claim("C-301", (Equivalence(_test("gelu"), _test("base"), margin=0.003),), planned_n=30),
+    Claim("C-301", (Equivalence(tested("gelu"), tested("base"), margin=0.003),), planned_n=30),
     # Slower: behind by more than a point after the first epoch. Less accurate: by more than 0.15 points, what one seed
     # differs from another by anyway. Judged as PyTorch's default averages; the mean over the batch is shown. The rival
     # is one for "slower", which is what D3 sees first.
@@ -66,7 +62,7 @@ CLAIMS = (
         "C-304",
         (
             Difference(_early("base"), _early("kl_mean"), margin=0.01),
-            Difference(_test("base"), _test("kl_mean"), margin=0.0015),
+            Difference(tested("base"), tested("kl_mean"), margin=0.0015),
         ),
         planned_n=20,
         rival=Rival("cross-entropy at a tenth of the learning rate", _early("base"), _early("base_lr0.01")),

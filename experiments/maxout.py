@@ -10,10 +10,10 @@ and Maxout are trained at five rates around D3's 0.1.
 
 from typing import Literal
 
-from experiments.base import Experiment, Preset, reported_by
+from experiments.base import Experiment, Preset, reported_by, tested
 from experiments.d3 import HYPER, PRESETS, d3_spec
 from jaxmlp.data import Dataset
-from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Probability, Rival, Value, final, reached
+from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Probability, Rival, Value, reached
 from jaxmlp.nn import count_parameters
 from jaxmlp.study import Arm
 
@@ -52,13 +52,9 @@ def matched_widths(count: int, inputs: int, classes: int) -> tuple[int, int]:
     return round((count - classes) / (inputs + 1 + classes)), round((half**2 + count - classes) ** 0.5 - half)
 
 
-def _test(arm: str) -> Value:
-    return Value(arm, final("test_accuracy"))
-
-
 def _fails(arm: str, direction: Literal["more", "less"], level: str) -> Probability:
     """In more (or less) than one run in ten the loss is lost, or the net ends useless."""
-    return Probability(_test(arm), "below", 0.5, bound=0.1, direction=direction, level=level)
+    return Probability(tested(arm), "below", 0.5, bound=0.1, direction=direction, level=level)
 
 
 def _settled(arm: str) -> Value:
@@ -69,9 +65,9 @@ CLAIMS = (
     # More than half of the 2 points. The rival has the layer and the parameters, with ReLU.
     Claim(
         "C-302",
-        (Difference(_test("maxout"), _test("base"), margin=0.01),),
+        (Difference(tested("maxout"), tested("base"), margin=0.01),),
         planned_n=20,
-        rival=Rival("another layer and as many parameters, with ReLU", _test("relu_deep"), _test("base")),
+        rival=Rival("another layer and as many parameters, with ReLU", tested("relu_deep"), tested("base")),
     ),
     # "Easily" is more than one run in ten, where the base does not: at D3's own rate, and at three and ten times that.
     Claim(

@@ -6,15 +6,16 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from experiments.base import Experiment
 from experiments.demo import DEMO
 from experiments.ledger import load_ledger
 from experiments.measured import MEASURED_FILE
 from experiments.registry import EXPERIMENTS
 from experiments.session import FIGURES_FOLDER, REPORT_FILE, VERDICTS_FILE, find_studies, write_pages
 from jaxmlp.errors import InputError
-from jaxmlp.evidence import Overview, write_overview
+from jaxmlp.evidence import Overview, StepCurves, is_preview, write_overview
 from jaxmlp.files import write_whole
-from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
+from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE, STEPS_FILE
 
 PUBLISHED = Path(__file__).parent / "published"
 OVERVIEW_FILE = "overview.html"
@@ -82,20 +83,23 @@ def publish_studies(out: Path) -> list[Path]:
         The files written.
 
     Raises:
-        InputError: no finished study, or one that is a preview: the digits or the quick preset. Nothing is copied then.
+        InputError: no finished study, or one that is a preview. Nothing is copied then.
     """
     studies = find_studies(out)
     for _, folder in studies:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-        if manifest.get("preset") != "full" or manifest["dataset"]["name"] == "digits":
-            raise InputError(f"{folder} is a preview (digits or quick): publish a run with --preset full on MNIST")
-    written = [file for experiment, folder in studies for file in _copy(folder, PUBLISHED / experiment.name)]
+        if is_preview(manifest["dataset"]["name"], manifest["preset"]):
+            raise InputError(f"{folder} is a preview: publish what --preset full gives on MNIST, at all its epochs")
+    written = [file for experiment, folder in studies for file in _copy(experiment, folder)]
     return [*written, write_published_overview(PUBLISHED / OVERVIEW_FILE)]
 
 
-def _copy(folder: Path, target: Path) -> list[Path]:
+def _copy(experiment: Experiment, folder: Path) -> list[Path]:
+    target = PUBLISHED / experiment.name
     kept = [ROWS_FILE, VERDICTS_FILE, MANIFEST_FILE]
     kept += [name for name in (MEASURED_FILE, DEMO_FILE) if (folder / name).is_file()]
+    if any(isinstance(figure, StepCurves) for figure in experiment.figures) and (folder / STEPS_FILE).is_file():
+        kept.append(STEPS_FILE)
     for name in kept:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         write_whole(target / name, lambda temporary, name=name: shutil.copyfile(folder / name, temporary))

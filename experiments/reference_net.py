@@ -14,7 +14,7 @@ the outputs alone. And it divides any scale of the pixels out again, in the forw
 `scaled_pixels` is a check of that.
 """
 
-from experiments.base import Experiment, Preset, reported_by
+from experiments.base import Experiment, Preset, reported_by, tested
 from experiments.d4 import AS_SHIPPED, CORRECTED, HYPER, Program, d4_spec
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import (
@@ -24,8 +24,6 @@ from jaxmlp.evidence import (
     Equivalence,
     EveryRun,
     TrainingCurves,
-    Value,
-    final,
 )
 from jaxmlp.study import Arm
 
@@ -47,23 +45,19 @@ def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     return [Arm(name, d4_spec(dataset, preset, program), HYPER) for name, program in PROGRAMS.items()]
 
 
-def _test(arm: str) -> Value:
-    return Value(arm, final("test_accuracy"))
-
-
 CLAIMS = (
     # Seeds of such nets have a standard deviation of 0.10 to 0.15 points. With n = 30 and seeds that pair no better
     # than strangers (0.21 points), the 90 % interval is ±0.07 points wide: a margin of 0.15, what one seed differs
     # from another by anyway, is decided with probability 0.97 where shuffling changes nothing.
-    Claim("C-429", (Equivalence(_test("no_shuffle"), _test("corrected"), margin=0.0015),), planned_n=30),
+    Claim("C-429", (Equivalence(tested("no_shuffle"), tested("corrected"), margin=0.0015),), planned_n=30),
     # D4's number is that of one run, which may stand 0.3 points (two standard deviations) from the mean of its kind.
     # The program as it was has that mean; mended, with biases or without, it does not fall below it.
     Claim(
         "C-430",
         (
-            Equivalence(_test("as_shipped"), 0.9733, margin=0.003),
-            Difference(_test("corrected"), 0.9733, margin=-0.003),
-            Difference(_test("with_bias"), 0.9733, margin=-0.003),
+            Equivalence(tested("as_shipped"), 0.9733, margin=0.003),
+            Difference(tested("corrected"), 0.9733, margin=-0.003),
+            Difference(tested("with_bias"), 0.9733, margin=-0.003),
         ),
         planned_n=30,
     ),

@@ -1,5 +1,6 @@
 """From an experiment to its files: train what is missing, judge, draw, report."""
 
+import subprocess
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -63,12 +64,15 @@ def run_experiment(
         "preset": preset_name,
         "epochs": preset.epochs,
         "precision": precision,
+        "commit": _commit(),
     }
     folder = out / experiment.name
     measurement = experiment.measured
     needs_nets = experiment.demo_arm is not None or (measurement is not None and measurement.needs_nets)
-    if needs_nets and options.get("keep_params", "none") == "none":
-        options["keep_params"] = "last"
+    if needs_nets:
+        if options.get("keep_params") == "last":
+            raise InputError(f"{experiment.name} keeps the nets that it tests: leave keep_params out, or give best")
+        options["keep_params"] = "best"
     display = study.make_display(experiment.name, console if processes.is_first() else Console(quiet=True))
     results = study.run(
         chosen,
@@ -88,6 +92,16 @@ def run_experiment(
     if experiment.demo_arm in {arm.name for arm in chosen}:
         draw_demo(results, experiment.demo_arm, dataset, folder / FIGURES_FOLDER)
     return write_pages(experiment, folder)
+
+
+def _commit() -> str | None:
+    """The commit of the code that runs, "with changes" where it is not that alone; None outside a repository."""
+    git = ["git", "-C", str(Path(__file__).parent.parent)]
+    head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False)
+    if head.returncode:
+        return None
+    changes = subprocess.run([*git, "status", "--porcelain", "*.py"], capture_output=True, text=True, check=False)
+    return head.stdout.strip() + (" with changes" if changes.stdout else "")
 
 
 def write_pages(experiment: Experiment, folder: Path) -> StudyReport:

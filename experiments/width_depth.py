@@ -7,10 +7,10 @@ One hidden layer from 12 units to 2048, and two hidden layers, the first twice a
 parameters as the net of two layers it is named after: what is left between them is depth.
 """
 
-from experiments.base import Experiment, Preset, reported_by
+from experiments.base import Experiment, Preset, reported_by, tested
 from experiments.d3 import HYPER, PRESETS, d3_spec
 from jaxmlp.data import Dataset
-from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value, final
+from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun
 from jaxmlp.study import Arm
 
 WIDTHS = (12, 24, 64, 256, 784, 2048)
@@ -50,16 +50,12 @@ def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     return [Arm(name, d3_spec(dataset, preset, widths), HYPER) for name, widths in hidden.items()]
 
 
-def _test(arm: str) -> Value:
-    return Value(arm, final("test_accuracy"))
-
-
 CLAIMS = (
     # More than half of the 3.5 points, from both of the smallest widths that D3 gives (A-02).
     Claim(
         "C-305",
         tuple(
-            Difference(_test("width_2048"), _test(f"width_{width}"), margin=0.0175, level=f"{width} units")
+            Difference(tested("width_2048"), tested(f"width_{width}"), margin=0.0175, level=f"{width} units")
             for width in (12, 24)
         ),
         planned_n=20,
@@ -69,8 +65,8 @@ CLAIMS = (
     Claim(
         "C-306",
         (
-            Difference(_test("512-256"), _test("width_784"), margin=0.005),
-            *(Difference(_test(_deep(hidden)), _test(_wide(hidden)), margin=0.0) for hidden in DEEP),
+            Difference(tested("512-256"), tested("width_784"), margin=0.005),
+            *(Difference(tested(_deep(hidden)), tested(_wide(hidden)), margin=0.0) for hidden in DEEP),
         ),
         planned_n=30,
     ),

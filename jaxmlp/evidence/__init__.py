@@ -37,7 +37,7 @@ from jaxmlp.evidence.sweep_curves import Sweep, SweepCurves
 from jaxmlp.evidence.synthetic import synthetic_rows
 from jaxmlp.evidence.table import print_verdicts
 from jaxmlp.evidence.tuned import with_tuned
-from jaxmlp.evidence.verdicts import VERDICTS, judge
+from jaxmlp.evidence.verdicts import VERDICTS, is_preview, judge
 
 __all__ = [
     "VERDICTS",
@@ -72,6 +72,7 @@ __all__ = [
     "final",
     "fluctuation",
     "gain_after_cuts",
+    "is_preview",
     "judge",
     "largest_drop",
     "lowest",

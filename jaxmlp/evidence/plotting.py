@@ -93,10 +93,10 @@ def set_heading(figure: Figure, text: str, left: float) -> None:
 
 def labelled_panel(names: Sequence[str]) -> tuple[Figure, Axes]:
     """A figure with one panel, and room right of it for end labels that begin with `names`."""
-    panel, label = 3.1, 1.0 + 0.07 * max(map(len, names))  # inches; 1.0 takes a leader and a value
-    width = 0.57 + panel + label
+    ticks, panel, label = 0.75, 3.1, 1.0 + 0.07 * max(map(len, names))  # inches; 1.0 takes a leader and a value
+    width = ticks + panel + label
     figure = Figure(figsize=(width, 3.5))
-    figure.subplots_adjust(left=0.57 / width, right=1 - label / width, top=0.89, bottom=0.13)
+    figure.subplots_adjust(left=ticks / width, right=1 - label / width, top=0.89, bottom=0.13)
     return figure, figure.subplots()
 
 

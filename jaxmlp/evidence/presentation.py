@@ -44,7 +44,7 @@ LOOKS = {
 }  # fmt: skip
 ROLES = {"part": "", "rival": "rival cause", "reason": "the reason given"}
 """What a part of a claim is called; the ordinary ones have numbers."""
-PREVIEW = "preview: digits or quick preset; not a verdict on the document"
+PREVIEW = "preview: not the documents' data or size; not a verdict on the document"
 
 
 def effect_text(judged: Mapping[str, Any]) -> str:

@@ -130,11 +130,26 @@ def inline_svg(svg: str, key: str) -> Markup:
 
 
 def arm_table(rows: pd.DataFrame, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Per arm of `rows`: its size, n, mean test accuracy with 95 % interval, least, largest, diverged runs."""
+    """Per arm of `rows`: its size, n, mean test accuracy with 95 % interval, least, largest, diverged runs.
+
+    A tuned arm (see `with_tuned`) says what each half of the seeds takes.
+    """
     described = manifest.get("arms", {})
     return [
-        {"arm": arm, **described.get(arm, {}), **_arm_summary(group)} for arm, group in rows.groupby("arm", sort=False)
+        {"arm": arm, **described.get(arm, _taken(group)), **_arm_summary(group)}
+        for arm, group in rows.groupby("arm", sort=False)
     ]
+
+
+def _taken(rows: pd.DataFrame) -> dict[str, str]:
+    """The description of an arm that was not trained itself: which arms its seeds were taken from, where it says so."""
+    if "taken" not in rows:
+        return {}
+    halves = {
+        half: rows.loc[rows["seed"] % 2 == number, "taken"].dropna() for number, half in enumerate(("even", "odd"))
+    }
+    text = ", ".join(f"{half} seeds take {taken.iloc[0]}" for half, taken in halves.items() if len(taken))
+    return {"description": text} if text else {}
 
 
 def _arm_summary(rows: pd.DataFrame) -> dict[str, Any]:
@@ -176,6 +191,7 @@ def facts_of(manifest: Mapping[str, Any], rows: pd.DataFrame) -> list[tuple[str,
         "epochs": str(max(rows["epoch"])),
         "device": manifest.get("device"),
         "precision": manifest.get("precision"),
+        "commit": manifest.get("commit"),
         "versions": ", ".join(f"{name} {version}" for name, version in manifest.get("versions", {}).items()),
         "started": manifest.get("started"),
         "time": _duration(manifest["seconds"]) if manifest.get("seconds") is not None else None,

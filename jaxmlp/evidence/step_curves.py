@@ -57,8 +57,7 @@ class StepCurves:
         """What is shown, the experiment's own note, and how to read it."""
         part = f", the first {self.first} logged windows of each run" if self.first else ""
         reading = "Line and band: mean over the runs of a window's batches, and its 95 % interval (Student's t)."
-        axis = "The axis counts iterations; D2's counts windows of 50 of them, so its 300 is 15000 here."
-        return joined(f"{title_of(self.column).capitalize()} over iterations{part}.", self.note, reading, axis, CROSSES)
+        return joined(f"{title_of(self.column).capitalize()} over iterations{part}.", self.note, reading, CROSSES)
 
     def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
         """One line per arm found in `steps`, and in words which of those that were run logged none.

@@ -18,8 +18,8 @@ def with_tuned(rows: pd.DataFrame, tuned: Mapping[str, Sequence[str]]) -> pd.Dat
         tuned: by the name of the new arm, the arms to choose from, such as one optimizer at several rates.
 
     Returns:
-        `rows` with the new arms below. An entry with a candidate that was not run is left out, and so are the seeds
-        of a half whose other half is empty.
+        `rows` with the new arms below, whose `taken` names the arm that was chosen. An entry with a candidate that was
+        not run is left out, and so are the seeds of a half whose other half is empty.
     """
     chosen = [part for name, arms in tuned.items() for part in _tuned_arm(rows, name, arms)]
     return pd.concat([rows, *chosen], ignore_index=True)
@@ -37,7 +37,7 @@ def _tuned_arm(rows: pd.DataFrame, name: str, arms: Sequence[str]) -> list[pd.Da
         if len(other):
             best = arms[int(np.argmax(other.mean().to_numpy(dtype=float)))]
             own = candidates.loc[(candidates["arm"] == best) & (candidates["seed"] % 2 == half)]
-            parts.append(own.assign(arm=name))
+            parts.append(own.assign(arm=name, taken=best))
     return parts
 
 

@@ -18,6 +18,8 @@ from jaxmlp.evidence.judging import Outcome, judge_part
 from jaxmlp.evidence.measures import check_rows
 from jaxmlp.evidence.parts import Difference, Ordering, Probability, SinglePart
 
+DOCUMENTS_DATA = ("mnist", "xor")
+"""Datasets that the documents train on."""
 VERDICTS = ("reproduced", "refuted", "other_cause", "mixed", "inconclusive", "not_tested")
 
 
@@ -76,9 +78,9 @@ def judge(
         claims: what the experiment declared.
         rows: the study's results, one row per run and epoch.
         ledger: document and statement of each claim, by its id.
-        dataset: name of the dataset the rows come from; on `digits` every verdict is a preview.
+        dataset: name of the dataset the rows come from.
         device: where they were computed, in words.
-        preset: `quick` or `full`; with `quick` every verdict is a preview.
+        preset: its name; see `is_preview`.
 
     Returns:
         Per claim a dict of plain types. `effect`, `delta` and the interval are those of the part that decided
@@ -94,6 +96,11 @@ def judge(
         raise InputError(f"claim {', '.join(unknown)} is not in the ledger: add it there or correct its id")
     run = {"dataset": dataset, "device": device, "preset": preset}
     return [_row(claim, rows, ledger[claim.id], run) for claim in claims]
+
+
+def is_preview(dataset: str, preset: str) -> bool:
+    """Whether a verdict says nothing on the document: not on its data, or not at its size, the preset `full`."""
+    return dataset not in DOCUMENTS_DATA or preset != "full"
 
 
 def _row(claim: Claim, rows: pd.DataFrame, source: tuple[str, str], run: dict[str, str]) -> dict[str, Any]:
@@ -112,7 +119,7 @@ def _row(claim: Claim, rows: pd.DataFrame, source: tuple[str, str], run: dict[st
         "seeds_needed": _seeds_needed(verdict, judged),
         **run,
         "evidence": _evidence(claim, judged),
-        "preview": run["dataset"] == "digits" or run["preset"] == "quick",
+        "preview": is_preview(run["dataset"], run["preset"]),
         "parts": [one.fields() for one in judged],
     }
 

@@ -7,6 +7,7 @@ import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib import pyplot
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.collections import PolyCollection
 from scipy import optimize, stats
 
@@ -319,3 +320,14 @@ def test_a_panel_keeps_its_size_and_long_labels_stay_on_the_page(names):
 
 def test_more_labels_than_fit_stay_apart():
     assert (np.diff(spread(np.zeros(5), 0.5)) >= 0.5 - 1e-9).all()
+
+
+def test_no_tick_label_is_cut():
+    """Accuracies with steps under a percent have the longest: 98.25 %."""
+    rows = synthetic_rows({"he": he_columns() | {"val_accuracy": [[0.97, 0.9775, 0.98, 0.985]] * 3}})
+    for figure in (CompareArms(("he",), "val_accuracy").draw(rows), TrainingCurves("he").draw(rows)):
+        FigureCanvasAgg(figure).draw()
+        for ax in figure.axes:
+            labels = [label.get_window_extent() for label in ax.get_yticklabels() if label.get_text()]
+            assert max(len(label.get_text()) for label in ax.get_yticklabels()) >= 3
+            assert min(box.x0 for box in labels) >= 0

@@ -4,6 +4,7 @@ import pytest
 
 from jaxmlp.evidence import final, synthetic_rows, with_tuned
 from jaxmlp.evidence.measures import Value, check_rows, read
+from jaxmlp.evidence.report import arm_table
 
 # On even seeds the small rate is better, on odd ones the large rate; the test accuracy says which run was taken.
 ARMS = {
@@ -48,10 +49,18 @@ def test_the_first_of_equals_is_taken(order, taken):
     assert tuned_runs(arms, {"best": order}) == {0: taken, 1: taken}
 
 
+def test_what_each_half_took_is_told_and_stands_in_the_report():
+    rows = with_tuned(synthetic_rows(ARMS), {"best": ("small", "large")})
+    taken = rows.loc[rows["arm"] == "best"].groupby("seed")["taken"].first()
+    assert taken.to_dict() == {0: "large", 1: "small", 2: "large", 3: "small"}
+    described = {row["arm"]: row.get("description") for row in arm_table(rows, {"arms": {}})}
+    assert described == {"small": None, "large": None, "best": "even seeds take large, odd seeds take small"}
+
+
 def test_whole_runs_are_taken_and_nothing_else_changes():
     rows = synthetic_rows(ARMS, epochs=3)
     more = with_tuned(rows, {"best": ("small", "large")})
-    assert more.iloc[: len(rows)].equals(rows)
+    assert more.iloc[: len(rows)][rows.columns].equals(rows)
     assert sorted(more[more["arm"] == "best"]["epoch"]) == sorted([0, 1, 2, 3] * 4)
 
 

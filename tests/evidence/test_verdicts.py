@@ -25,9 +25,16 @@ def test_the_verdict_has_the_fields_of_verdicts_json():
 
 @pytest.mark.parametrize(
     ("dataset", "preset", "preview"),
-    [("digits", "full", True), ("mnist", "quick", True), ("mnist", "full", False)],
+    [
+        ("digits", "full", True),
+        ("kmnist", "full", True),
+        ("mnist", "quick", True),
+        ("mnist", "full, other epochs", True),
+        ("mnist", "full", False),
+        ("xor", "full", False),
+    ],
 )
-def test_digits_and_the_quick_preset_are_previews(dataset, preset, preview):
+def test_other_data_and_other_sizes_are_previews(dataset, preset, preview):
     verdict = verdict_of(Difference(A, 0.5, 0.1), ends(a=around(0.9, 0.01)), dataset=dataset, preset=preset)
     assert verdict["preview"] is preview
 

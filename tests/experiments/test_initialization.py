@@ -33,8 +33,9 @@ HALF = np.array([0.98, 0.3, 0.99, 0.4])
 
 def slopes(he, tanh):
     """Of the logarithm of the variance, of ten nets each."""
+    numbers = ("log_variance_slope", "log_variance_ratio")
     return {
-        arm: {"log_variance_slope": list(slope + spread * np.linspace(-1, 1, 10))}
+        arm: {name: list(slope + spread * np.linspace(-1, 1, 10)) for name in numbers}
         for arm, (slope, spread) in {"start_he_relu": he, "start_xavier_tanh": tanh}.items()
     }
 

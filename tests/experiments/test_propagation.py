@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from experiments.propagation import DEPTH, STARTS, WIDTH, log_variances
+from experiments.propagation import FIRST, PROFILES, STARTS, WIDTH, log_variances
 
 SEEDS = range(6)
 
@@ -30,9 +30,23 @@ def next_variance(variance, activation):
 )
 def test_it_is_that_of_a_wide_net(arm, gain, bias, activation):
     """Layer by layer v ↦ n Var(w) E[f(√v z)²] + Var(b), to what nets of finite width differ by."""
-    found = np.mean([jax.jit(lambda seed: log_variances(seed, *STARTS[arm]))(seed) for seed in SEEDS], axis=0)
+    found = np.mean([jax.jit(lambda seed: log_variances(seed, STARTS[arm]))(seed) for seed in SEEDS], axis=0)
     variances = [gain + bias]
     while len(variances) < 8:
         variances.append(gain * next_variance(variances[-1], activation) + bias)
-    assert found.shape == (DEPTH,)
+    assert found.shape == (STARTS[arm].depth,)
     np.testing.assert_allclose(found[:8], np.log(variances), atol=0.35)
+
+
+def test_slope_and_ratio_are_those_of_the_rows(monkeypatch):
+    monkeypatch.setattr("experiments.propagation.NETS", 3)
+    monkeypatch.setattr("experiments.propagation.DRAWN", 2)
+    monkeypatch.setattr("experiments.propagation.STARTS", {"start": STARTS["start_lecun_relu"]._replace(depth=20)})
+    rows = PROFILES.make(None)
+    assert rows.groupby("seed").size().tolist() == [20, 20, 1]
+    drawn = rows.loc[rows["seed"] == 1]
+    logs = np.log(drawn["variance"].to_numpy())
+    slope = np.cov(drawn["epoch"], logs)[0, 1] / np.var(drawn["epoch"], ddof=1)
+    assert drawn["log_variance_slope"].to_numpy() == pytest.approx(slope)
+    assert drawn["log_variance_ratio"].to_numpy() == pytest.approx(np.mean(np.diff(logs[:FIRST])))
+    assert slope == pytest.approx(np.log(0.5), abs=0.1)

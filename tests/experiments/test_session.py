@@ -1,8 +1,13 @@
 """From saved results to pages: what a study kept reaches its figures."""
 
+import pytest
+from rich.console import Console
+
 from experiments.base import Experiment
-from experiments.session import write_pages
+from experiments.prediction_mode import PREDICTION_MODE
+from experiments.session import run_experiment, write_pages
 from jaxmlp import data, study
+from jaxmlp.errors import InputError
 from jaxmlp.evidence import StepCurves
 from jaxmlp.nn import MLPSpec
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, RunSpec
@@ -27,3 +32,10 @@ def test_a_study_s_own_steps_reach_its_report(tmp_path):
     ((caption, svg),) = report.figures
     assert caption == figure.caption
     assert "No logged steps" not in svg
+
+
+def test_what_looks_at_tested_nets_keeps_no_others(tmp_path):
+    how = {"preset_name": "quick", "preset": PREDICTION_MODE.presets["quick"], "command": "-", "out": tmp_path}
+    with pytest.raises(InputError, match="keeps the nets that it tests"):
+        run_experiment(PREDICTION_MODE, data.load("digits"), console=Console(quiet=True), keep_params="last", **how)
+    assert list(tmp_path.iterdir()) == []
