@@ -79,7 +79,7 @@ def _fluctuation(setting: Setting) -> Value:
 def _times_longer(slow: Setting, fast: Setting, times: float) -> tuple[Difference, Difference]:
     """Between 5/6 and 6/5 of so many times as long, in logarithms."""
     a, b = (seconds_of(setting.name, LOG_SECONDS) for setting in (slow, fast))
-    unit = "in ln s"
+    unit = "ln s"
     return (
         Difference(a, b, margin=math.log(times / 1.2), unit=unit),
         Difference(b, a, margin=-math.log(times * 1.2), unit=unit),

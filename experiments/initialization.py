@@ -12,7 +12,7 @@ import math
 
 from experiments.base import Experiment, Preset, reported_by, tested
 from experiments.nets import HIDDEN_5
-from experiments.propagation import PROFILES, STARTS
+from experiments.propagation import DRAWN, NETS, PROFILES, STARTS
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import (
     Claim,
@@ -63,7 +63,7 @@ def _fails(arm: str) -> Probability:
 
 
 def _kept(start: str, number: str, margin: float, level: str | None = None) -> Equivalence:
-    return Equivalence(Value(start, final(number)), 0.0, margin, unit="in ln variance per layer", level=level)
+    return Equivalence(Value(start, final(number)), 0.0, margin, unit="ln per layer", level=level)
 
 
 CLAIMS = (
@@ -116,7 +116,10 @@ CLAIMS = (
     ),
 )
 
-START_NOTE = "Of pre-activations, before training. Saturated, tanh has a constant variance whatever comes in."
+START_NOTE = (
+    f"Of pre-activations, before training; {DRAWN} of {NETS} nets are drawn. Saturated, tanh has a constant variance "
+    "whatever comes in."
+)
 REPORTED = reported_by("E-003", {"he_normal": "he_normal"})
 
 INITIALIZATION = Experiment(
@@ -134,7 +137,7 @@ INITIALIZATION = Experiment(
         EveryRun("test_accuracy", ARMS, reported=REPORTED, document="D0"),
         CompareArms(D0_ARMS, "val_accuracy"),
         CompareArms(("he_normal", *D1_ARMS), "val_accuracy", part="d1"),
-        CompareArms(tuple(STARTS), "variance", START_NOTE, over="layer"),
+        CompareArms(tuple(STARTS), "log10_variance", START_NOTE, over="layer"),
         *(TrainingCurves(arm, reported=REPORTED, document="D0") for arm in D0_ARMS),
     ),
     reported=REPORTED,

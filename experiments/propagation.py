@@ -78,7 +78,7 @@ def _profile(arm: str, start: Start) -> pd.DataFrame:
         {
             "seed": np.repeat(np.arange(DRAWN), start.depth),
             "epoch": np.tile(layers, DRAWN),
-            "variance": np.exp(logs[:DRAWN]).ravel(),
+            "log10_variance": logs[:DRAWN].ravel() / np.log(10),
         }
     )
     return pd.concat([drawn.merge(numbers, on="seed"), numbers.loc[DRAWN:].assign(epoch=0)], ignore_index=True)

@@ -45,7 +45,7 @@ def test_slope_and_ratio_are_those_of_the_rows(monkeypatch):
     rows = PROFILES.make(None)
     assert rows.groupby("seed").size().tolist() == [20, 20, 1]
     drawn = rows.loc[rows["seed"] == 1]
-    logs = np.log(drawn["variance"].to_numpy())
+    logs = drawn["log10_variance"].to_numpy() * np.log(10)
     slope = np.cov(drawn["epoch"], logs)[0, 1] / np.var(drawn["epoch"], ddof=1)
     assert drawn["log_variance_slope"].to_numpy() == pytest.approx(slope)
     assert drawn["log_variance_ratio"].to_numpy() == pytest.approx(np.mean(np.diff(logs[:FIRST])))
