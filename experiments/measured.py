@@ -38,6 +38,15 @@ class Measurement:
     """Whether it reads the trained nets, which are kept then."""
 
 
+def both(first: Measurement, second: Measurement) -> Measurement:
+    """The rows of two measurements."""
+
+    def make(finished: Finished) -> pd.DataFrame:
+        return pd.concat([first.make(finished), second.make(finished)], ignore_index=True)
+
+    return Measurement(first.arms + second.arms, make, first.needs_nets or second.needs_nets)
+
+
 def measure_study(measurement: Measurement, finished: Finished, folder: Path) -> None:
     """Measure, and keep it as the study's `measured.parquet`, unless that is there already for the same runs."""
     run_ids = sorted(finished.results.rows["run_id"].unique())

@@ -46,9 +46,12 @@ def zeros(key: Array, shape: tuple[int, ...]) -> Array:
     return jnp.zeros(shape)
 
 
-def symmetric_normal(key: Array, shape: tuple[int, ...]) -> Array:
-    """One draw from N(0, 1) for each input, the same for every unit: duplicates that never part (C-103)."""
-    return jnp.broadcast_to(jax.random.normal(key, (1, *shape[1:])), shape)
+def one_half_normal(key: Array, shape: tuple[int, ...]) -> Array:
+    """One draw of |N(0, 1)| for all entries: units alike going in and coming out, duplicates that never part (C-103).
+
+    Units that are alike going in alone part at the first step, by what the next layer makes of each.
+    """
+    return jnp.broadcast_to(jnp.abs(jax.random.normal(key)), shape)
 
 
 def prefix_normal(key: Array, shape: tuple[int, ...]) -> Array:
@@ -67,9 +70,9 @@ INITIALIZERS: dict[str, Initializer] = {
     "uniform": Initializer(standard_uniform, lambda fan_in, fan_out: 1.0),
     # S-044, D2's program: the generator is seeded anew in every layer. Only to check that it does not matter.
     "normal_shared_prefix": Initializer(prefix_normal, lambda fan_in, fan_out: 1.0, shared_prefix=True),
-    # S-043: what D1 forbids.
+    # S-043: what D1 forbids; alike, units are a multiple of the mean of their inputs.
     "zeros": Initializer(zeros, lambda fan_in, fan_out: 1.0),
-    "symmetric": Initializer(symmetric_normal, lambda fan_in, fan_out: 1.0),
+    "symmetric": Initializer(one_half_normal, lambda fan_in, fan_out: 1.0 / fan_in),
     # S-045, D4's randn/√n: Var(w) = 1/fan_in.
     "lecun_normal": Initializer(standard_normal, lambda fan_in, fan_out: math.sqrt(1.0 / fan_in)),
     # S-043: Var(w) = 2/(fan_in + fan_out).

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from experiments.forbidden import ALIKE, ZEROS
 from experiments.initialization import ARMS, CLAIMS, INITIALIZATION
 from experiments.ledger import load_ledger
 from jaxmlp import data
@@ -40,11 +41,18 @@ def slopes(he, tanh):
     }
 
 
+def after_updates(zeros, alike):
+    """Of the forbidden starts, ten nets each."""
+    weights = {arm: {"largest_weight": [zeros] * 10} for arm in ZEROS}
+    return weights | {arm: {"largest_difference": [alike] * 10} for arm in ALIKE}
+
+
 TABLES = {
     "as the document says": (
         {"randn": arm(FAILS), "randn_lr1e-2": arm(FAILS + 0.01), "he_normal": arm(GOOD, first=0.92)}
         | {"he_uniform": arm(GOOD + 0.0002 * rng.normal(size=30), first=0.92)}
         | {"zeros": arm(np.full(30, 0.1135)), "symmetric": arm(FAILS)}
+        | after_updates(0.0, 1e-7)
         | slopes((-0.005, 0.005), (-0.05, 0.005)),
         "reproduced",
     ),
@@ -52,6 +60,7 @@ TABLES = {
         {"randn": arm(GOOD), "randn_lr1e-2": arm(GOOD), "he_normal": arm(FAILS)}
         | {"he_uniform": arm(GOOD)}
         | {"zeros": arm(GOOD), "symmetric": arm(GOOD)}
+        | after_updates(0.01, 0.3)
         | slopes((-0.69, 0.005), (-0.3, 0.005)),
         "refuted",
     ),
@@ -59,6 +68,7 @@ TABLES = {
         {"randn": arm(HALF), "randn_lr1e-2": arm(HALF[::-1]), "he_normal": arm(HALF[::-1])}
         | {"he_uniform": arm(HALF)}
         | {"zeros": arm(np.array([0.05, 0.9, 0.06, 0.8])), "symmetric": arm(HALF)}
+        | after_updates(0.0, 1e-7)
         | slopes((0.0, 0.5), (0.0, 0.5)),
         "inconclusive",
     ),

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 import torch
+from scipy import stats
 
 from jaxmlp.nn import INITIALIZERS, MLPSpec, NetHyper, init_mlp
 
@@ -18,7 +19,6 @@ MOMENTS = {
     "normal_shared_prefix": (1.0, False),
     "uniform": (3**-0.5, True),
     "zeros": (0.0, False),
-    "symmetric": (1.0, False),
     "lecun_normal": (FAN_IN**-0.5, False),
     "xavier_normal": ((2 / (FAN_IN + FAN_OUT)) ** 0.5, False),
     "xavier_uniform": ((2 / (FAN_IN + FAN_OUT)) ** 0.5, True),
@@ -33,7 +33,7 @@ def weights(name, key=0, gain=1.0, widths=(FAN_IN, FAN_OUT, 10)):
 
 
 def test_every_entry_has_its_moments_here():
-    assert set(MOMENTS) == set(INITIALIZERS)
+    assert set(MOMENTS) == set(INITIALIZERS) - {"symmetric"}  # one draw has none
 
 
 @pytest.mark.parametrize("gain", [1.0, 0.01])
@@ -42,10 +42,9 @@ def test_moments(name, gain):
     """Mean 0 and the documented standard deviation, both to 4 standard errors; N(0, s²) is gain s."""
     std, uniform = MOMENTS[name]
     weight = np.asarray(weights(name, gain=gain)[0]["weight"], np.float64)
-    independent = FAN_IN if name == "symmetric" else weight.size
     std *= gain
-    assert abs(weight.mean()) <= 4 * std / independent**0.5
-    assert abs(weight.std() - std) <= 4 * std / independent**0.5
+    assert abs(weight.mean()) <= 4 * std / weight.size**0.5
+    assert abs(weight.std() - std) <= 4 * std / weight.size**0.5
     if std:
         assert (np.abs(weight).max() <= 1.000001 * 3**0.5 * std) == uniform
 
@@ -96,10 +95,14 @@ def test_arms_that_differ_in_scale_share_their_draws():
     np.testing.assert_array_equal(other[0]["weight"], he[0]["weight"])
 
 
-def test_symmetric_units_are_duplicates():
-    weight = np.asarray(weights("symmetric", widths=(6, 5, 4))[0]["weight"])
-    assert (weight == weight[:1]).all()
-    assert np.unique(weight[0]).size == 6
+def test_symmetric_units_are_duplicates_of_half_a_normal():
+    """Over nets, n times the entry of a layer with n inputs is |N(0, 1)|."""
+    draws = []
+    for key in range(400):
+        first, second = (np.asarray(layer["weight"]) for layer in weights("symmetric", key, widths=(6, 5, 4)))
+        assert np.unique(first).size == np.unique(second).size == 1
+        draws += [6 * first[0, 0], 5 * second[0, 0]]
+    assert stats.kstest(draws, stats.halfnorm.cdf).pvalue > 1e-3
 
 
 def test_layers_with_a_shared_prefix_start_alike():
