@@ -4,70 +4,76 @@ D0's net on the study's images, by plain SGD, momentum and Adam, which treat equ
 dropout, which gives units of a layer different ones.
 """
 
-from collections.abc import Callable
+from collections.abc import Mapping
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import pandas as pd
 from jax import Array
 
 from experiments.measured import Finished, Measurement
 from experiments.nets import HIDDEN_5
 from jaxmlp.data import Dataset
-from jaxmlp.nn import MLPSpec, Params
+from jaxmlp.nn import MLPSpec, Params, init_mlp
 from jaxmlp.training import DataSpec, Hyper, OptimizerSpec, RunSpec, start_run, train_epoch
 
 STEPS, SEEDS = 50, 10
-ZEROS = tuple(f"zeros_after_{rule}" for rule in ("sgd", "momentum", "adam"))
-ALIKE = tuple(f"symmetric_after_{rule}" for rule in ("sgd", "momentum", "adam"))
+RULES = ("sgd", "momentum", "adam")
+ZEROS, ALIKE = (tuple(f"{start}_after_{rule}" for rule in RULES) for start in ("zeros", "symmetric"))
 WITH_DROPOUT = "symmetric_dropout_after_adam"
 
 
-def largest_weight(params: Params) -> Array:
+def largest_weight(params: Params) -> float:
     """The largest absolute value of all parameters but the last layer's bias."""
     weights = [layer["weight"] for layer in params] + [layer["bias"] for layer in params[:-1]]
-    return jnp.max(jnp.stack([jnp.max(jnp.abs(one)) for one in weights]))
+    return max(float(np.max(np.abs(one))) for one in weights)
 
 
-def largest_difference(params: Params) -> Array:
+def largest_difference(params: Params) -> float:
     """Between units of a hidden layer, in weights and biases, over the largest weight of the layer; the worst."""
-    worst = [
-        jnp.max(jnp.abs(one - one[:1])) / jnp.max(jnp.abs(layer["weight"]))
+    return max(
+        float(np.max(np.abs(one - one[:1])) / np.max(np.abs(layer["weight"])))
         for layer in params[:-1]
         for one in (layer["weight"], layer["bias"])
-    ]
-    return jnp.max(jnp.stack(worst))
+    )
 
 
-def _after_updates(arm: str, dataset: Dataset, measure: Callable[[Params], Array]) -> list[float]:
-    """`measure` of the arm's nets after `STEPS` updates, one number per seed."""
-    start, _, rule = arm.partition("_after_")
-    initializer, _, dropout = start.partition("_")
+def _nets_after_updates(rule: str, dropout: str, arms: Mapping[str, str], dataset: Dataset) -> dict[str, list[Params]]:
+    """The parameters of `SEEDS` nets of every arm after `STEPS` updates; `arms` are initializers by arm."""
     widths = (dataset.train_images.shape[1], *HIDDEN_5, dataset.num_classes)
-    mlp = MLPSpec(widths, initializer=initializer, dropout="inverted" if dropout else "none")
     size = min(64, dataset.train_images.shape[0] // (2 * STEPS))
-    data = DataSpec("random_fifth", batch_size=size)
-    spec = RunSpec(mlp, data=data, optimizer=OptimizerSpec(rule), epochs=1)
+    data, optimizer = DataSpec("random_fifth", batch_size=size), OptimizerSpec(rule)
+    spec = RunSpec(MLPSpec(widths, dropout=dropout), data=data, optimizer=optimizer, epochs=1)
     hyper = Hyper(learning_rate=1e-3 if rule == "adam" else 1e-1, momentum=0.9, dropout_rate=0.2)
 
     @jax.jit
-    def run(seed: Array, dataset: Dataset) -> Array:
-        begun = start_run(seed, dataset, spec=spec, hyper=hyper)
-        trained = train_epoch(begun, dataset, spec=spec, hyper=hyper, epoch=1, count=STEPS)
-        return measure(trained.train.params)
+    def update(params: Params, seed: Array, dataset: Dataset) -> Params:
+        run = start_run(seed, dataset, spec=spec, hyper=hyper)
+        run = run.replace(train=run.train.replace(params=params))  # no optimizer's state starts from the parameters
+        return train_epoch(run, dataset, spec=spec, hyper=hyper, epoch=1, count=STEPS).train.params
 
-    return [float(run(jnp.asarray(seed), dataset)) for seed in range(SEEDS)]
+    def start(initializer: str, seed: int) -> Params:
+        return init_mlp(jax.random.key(seed), replace(spec.mlp, initializer=initializer), hyper)[0]
+
+    return {
+        arm: [update(start(initializer, seed), jnp.asarray(seed), dataset) for seed in range(SEEDS)]
+        for arm, initializer in arms.items()
+    }
 
 
 def measure_forbidden(finished: Finished) -> pd.DataFrame:
     """One row per arm and seed."""
     dataset = jax.device_put(finished.dataset)
-    numbers = dict.fromkeys(ZEROS, ("largest_weight", largest_weight))
-    numbers |= dict.fromkeys((*ALIKE, WITH_DROPOUT), ("largest_difference", largest_difference))
+    nets = _nets_after_updates("adam", "inverted", {WITH_DROPOUT: "symmetric"}, dataset)
+    for rule, zeros, alike in zip(RULES, ZEROS, ALIKE, strict=True):
+        nets |= _nets_after_updates(rule, "none", {zeros: "zeros", alike: "symmetric"}, dataset)
     rows = [
-        {"arm": arm, "seed": seed, "epoch": 0, column: number}
-        for arm, (column, measure) in numbers.items()
-        for seed, number in enumerate(_after_updates(arm, dataset, measure))
+        {"arm": arm, "seed": seed, "epoch": 0}
+        | ({"largest_weight": largest_weight(net)} if arm in ZEROS else {"largest_difference": largest_difference(net)})
+        for arm, of in nets.items()
+        for seed, net in enumerate(of)
     ]
     return pd.DataFrame(rows)
 

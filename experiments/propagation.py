@@ -6,6 +6,7 @@ the mean of the logarithm of the ratio of neighbouring layers over the first ten
 power, as behind tanh, has a slope of any size, by how deep one looks.
 """
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
@@ -18,7 +19,7 @@ from experiments.measured import Finished, Measurement
 from jaxmlp.nn import ACTIVATIONS, INITIALIZERS, linear
 from jaxmlp.nn.initializers import init_linear
 
-WIDTH, IMAGES, NETS = 256, 256, 100
+WIDTH, IMAGES, NETS = 256, 64, 100
 FIRST = 10
 """Layers whose mean ratio is read: as deep as nets are that nobody would call deep."""
 DRAWN = 10
@@ -47,36 +48,47 @@ STARTS = {
 }
 
 
-def log_variances(seed: Array | int, start: Start) -> Array:
-    """Natural logarithm of the variance of every layer's pre-activations, [depth], of one net."""
+def log_variances(seed: Array | int, starts: Mapping[str, Start]) -> dict[str, Array]:
+    """Natural logarithm of the variance of every layer's pre-activations, by arm [depth], of one net.
+
+    All are scaled draws from N(0, 1), which are most of the work and made once.
+    """
     key = jax.random.key(seed)
+    deepest = max(start.depth for start in starts.values())
 
-    def layer(x: Array, number: Array) -> tuple[Array, Array]:
-        initializer = INITIALIZERS[start.initializer]
-        params = init_linear(key, initializer, number, WIDTH, WIDTH, start.gain, bias=True)
-        y = linear(params["weight"], params["bias"], x)
-        largest = jnp.max(jnp.abs(y))  # the square of a large pre-activation would leave the floats
-        return ACTIVATIONS[start.activation].function(y), 2 * jnp.log(largest) + jnp.log(jnp.var(y / largest))
+    def layer(inputs: dict[str, Array], number: Array) -> tuple[dict[str, Array], dict[str, Array]]:
+        outputs, logs = {}, {}
+        draw = init_linear(key, INITIALIZERS["randn"], number, WIDTH, WIDTH, 1.0, bias=True)  # N(0, 1)
+        for arm, start in starts.items():
+            initializer = INITIALIZERS[start.initializer]
+            scale = start.gain * initializer.scale(WIDTH, WIDTH)
+            bias = draw["bias"] * scale if initializer.random_bias else None
+            y = linear(draw["weight"] * scale, bias, inputs[arm])
+            largest = jnp.max(jnp.abs(y))  # the square of a large pre-activation would leave the floats
+            outputs[arm] = ACTIVATIONS[start.activation].function(y)
+            logs[arm] = 2 * jnp.log(largest) + jnp.log(jnp.var(y / largest))
+        return outputs, logs
 
-    inputs = jax.random.normal(jax.random.fold_in(key, start.depth), (IMAGES, WIDTH))
-    return jax.lax.scan(layer, inputs, jnp.arange(start.depth))[1]
+    inputs = jax.random.normal(jax.random.fold_in(key, deepest), (IMAGES, WIDTH))
+    logs = jax.lax.scan(layer, dict.fromkeys(starts, inputs), jnp.arange(deepest))[1]
+    return {arm: logs[arm][: start.depth] for arm, start in starts.items()}
 
 
-def _profile(arm: str, start: Start) -> pd.DataFrame:
+def _profile(arm: str, logs: np.ndarray) -> pd.DataFrame:
     """One row per layer of the first nets, with the layer for its epoch; of the others one row with the two numbers."""
-    nets = jax.jit(lambda: jax.lax.map(lambda seed: log_variances(seed, start), jnp.arange(NETS)))()
-    logs, layers = np.asarray(nets, dtype=float), np.arange(1, start.depth + 1)
+    depth = logs.shape[1]
+    layers = np.arange(1, depth + 1)
     numbers = pd.DataFrame(
         {
             "arm": arm,
-            "seed": np.arange(NETS),
+            "seed": np.arange(len(logs)),
             "log_variance_slope": np.polyfit(layers, logs.T, 1)[0],
             "log_variance_ratio": (logs[:, FIRST - 1] - logs[:, 0]) / (FIRST - 1),
         }
     )
     drawn = pd.DataFrame(
         {
-            "seed": np.repeat(np.arange(DRAWN), start.depth),
+            "seed": np.repeat(np.arange(DRAWN), depth),
             "epoch": np.tile(layers, DRAWN),
             "log10_variance": logs[:DRAWN].ravel() / np.log(10),
         }
@@ -85,7 +97,8 @@ def _profile(arm: str, start: Start) -> pd.DataFrame:
 
 
 def _profiles(finished: Finished) -> pd.DataFrame:
-    return pd.concat([_profile(arm, start) for arm, start in STARTS.items()], ignore_index=True)
+    nets = jax.jit(lambda seeds: jax.lax.map(lambda seed: log_variances(seed, STARTS), seeds))(jnp.arange(NETS))
+    return pd.concat([_profile(arm, np.asarray(logs, dtype=float)) for arm, logs in nets.items()], ignore_index=True)
 
 
 PROFILES = Measurement(tuple(STARTS), _profiles)

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.curves import CROSSES, Series, draw_panel
-from jaxmlp.evidence.measures import Value, best, best_epoch, change, read
+from jaxmlp.evidence.measures import Value, best, best_epoch, change, fall, read
 from jaxmlp.evidence.plotting import title_of
 from jaxmlp.evidence.runs import by_arm, count_text, rows_of
 from jaxmlp.evidence.wording import joined
@@ -19,7 +19,7 @@ READING = "Thin lines: single runs. Thick lines: their means, with 95 % interval
 
 @dataclass(frozen=True)
 class PeakCurves:
-    """Left the training loss, right an accuracy with the best epoch of every run; below, how many end under epoch 1.
+    """Left the training loss, right an accuracy with the best epoch of every run; below, how many runs degrade.
 
     Where both turn, the training itself comes apart; where the accuracy turns alone, the model as it is evaluated does.
     """
@@ -28,6 +28,8 @@ class PeakCurves:
     column: str = "val_accuracy"
     part: str = ""
     """Sets a figure's name apart from others of this column."""
+    degraded: float = 0.05
+    """A run that ends by more than this below its best has degraded."""
     note: str = ""
 
     @property
@@ -43,12 +45,12 @@ class PeakCurves:
     def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
         """The two panels and a line of text per arm found in `rows`; raises InputError where there is none."""
         rows = rows_of(rows, self.arms, self.name)
-        texts = [_in_words(rows, arm, self.column) for _, arm, _ in by_arm(rows, self.arms)]
+        texts = [self._in_words(rows, arm) for _, arm, _ in by_arm(rows, self.arms)]
         below = 0.62 + 0.19 * len(texts)  # inches
         height = 3.1 + below
         with mpl.rc_context(plotting.STYLE):
             figure = Figure(figsize=(8.6, height))
-            figure.subplots_adjust(left=0.06, right=0.8, top=1 - 0.5 / height, bottom=below / height, wspace=0.85)
+            figure.subplots_adjust(left=0.06, right=0.8, top=1 - 0.5 / height, bottom=below / height, wspace=1.0)
             for ax, column in zip(figure.subplots(1, 2), ("train_loss", self.column), strict=True):
                 self._draw(ax, rows, column)
             _mark_peaks(figure.axes[1], rows, self.arms, self.column)
@@ -65,6 +67,16 @@ class PeakCurves:
         draw_panel(ax, column, series)
         ax.set_title(plotting.panel_title(ax, column))
 
+    def _in_words(self, rows: pd.DataFrame, arm: str) -> str:
+        """Such as "bn: 9 of 10 runs end over 5 points below their best, 8 below their epoch 1; best epochs 3, ..."."""
+        wanted = (fall(self.column), change(self.column, since=1), best_epoch(self.column))
+        falls, changes, peaks = read([Value(arm, measure) for measure in wanted], rows)
+        degraded, below = int((falls > self.degraded).sum()), int((changes < 0).sum())
+        return (
+            f"{arm}: {degraded} of {len(falls)} runs end over {100 * self.degraded:g} points below their best, "
+            f"{below} below their epoch 1; best epochs {', '.join(f'{epoch:g}' for epoch in sorted(peaks))}"
+        )
+
 
 def _mark_peaks(ax: Axes, rows: pd.DataFrame, arms: tuple[str, ...], column: str) -> None:
     trained = rows.loc[rows["epoch"] >= 1]
@@ -74,10 +86,3 @@ def _mark_peaks(ax: Axes, rows: pd.DataFrame, arms: tuple[str, ...], column: str
             epochs, values, "o", color=plotting.colour_of(i), markersize=5, markeredgecolor=plotting.PAPER,
             markeredgewidth=0.6, label="peak", clip_on=False,
         )  # fmt: skip
-
-
-def _in_words(rows: pd.DataFrame, arm: str, column: str) -> str:
-    """Such as "bn_41: 8 of 10 runs end below their epoch 1; best epochs 3, 4, 4, ..."."""
-    ends, peaks = read([Value(arm, change(column, since=1)), Value(arm, best_epoch(column))], rows)
-    epochs = ", ".join(f"{epoch:g}" for epoch in sorted(peaks))
-    return f"{arm}: {int((ends < 0).sum())} of {len(ends)} runs end below their epoch 1; best epochs {epochs}"

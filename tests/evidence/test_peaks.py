@@ -27,10 +27,11 @@ def test_every_run_s_best_epoch_is_a_dot_and_epoch_0_is_none():
     ]
 
 
-def test_how_many_runs_end_below_their_first_epoch_is_said_for_every_arm():
+def test_how_many_runs_degrade_is_said_for_every_arm():
     texts = [text.get_text() for text in FIGURE.draw(ROWS).texts]
-    assert "falls: 1 of 2 runs end below their epoch 1; best epochs 2, 3" in texts
-    assert "steady: 0 of 1 runs end below their epoch 1; best epochs 3" in texts
+    end = "runs end over 5 points below their best"
+    assert f"falls: 1 of 2 {end}, 1 below their epoch 1; best epochs 2, 3" in texts
+    assert f"steady: 0 of 1 {end}, 0 below their epoch 1; best epochs 3" in texts
 
 
 def test_both_panels_show_every_arm():

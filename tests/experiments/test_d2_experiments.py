@@ -12,7 +12,6 @@ from experiments.registry import EXPERIMENTS
 from experiments.session import run_experiment
 from jaxmlp import data, study
 from jaxmlp.nn import count_parameters
-from jaxmlp.study.arms import check_arms
 from jaxmlp.training import METRICS
 
 LEDGER = load_ledger().experiments
@@ -60,32 +59,6 @@ def test_what_is_tuned_has_a_validation_part_and_reads_the_test_set_once():
         for setting in candidates:
             spec = setting.spec(784, 10, EXPERIMENTS["d2_grid"].presets["full"])
             assert (spec.data.split, spec.evaluation.test_every_epoch, spec.epochs) == ("random_fifth", False, 10)
-
-
-@pytest.mark.parametrize("name", OF_D2)
-@pytest.mark.parametrize("preset", ["quick", "full"])
-def test_a_preset_s_arms_can_run(name, preset, digits):
-    experiment = EXPERIMENTS[name]
-    check_arms(experiment.arms(digits, experiment.presets[preset]), digits)
-
-
-@pytest.mark.parametrize("name", OF_D2)
-def test_what_is_claimed_drawn_tuned_and_reported_has_its_arms(name, digits):
-    experiment = EXPERIMENTS[name]
-    trained = {arm.name for arm in experiment.arms(digits, experiment.presets["quick"])}
-    known = trained | set(experiment.tuned) | set(experiment.averaged)
-    assert len(known) == len(trained) + len(experiment.tuned) + len(experiment.averaged)
-    for arms in (*experiment.tuned.values(), *experiment.averaged.values()):
-        assert set(arms) <= known
-    for claim in experiment.claims:
-        for part in claim.parts:
-            singles = part.differences() if hasattr(part, "differences") else [part]
-            assert {arm for single in singles for arm in single.arms} <= known, claim.id
-        if claim.rival is not None:
-            assert {claim.rival.a.arm, claim.rival.b.arm} <= known
-    for figure in experiment.figures:
-        assert set(figure.arms) <= known, figure.name
-    assert {one.arm for one in experiment.reported} <= trained
 
 
 def test_every_number_of_d2_but_its_times_and_training_accuracies_stands_beside_ours():

@@ -30,7 +30,9 @@ def next_variance(variance, activation):
 )
 def test_it_is_that_of_a_wide_net(arm, gain, bias, activation):
     """Layer by layer v ↦ n Var(w) E[f(√v z)²] + Var(b), to what nets of finite width differ by."""
-    found = np.mean([jax.jit(lambda seed: log_variances(seed, STARTS[arm]))(seed) for seed in SEEDS], axis=0)
+    found = np.mean(
+        [jax.jit(lambda seed: log_variances(seed, {arm: STARTS[arm]})[arm])(seed) for seed in SEEDS], axis=0
+    )
     variances = [gain + bias]
     while len(variances) < 8:
         variances.append(gain * next_variance(variances[-1], activation) + bias)

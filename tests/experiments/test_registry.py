@@ -39,9 +39,11 @@ def own(experiment, dataset):
 
 
 def arm_names(experiment, digits):
-    names = {arm.name for arm in experiment.arms(own(experiment, digits), experiment.presets["quick"])}
-    names |= set(experiment.tuned) | set(experiment.averaged)
-    return names | (set() if experiment.measured is None else set(experiment.measured.arms))
+    trained = [arm.name for arm in experiment.arms(own(experiment, digits), experiment.presets["quick"])]
+    measured = () if experiment.measured is None else experiment.measured.arms
+    names = [*trained, *experiment.tuned, *experiment.averaged, *measured]
+    assert len(names) == len(set(names))
+    return set(names)
 
 
 @pytest.mark.parametrize("document", ["D0", "D1", "D2", "D3", "D4"])
@@ -76,7 +78,7 @@ def test_what_it_shows_and_judges_has_arms(experiment, digits):
     wanted = {arm for part in parts for one in _single(part) for arm in one.arms}
     wanted |= {arm for figure in experiment.figures for arm in figure.arms}
     wanted |= {arm for one in experiment.reported for arm in (one.arm, one.baseline) if arm is not None}
-    wanted |= {arm for candidates in experiment.tuned.values() for arm in candidates}
+    wanted |= {arm for of in (experiment.tuned, experiment.averaged) for arms in of.values() for arm in arms}
     rivals = [claim.rival for claim in experiment.claims if claim.rival is not None]
     wanted |= {side.arm for rival in rivals for side in (rival.a, rival.b) if hasattr(side, "arm")}
     wanted |= set() if experiment.demo_arm is None else {experiment.demo_arm}
@@ -113,7 +115,11 @@ def test_its_figures_have_names_of_their_own(experiment):
     assert len(set(names)) == len(names)
 
 
-@EVERY
+# One of each kind: deep nets, own data, D2's many arms, times, a demonstration, nets in the wrong mode.
+KINDS = ("depth", "xor", "learning_rate", "network_size", "digits_demo", "prediction_mode")
+
+
+@pytest.mark.parametrize("experiment", [EXPERIMENTS[name] for name in KINDS], ids=KINDS)
 def test_it_trains_and_reports(experiment, digits, tmp_path):
     """The last arm, one epoch, two seeds, of the quick preset: data, program, verdicts, figures, report."""
     preset = resize(experiment.presets["quick"], seeds=2, epochs=1)
