@@ -23,12 +23,14 @@ README = Path(__file__).parent.parent / "README.md"
 
 
 def findings() -> str:
-    """A Markdown table of the published verdicts: the effect that decided, on which data and device."""
+    """A Markdown table of what was published and tested: the effect that decided, on which data and device."""
     lines = [
         "| claim | what the document says | verdict | effect and interval | n | data, device |",
         "|---|---|---|---|---|---|",
     ]
     for claim, verdict in sorted(published_verdicts().items()):
+        if verdict["verdict"] == "not_tested":
+            continue
         statement = " ".join(verdict["statement"].split())
         effect = f"{presentation.effect_text(verdict)} {presentation.interval_text(verdict)}".strip() or "–"
         if verdict["verdict"] == "mixed":
