@@ -77,23 +77,26 @@ def choose_arms(arms: Sequence[Arm], names: Sequence[str] | None) -> list[Arm]:
     return [arm for arm in arms if names is None or arm.name in names]
 
 
-def reported_by(ledger_id: str, arms: Mapping[str, str], *, baseline: str | None = None) -> tuple[Reported, ...]:
+def reported_by(
+    ledger_id: str, arms: Mapping[str, str], *, baseline: str | None = None, last: int | None = None
+) -> tuple[Reported, ...]:
     """The numbers a ledger row prints, for our arms.
 
     Args:
         ledger_id: an E- row.
         arms: the row's name of an arm to ours.
         baseline: our arm that the row's gains are gains on.
+        last: the last epoch, of a document that tests after every one.
 
     Returns:
-        One `Reported` per number; a test accuracy is that of the selected model, at the end. Seconds are left out:
-        runs that train side by side have no time of their own.
+        One `Reported` per number; without `last` a test accuracy is that of the selected model, at the end. Seconds
+        are left out: runs that train side by side have no time of their own.
     """
     return tuple(
         Reported(
             ledger_id,
             arms[value.arm],
-            _measure_of(value),
+            _measure_of(value, last),
             value.value,
             value.tag,
             baseline if value.metric == GAIN else None,
@@ -107,12 +110,12 @@ SHAPES = {"val_accuracy_drop": largest_drop("val_accuracy"), "val_accuracy_peak"
 """What the ledger's metrics that are no column stand for."""
 
 
-def _measure_of(value: LedgerValue) -> Measure:
+def _measure_of(value: LedgerValue, last: int | None) -> Measure:
     if value.metric == GAIN:
         return final("test_accuracy")
     if value.metric in SHAPES:
         return SHAPES[value.metric]
-    if value.epoch is None or value.metric == "test_accuracy":
+    if value.epoch is None or value.epoch == last or (last is None and value.metric == "test_accuracy"):
         return final(value.metric)
     return at(value.metric, epoch=value.epoch)
 

@@ -11,13 +11,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from experiments.base import Preset
-from experiments.ledger import load_ledger
+from experiments import base
+from experiments.base import Preset, reported_by
 from jaxmlp.data import Dataset
-from jaxmlp.evidence import Reported, Sweep, Value, at, final
+from jaxmlp.evidence import Reported, Sweep, Value
 from jaxmlp.nn import MLPSpec
 from jaxmlp.study import Arm
-from jaxmlp.training import METRICS, DataSpec, EvalSpec, Hyper, LossSpec, OptimizerSpec, RunSpec
+from jaxmlp.training import DataSpec, EvalSpec, Hyper, LossSpec, OptimizerSpec, RunSpec
 
 # As its legends abbreviate them; what D2 does not have keeps its own name.
 ACTIVATIONS = {"sigmoid": "Sig", "relu": "Relu", "gelu_tanh": "Gelu", "gelu_finite_difference": "GeluFD"}
@@ -167,27 +167,16 @@ def swept_names(axis: str, settings: Mapping[Any, Setting]) -> dict[str, str]:
 
 
 def d2_reported(ledger_id: str, arms: Mapping[str, str]) -> tuple[Reported, ...]:
-    """The numbers of D2's figures for our arms; the last epoch's are the final ones.
-
-    Times are left out: runs that train side by side have no time of their own. So are training accuracies: D2's are
-    means over the last 50 batches of an epoch, while they train, and ours evaluate 10,000 images after it.
+    """The numbers of D2's figures for our arms, but for training accuracies: D2's are means over the last 50 batches of
+    an epoch, while they train, and ours evaluate 10,000 images after it.
     """
-    return tuple(
-        Reported(
-            ledger_id,
-            arms[value.arm],
-            final(value.metric) if value.epoch in (None, EPOCHS) else at(value.metric, epoch=value.epoch),
-            value.value,
-            value.tag,
-        )
-        for value in load_ledger().experiments[ledger_id].values
-        if value.arm in arms and value.metric in METRICS and value.metric != "train_accuracy"
-    )
+    numbers = reported_by(ledger_id, arms, last=EPOCHS)
+    return tuple(one for one in numbers if one.measure.column != "train_accuracy")
 
 
 def tested(setting: Setting | str) -> Value:
     """Its test accuracy after the last epoch."""
-    return Value(setting if isinstance(setting, str) else setting.name, final("test_accuracy"))
+    return base.tested(setting if isinstance(setting, str) else setting.name)
 
 
 def tuning(setting: Setting, rates: Sequence[float] = RATES) -> tuple[Setting, ...]:

@@ -25,6 +25,11 @@ PRESETS = {
 }
 
 
+def one_layer_width(count: int, inputs: int, classes: int) -> int:
+    """The width w of one hidden layer with about `count` parameters: w (inputs + 1 + classes) + classes is theirs."""
+    return round((count - classes) / (inputs + 1 + classes))
+
+
 def d3_spec(
     dataset: Dataset,
     preset: Preset,

@@ -325,8 +325,8 @@ DEPTH = Experiment(
     claims=CLAIMS,
     figures=(
         EveryRun("test_accuracy", tuple(arm for arm in ARMS if arm not in W64), reported=REPORTED, document="D0"),
-        PeakCurves(("bn_41", "bn_41_plateau", "bn_41_sgd", "residual_41")),
-        PeakCurves(("bn_41_30", "bn_41_lr3e-4", "bn_41_lr1e-4", "bn_41_lr3e-5"), part="rates"),
+        PeakCurves(("bn_41", "bn_41_plateau", "bn_41_sgd", "residual_41"), DEGRADED),
+        PeakCurves(("bn_41_30", "bn_41_lr3e-4", "bn_41_lr1e-4", "bn_41_lr3e-5"), DEGRADED, part="rates"),
         CompareArms(D0_22, VAL, part="22"),
         CompareArms(("bn_41_plateau", "residual_41", "residual_41_identity", "residual_41_plateau"), VAL, part="41"),
         CompareArms(W64, "train_accuracy"),

@@ -11,7 +11,7 @@ and Maxout are trained at five rates around D3's 0.1.
 from typing import Literal
 
 from experiments.base import Experiment, Preset, reported_by, tested
-from experiments.d3 import HYPER, PRESETS, d3_spec
+from experiments.d3 import HYPER, PRESETS, d3_spec, one_layer_width
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Probability, Rival, Value, reached
 from jaxmlp.nn import count_parameters
@@ -46,10 +46,10 @@ def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
 def matched_widths(count: int, inputs: int, classes: int) -> tuple[int, int]:
     """Width of one hidden layer, and of each of two equal ones, with about `count` parameters.
 
-    One of width w has w (inputs + 1 + classes) + classes; two have w² + w (inputs + 2 + classes) + classes.
+    Two of width w have w² + w (inputs + 2 + classes) + classes.
     """
     half = (inputs + 2 + classes) / 2
-    return round((count - classes) / (inputs + 1 + classes)), round((half**2 + count - classes) ** 0.5 - half)
+    return one_layer_width(count, inputs, classes), round((half**2 + count - classes) ** 0.5 - half)
 
 
 def _fails(arm: str, direction: Literal["more", "less"], level: str) -> Probability:

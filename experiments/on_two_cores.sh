@@ -3,7 +3,7 @@
 #
 # Numbers of seeds were fixed before any of these studies ran, by the time they take. Claims plan more (their `planned_n`,
 # 20 for most), which is what a GPU runs: the same commands without --seeds. Six are the fewest that can show "in most
-# runs" (Clopper-Pearson). Stopped and started again, it goes on where it was; a study's later stages need no new command.
+# runs" (Clopper-Pearson). Stopped and started again, it goes on where it was.
 set -euo pipefail
 mnist=$1 out=$2
 export XLA_FLAGS=--xla_force_host_platform_device_count=2

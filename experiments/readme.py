@@ -13,7 +13,7 @@ from experiments.ledger import load_ledger
 from experiments.published import PUBLISHED, published_verdicts
 from jaxmlp import baselines, data, evidence, nn, study, training
 from jaxmlp.evidence import presentation
-from jaxmlp.files import write_whole
+from jaxmlp.files import write_text
 from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORM_STATS, NORMS, RESIDUALS
 from jaxmlp.study.finished import KEEP_PARAMS
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
@@ -143,5 +143,5 @@ def with_blocks(text: str) -> str:
 def renew() -> Path:
     """Write the README with its blocks made anew."""
     text = with_blocks(README.read_text(encoding="utf-8"))
-    write_whole(README, lambda temporary: temporary.write_text(text, encoding="utf-8"))
+    write_text(README, text)
     return README

@@ -8,20 +8,14 @@ parameters as the net of two layers it is named after: what is left between them
 """
 
 from experiments.base import Experiment, Preset, reported_by, tested
-from experiments.d3 import HYPER, PRESETS, d3_spec
+from experiments.d3 import HYPER, PRESETS, d3_spec, one_layer_width
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun
+from jaxmlp.nn import MLPSpec, count_parameters
 from jaxmlp.study import Arm
 
 WIDTHS = (12, 24, 64, 256, 784, 2048)
 DEEP = tuple((2 * h, h) for h in (32, 64, 128, 256))
-
-
-def width_like(hidden: tuple[int, int], inputs: int, classes: int) -> int:
-    """The width of one hidden layer with the parameters of two: w (inputs + 1 + classes) + classes is their count."""
-    first, second = hidden
-    count = first * (inputs + 1) + second * (first + 1) + classes * (second + 1)
-    return round((count - classes) / (inputs + 1 + classes))
 
 
 def _deep(hidden: tuple[int, int]) -> str:
@@ -37,7 +31,10 @@ def nets(inputs: int, classes: int) -> dict[str, tuple[int, ...]]:
     return {
         **{f"width_{width}": (width,) for width in WIDTHS},  # E-044: 12 or 24, 784, 2048 (A-02)
         **{_deep(hidden): hidden for hidden in DEEP},  # E-045: 512-256
-        **{_wide(hidden): (width_like(hidden, inputs, classes),) for hidden in DEEP},
+        **{
+            _wide(hidden): (one_layer_width(count_parameters(MLPSpec((inputs, *hidden, classes))), inputs, classes),)
+            for hidden in DEEP
+        },
     }
 
 

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.plotting import EndLabel
-from jaxmlp.evidence.runs import diverged_runs
+from jaxmlp.evidence.runs import by_arm, diverged_runs
 from jaxmlp.evidence.statistics import mean_interval
 
 CROSSES = "Crosses (×): the last finite value of a run that diverged."
@@ -83,6 +83,13 @@ class Series:
     column: str
     colour: str
     line_style: str = "-"
+
+
+def series_of(rows: pd.DataFrame, arms: Sequence[str], column: str) -> list[Series]:
+    """One line for each of `arms` that is in `rows`, each with the look of its place among `arms`."""
+    return [
+        Series(arm, own, column, plotting.colour_of(i), plotting.line_style_of(i)) for i, arm, own in by_arm(rows, arms)
+    ]
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from matplotlib.figure import Figure
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.claims import Reported
-from jaxmlp.evidence.curves import CROSSES, Mark, Series, draw_panel
+from jaxmlp.evidence.curves import CROSSES, Mark, Series, draw_panel, series_of
 from jaxmlp.evidence.plotting import EndLabel, format_value, title_of
 from jaxmlp.evidence.runs import by_arm, count_text, final_values, rows_of
 from jaxmlp.evidence.strips import draw_strips, strip_of
@@ -159,10 +159,7 @@ class CompareArms:
     def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
         """One line per arm found in `rows`; raises InputError where there is none."""
         rows = rows_of(rows, self.arms, self.name)
-        series = [
-            Series(arm, own, self.column, plotting.colour_of(i), plotting.line_style_of(i))
-            for i, arm, own in by_arm(rows, self.arms)
-        ]
+        series = series_of(rows, self.arms, self.column)
         with mpl.rc_context(plotting.STYLE):
             figure, ax = plotting.labelled_panel([one.label for one in series])
             draw_panel(ax, self.column, series)

@@ -9,7 +9,7 @@ from typing import Any
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import presentation
 from jaxmlp.evidence.report import page_templates
-from jaxmlp.files import write_whole
+from jaxmlp.files import write_text
 
 
 @dataclass(frozen=True)
@@ -52,5 +52,5 @@ def write_overview(path: Path, overview: Overview) -> Path:
         )
     )
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda temporary: temporary.write_text(html, encoding="utf-8"))
+    write_text(path, html)
     return path

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from jaxmlp.evidence import plotting
-from jaxmlp.evidence.curves import CROSSES, Series, draw_panel
+from jaxmlp.evidence.curves import CROSSES, draw_panel, series_of
 from jaxmlp.evidence.measures import Value, best, best_epoch, change, fall, read
 from jaxmlp.evidence.plotting import title_of
 from jaxmlp.evidence.runs import by_arm, count_text, rows_of
@@ -25,11 +25,11 @@ class PeakCurves:
     """
 
     arms: tuple[str, ...]
+    degraded: float
+    """A run that ends by more than this below its best has degraded."""
     column: str = "val_accuracy"
     part: str = ""
     """Sets a figure's name apart from others of this column."""
-    degraded: float = 0.05
-    """A run that ends by more than this below its best has degraded."""
     note: str = ""
 
     @property
@@ -60,11 +60,7 @@ class PeakCurves:
         return figure
 
     def _draw(self, ax: Axes, rows: pd.DataFrame, column: str) -> None:
-        series = [
-            Series(arm, own, column, plotting.colour_of(i), plotting.line_style_of(i))
-            for i, arm, own in by_arm(rows, self.arms)
-        ]
-        draw_panel(ax, column, series)
+        draw_panel(ax, column, series_of(rows, self.arms, column))
         ax.set_title(plotting.panel_title(ax, column))
 
     def _in_words(self, rows: pd.DataFrame, arm: str) -> str:

@@ -18,7 +18,7 @@ from jaxmlp.errors import InputError
 from jaxmlp.evidence import plotting, presentation
 from jaxmlp.evidence.runs import diverged_runs, final_values
 from jaxmlp.evidence.statistics import mean_interval
-from jaxmlp.files import write_whole
+from jaxmlp.files import write_text
 
 # A figure's fixed colours become those of the page, which follow the reader's light or dark setting.
 PAGE_COLOURS = {
@@ -59,7 +59,7 @@ def write_report(path: Path, studies: Sequence[StudyReport]) -> Path:
     """
     html = render_report(studies)
     path.parent.mkdir(parents=True, exist_ok=True)
-    write_whole(path, lambda temporary: temporary.write_text(html, encoding="utf-8"))
+    write_text(path, html)
     return path
 
 

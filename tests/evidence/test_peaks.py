@@ -14,7 +14,7 @@ ROWS = synthetic_rows(
         "steady": {"val_accuracy": [[0.1, 0.5, 0.6, 0.7]], "train_loss": [[2.3, 1.0, 0.9, 0.8]]},
     }
 )
-FIGURE = PeakCurves(("falls", "steady", "another"))
+FIGURE = PeakCurves(("falls", "steady", "another"), 0.05)
 
 
 def test_every_run_s_best_epoch_is_a_dot_and_epoch_0_is_none():
@@ -41,10 +41,10 @@ def test_both_panels_show_every_arm():
 
 def test_its_name_tells_it_apart_and_its_caption_says_how_to_read_it():
     assert FIGURE.name == "peaks_val_accuracy"
-    assert PeakCurves(("falls",), part="rates").name == "peaks_val_accuracy_rates"
+    assert PeakCurves(("falls",), 0.05, part="rates").name == "peaks_val_accuracy_rates"
     assert "Dots: each run's best epoch." in FIGURE.caption
 
 
 def test_without_any_of_its_arms_there_is_no_figure():
     with pytest.raises(InputError, match="needs arm another"):
-        PeakCurves(("another",)).draw(ROWS)
+        PeakCurves(("another",), 0.05).draw(ROWS)

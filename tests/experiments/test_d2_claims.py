@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments import activations, batch_size, d2, d2_grid, learning_rate, losses, two_layers, weight_decay
-from jaxmlp.evidence import judge, synthetic_rows
+from tests.experiments import tables
 
 MODULES = (d2_grid, losses, activations, two_layers, learning_rate, weight_decay, batch_size)
 CLAIMS = {claim.id: claim for module in MODULES for claim in module.CLAIMS}
@@ -163,10 +163,7 @@ TABLES = {
 
 
 def verdict_of(claim_id, arms):
-    ledger = {claim_id: ("D2", "made up")}
-    rows = synthetic_rows(arms)
-    (verdict,) = judge([CLAIMS[claim_id]], rows, ledger=ledger, dataset="mnist", device="CPU", preset="full")
-    return verdict["verdict"]
+    return tables.verdict_of(CLAIMS.values(), claim_id, arms)
 
 
 def test_every_claim_has_its_tables():

@@ -7,8 +7,8 @@ from experiments.forbidden import ALIKE, ZEROS
 from experiments.initialization import ARMS, CLAIMS, INITIALIZATION
 from experiments.ledger import load_ledger
 from jaxmlp import data
-from jaxmlp.evidence import judge, synthetic_rows
 from jaxmlp.nn import count_parameters
+from tests.experiments.tables import verdict_of
 
 EPOCHS = 15
 
@@ -79,30 +79,24 @@ TABLES = {
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_every_claim_finds_what_the_table_holds(table, claim):
     arms, verdict = TABLES[table]
-    assert verdict_of(claim, synthetic_rows(arms)) == verdict
+    assert verdict_of(CLAIMS, claim.id, (arms)) == verdict
 
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_a_missing_arm_is_not_tested(claim):
-    assert verdict_of(claim, synthetic_rows({"another arm": arm(GOOD)})) == "not_tested"
-
-
-def verdict_of(claim, rows):
-    ledger = {claim.id: ("D0", "made up")}
-    (verdict,) = judge([claim], rows, ledger=ledger, dataset="mnist", device="CPU", preset="full")
-    return verdict["verdict"]
+    assert verdict_of(CLAIMS, claim.id, ({"another arm": arm(GOOD)})) == "not_tested"
 
 
 def test_too_high_a_rate_alone_refutes_that_it_does_not_help():
     """C-004 has two parts: runs that still fail but gain 30 points are an improvement."""
-    rows = synthetic_rows({"randn": arm(FAILS), "randn_lr1e-2": arm(FAILS + 0.3)})
+    arms = {"randn": arm(FAILS), "randn_lr1e-2": arm(FAILS + 0.3)}
     c004 = next(claim for claim in CLAIMS if claim.id == "C-004")
-    assert verdict_of(c004, rows) == "refuted"
+    assert verdict_of(CLAIMS, c004.id, arms) == "refuted"
 
 
 def test_kaiming_that_keeps_the_variance_beside_a_xavier_that_does_not_is_mixed():
     c105 = next(claim for claim in CLAIMS if claim.id == "C-105")
-    assert verdict_of(c105, synthetic_rows(slopes((-0.01, 0.005), (-0.2, 0.005)))) == "mixed"
+    assert verdict_of(CLAIMS, c105.id, (slopes((-0.01, 0.005), (-0.2, 0.005)))) == "mixed"
 
 
 def test_the_arms_are_d0_s_net():

@@ -1,13 +1,9 @@
-"""Studies: the same run gives the same bits whatever runs beside it and however it is cut or resumed."""
+"""Studies: the same run gives the same bits whatever runs beside it and however it is cut."""
 
-import os
-import signal
-import time
 from dataclasses import replace
 
 import jax
 import numpy as np
-import pandas as pd
 import pytest
 
 from jaxmlp import data, study
@@ -15,60 +11,15 @@ from jaxmlp.errors import InputError
 from jaxmlp.nn import MLPSpec
 from jaxmlp.study.arms import make_run
 from jaxmlp.study.blocks import Layout, fill_evenly, make_groups, padded
-from jaxmlp.study.checkpoint import find_blocks
 from jaxmlp.study.program import Program
-from jaxmlp.study.workers import Workers
-from jaxmlp.training import METRICS, DataSpec, EvalSpec, Hyper, RunSpec
+from jaxmlp.training import METRICS, DataSpec, Hyper, RunSpec
 from jaxmlp.training import step as step_module
-
-WIDTHS = (64, 12, 10)
-
-
-def make_spec(norm="none", **kwargs):
-    return RunSpec(
-        MLPSpec(WIDTHS, norm=norm),
-        data=DataSpec(batch_size=32, train_size=200),
-        **({"epochs": 3, "evaluation": EvalSpec(batch_size=128)} | kwargs),
-    )
-
-
-class Silent:
-    """A display that keeps what it was told."""
-
-    def __init__(self):
-        self.lines, self.states = [], []
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
-
-    def say(self, message):
-        self.lines.append(message)
-
-    def show(self, status):
-        self.states.append(status)
+from tests.study.small import WIDTHS, Silent, assert_same_bits, make_spec, numbers, run
 
 
 @pytest.fixture(scope="module")
 def digits():
     return data.load("digits")
-
-
-def run(arms, digits, **kwargs):
-    return study.run(arms, digits, **({"seeds": 3, "lanes": 4, "display": Silent()} | kwargs))
-
-
-def numbers(rows, arm, seeds):
-    """[S, E + 1] of every metric of one arm, NaN kept."""
-    chosen = rows[(rows["arm"] == arm) & rows["seed"].isin(seeds)]
-    return {m: chosen.pivot(index="seed", columns="epoch", values=m).to_numpy(float) for m in METRICS}
-
-
-def assert_same_bits(a, b):
-    for metric in METRICS:
-        np.testing.assert_array_equal(a[metric], b[metric], err_msg=metric)
 
 
 @pytest.mark.parametrize("norm", ["none", "batch_norm"])
@@ -191,37 +142,6 @@ def test_rows_are_tidy_and_settings_that_vary_are_columns(digits):
     assert results.manifest["arms"]["he"]["num_parameters"] == 64 * 12 + 12 + 12 * 10 + 10
 
 
-@pytest.fixture
-def trained(monkeypatch):
-    """Ids of all runs that a test trains, block by block."""
-    blocks, original = [], Workers._train
-
-    def counted(self, program, job):
-        blocks.append([run.run_id for run in job.block])
-        return original(self, program, job)
-
-    monkeypatch.setattr(Workers, "_train", counted)
-    return blocks
-
-
-def test_resume_trains_only_what_is_missing_and_reuses_w(digits, tmp_path, trained):
-    out = tmp_path / "s"
-    arms = [study.Arm("a", make_spec()), study.Arm("b", make_spec(), Hyper(learning_rate=0.01))]
-    whole = run(arms, digits, seeds=5, lanes=2)
-    trained.clear()
-    run(arms[:1], digits, seeds=2, lanes=2, out=out)
-    resumed = run(arms, digits, seeds=5, lanes=None, out=out, resume=True)
-    ids = [run_id for block in trained for run_id in block]
-    assert len(ids) == len(set(ids)) == 10
-    assert all(len(block) == 2 for block in trained)
-    pd.testing.assert_frame_equal(resumed.rows, whole.rows.assign(experiment="study"))
-    trained.clear()
-    again = run(arms, digits, seeds=5, lanes=None, out=out, resume=True)
-    assert trained == []
-    pd.testing.assert_frame_equal(again.rows, resumed.rows)
-    pd.testing.assert_frame_equal(study.Results.load(out).rows, resumed.rows)
-
-
 def test_an_arm_may_have_fewer_seeds(digits):
     arms = [study.Arm(name, make_spec(), Hyper(learning_rate=rate)) for name, rate in (("a", 0.1), ("b", 0.2))]
     results = run(arms, digits, seeds={"b": [5], "a": 2})
@@ -231,63 +151,6 @@ def test_an_arm_may_have_fewer_seeds(digits):
         ("b", 5),
     }
     assert results.manifest["seeds"] == [0, 1, 5]
-
-
-def test_fewer_seeds_or_arms_later_lose_nothing(digits, tmp_path):
-    out = tmp_path / "s"
-    arms = [study.Arm("a", make_spec()), study.Arm("b", make_spec("batch_norm"))]
-    whole = run(arms, digits, seeds=3, out=out)
-    fewer = run(arms[1:], digits, seeds=1, out=out, resume=True, lanes=None)
-    pd.testing.assert_frame_equal(fewer.rows, whole.rows)
-    assert fewer.manifest["seeds"] == [0, 1, 2]
-    assert list(fewer.manifest["arms"]) == ["a", "b"]
-
-
-def test_other_data_is_another_study(digits, tmp_path):
-    run([study.Arm("a", make_spec())], digits, out=tmp_path / "s")
-    other = digits.replace(digest="0" * 64, name="other digits")
-    with pytest.raises(InputError, match="a study of digits with other data"):
-        run([study.Arm("a", make_spec())], other, out=tmp_path / "s", resume=True)
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_keeps_finished_blocks_and_checkpoints_the_one_in_training(
-    digits, tmp_path, monkeypatch, trained, number
-):
-    monkeypatch.setattr("jaxmlp.study.program.CHUNK_SECONDS", 1e-9)  # a chunk is a step
-    out = tmp_path / "s"
-    arms = [study.Arm("a", make_spec("batch_norm"))]
-    whole = run(arms, digits, seeds=6, lanes=2)
-    trained.clear()
-
-    original, seventh_steps = Program.advance, []
-
-    def interrupted(self, states, hypers, clock, count, repeats):
-        seventh_steps.extend([1] * (clock == 6 and "cost" in self.__dict__))
-        if clock == 6 and len(seventh_steps) == 3:  # in the third block's second epoch
-            os.kill(os.getpid(), number)
-            time.sleep(0.5)  # the main thread hears it
-        return original(self, states, hypers, clock, count, repeats)
-
-    handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
-    monkeypatch.setattr(Program, "advance", interrupted)
-    with pytest.raises(KeyboardInterrupt) as stopped:
-        run(arms, digits, seeds=6, lanes=2, out=out, display=Silent())
-    assert stopped.value.args == (number,)
-    monkeypatch.setattr(Program, "advance", original)
-    assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
-    assert not study.Results.saved_in(out)
-    assert len(list((out / "blocks").iterdir())) == 2
-    (saved,) = find_blocks(out / "checkpoints")
-    assert saved.clock == 7  # an epoch has 6 steps
-    display = Silent()
-    run(arms, digits, seeds=6, lanes=None, out=out, resume=True, display=display)
-    assert len(trained) == 4  # the third block twice
-    assert min(status.epoch for status in display.states) >= 1  # but not from its beginning
-    assert sum(status.run_epochs for status in display.states[-1:]) <= 4
-    pd.testing.assert_frame_equal(study.Results.load(out).rows, whole.rows)
-    assert not (out / "blocks").exists()
-    assert not (out / "checkpoints").exists()
 
 
 def test_run_ids_hash_everything_that_decides_a_run(digits):
@@ -386,23 +249,3 @@ def test_bad_input_is_one_line_and_nothing_is_written(digits, tmp_path, wrong, m
 def test_wrong_run_specs_say_what_is_accepted(fields, message):
     with pytest.raises(InputError, match=message):
         RunSpec(MLPSpec(WIDTHS), **fields)
-
-
-def test_a_folder_that_is_taken_or_of_another_study_is_refused(digits, tmp_path):
-    out = tmp_path / "s"
-    arms = [study.Arm("a", make_spec())]
-    run(arms, digits, out=out)
-    before = (out / "results.parquet").read_bytes()
-    with pytest.raises(InputError, match="exists already"):
-        run(arms, digits, out=out)
-    with pytest.raises(InputError, match="holds arm 'a' with other settings"):
-        run([study.Arm("a", make_spec(epochs=4))], digits, out=out, resume=True)
-    with pytest.raises(InputError, match="begun with 4 lanes"):
-        run(arms, digits, out=out, resume=True, lanes=3, seeds=5)
-    (tmp_path / "else").mkdir()
-    with pytest.raises(InputError, match="is no study's folder"):
-        run(arms, digits, out=tmp_path / "else", resume=True)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(InputError, match="cannot write to"):
-        run(arms, digits, out=tmp_path / "file" / "s")
-    assert (out / "results.parquet").read_bytes() == before
