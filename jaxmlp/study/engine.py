@@ -112,7 +112,7 @@ def run(
                 session.train(work)
             finally:
                 session.close()
-        seconds = round(before + time.monotonic() - begin, 1)
+        seconds = round(before + (time.monotonic() - begin if work else 0.0), 1)
         # Which is also when every process has trained its blocks.
         store.note_programs([program for told in processes.gather(session.narrowed) for program in told])
         results = store.results(store.manifest | {"finished": True, "seconds": seconds})

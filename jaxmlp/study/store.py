@@ -30,6 +30,10 @@ LOCK_FILE = ".lock"
 """Held by the process that works in the folder; the system lets go of it when that process dies, however."""
 
 
+SITTING = ("started", "command", "commit")
+"""Of the manifest, what each sitting has of its own."""
+
+
 class Store:
     """A study's folder, or the memory alone when it has none.
 
@@ -131,14 +135,25 @@ class Store:
         return kept
 
     def begin(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        """Make the folder and write the manifest, which keeps what earlier sittings trained; return it."""
-        new = {program["spec_id"] for program in manifest["programs"]}
-        kept = [p for p in self._manifest.get("programs", []) if p["spec_id"] not in new]
-        manifest = manifest | {
-            "programs": kept + manifest["programs"],
-            "arms": self._manifest.get("arms", {}) | manifest["arms"],
-            "seeds": sorted({*manifest["seeds"], *self._manifest.get("seeds", [])}),
+        """Make the folder and write the manifest, which keeps what earlier sittings trained; return it.
+
+        `sittings` are those that trained: when, from which command and, where `manifest` says it, which commit.
+        """
+        known, programs = self._manifest, manifest["programs"]
+        merged = {
+            "programs": [p for p in known.get("programs", []) if p["spec_id"] not in {q["spec_id"] for q in programs}]
+            + programs,
+            "arms": known.get("arms", {}) | manifest["arms"],
+            "seeds": sorted({*manifest["seeds"], *known.get("seeds", [])}),
+            "sittings": list(known.get("sittings", [])),
+            "taken_over": manifest.get("taken_over", {}),
         }
+        if programs:
+            merged["sittings"].append({name: manifest[name] for name in SITTING if name in manifest})
+        elif known:
+            # Who trains nothing has nothing to say about how the numbers came to be.
+            manifest = manifest | known | {"finished": False}
+        manifest = manifest | merged
         self._manifest = manifest
         if self._out is not None and processes.is_first():
             (self._out / BLOCKS_FOLDER).mkdir(parents=True, exist_ok=True)

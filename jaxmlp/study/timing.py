@@ -66,7 +66,7 @@ def _time_round(program: Program, arm: Arm, steps: int) -> dict[str, float]:
     hypers = jax.device_put(program.hypers(block), program.device)
     states = jax.block_until_ready(program.start(block))
     begin = time.perf_counter()
-    for clock, count in _pieces(steps, program.steps_per_epoch):
+    for clock, count in pieces(steps, program.steps_per_epoch):
         states = program.advance(states, hypers, clock, count, 1)
     jax.block_until_ready(states)
     seconds = time.perf_counter() - begin
@@ -74,7 +74,7 @@ def _time_round(program: Program, arm: Arm, steps: int) -> dict[str, float]:
     return {"steps": done, "seconds": seconds, "seconds_per_step": seconds / done}
 
 
-def _pieces(steps: int, per_epoch: int) -> Iterator[tuple[int, int]]:
+def pieces(steps: int, per_epoch: int) -> Iterator[tuple[int, int]]:
     """(clock, count) of pieces that make `steps`: each begins an epoch and stops before its end, its evaluation."""
     for epoch, first in enumerate(range(0, steps, per_epoch - 1)):
         yield epoch * per_epoch, min(per_epoch - 1, steps - first)

@@ -62,6 +62,22 @@ def test_fewer_seeds_or_arms_later_lose_nothing(digits, tmp_path):
     assert list(fewer.manifest["arms"]) == ["a", "b"]
 
 
+def test_the_manifest_tells_of_the_sittings_that_trained(digits, tmp_path):
+    arms, out = [study.Arm("a", make_spec())], tmp_path / "s"
+
+    def sit(commit, seeds):
+        return run(arms, digits, seeds=seeds, out=out, resume=commit != "first", lanes=None, about={"commit": commit})
+
+    first = sit("first", 2).manifest
+    assert [sitting["commit"] for sitting in first["sittings"]] == ["first"]
+    # Nothing was trained: started, commit and seconds stay those of the runs, on disk too.
+    assert sit("second", 1).manifest == first
+    assert study.Results.load(out).manifest == first
+    third = sit("third", 3).manifest
+    assert third["commit"] == "third"
+    assert [sitting["commit"] for sitting in third["sittings"]] == ["first", "third"]
+
+
 def test_other_data_is_another_study(digits, tmp_path):
     run([study.Arm("a", make_spec())], digits, out=tmp_path / "s")
     other = digits.replace(digest="0" * 64, name="other digits")
