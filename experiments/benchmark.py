@@ -2,9 +2,14 @@
 
     python -m experiments benchmark startup
     python -m experiments benchmark rows
+    python -m experiments benchmark speed
 
 `startup`: the seconds from a process's imports to its first training step, with an empty folder of compiled programs
 (cold) and with what the cold process left there (warm), for D0's nets of 5, 22 and 41 layers.
+
+`speed`: training throughput beside PyTorch, flax.nnx, Equinox, Keras, scikit-learn and NumPy, and beside what the
+machine could do at most; see `experiments.speed`. Needs the extra `bench`, a free machine, and about 50 minutes on two
+cores.
 
 `rows`: the seconds to make and to open the results of a large study: 100 settings, 100 seeds, epochs 0 to 99.
 """
@@ -15,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -22,10 +28,12 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure
 
 from experiments.nets import HIDDEN
 from jaxmlp import nn, study, training
-from jaxmlp.files import write_json
+from jaxmlp.evidence.plotting import svg_bytes
+from jaxmlp.files import write_json, write_whole
 from jaxmlp.study.arms import describe_arm, make_run, varying_settings
 from jaxmlp.study.finished import block_rows
 from jaxmlp.study.manifest import PACKAGES, describe_device
@@ -108,33 +116,68 @@ def _range(seconds: list[float]) -> str:
     return f"{np.median(seconds):.1f} s ({min(seconds):.1f} to {max(seconds):.1f})"
 
 
-BENCHMARKS: dict[str, tuple[Callable[[int], dict[str, Any]], Callable[[dict[str, Any]], str]]] = {
-    "startup": (startup, startup_table),
-    "rows": (rows, rows_table),
+def speed(rounds: int) -> dict[str, Any]:
+    """What `experiments.speed.compare.compare` measures, of all workloads."""
+    from experiments.speed.compare import compare
+    from experiments.speed.report import ORDER
+
+    return compare(ORDER, rounds, lambda line: print(line, flush=True))
+
+
+def speed_tables(measured: dict[str, Any]) -> str:
+    """Ratios, then what variants of ours cost, then starting and memory."""
+    from experiments.speed.report import cost_table, speed_table, variants_table
+
+    return "\n\n".join(table(measured) for table in (speed_table, variants_table, cost_table))
+
+
+def _speed_figure(measured: dict[str, Any]) -> Figure:
+    from experiments.speed.report import speed_figure
+
+    return speed_figure(measured)
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """What measures, and what tells of it."""
+
+    measure: Callable[[int], dict[str, Any]]
+    """From the number of rounds."""
+    table: Callable[[dict[str, Any]], str]
+    """In Markdown."""
+    figure: Callable[[dict[str, Any]], Figure] | None = None
+
+
+BENCHMARKS = {
+    "startup": Benchmark(startup, startup_table),
+    "rows": Benchmark(rows, rows_table),
+    "speed": Benchmark(speed, speed_tables, _speed_figure),
 }
-"""By name: what measures, and the table of what was measured."""
+"""By name."""
 
 
 def run_benchmark(name: str, *, rounds: int, command: str) -> Path:
     """Measure and publish; returns the file written."""
-    measure, _ = BENCHMARKS[name]
+    benchmark = BENCHMARKS[name]
     content = {
         "benchmark": name,
         "command": command,
         "measured_on": datetime.now(UTC).date().isoformat(),
         "device": describe_device(),
         "versions": {package: version(package) for package in PACKAGES},
-        "measured": measure(rounds),
+        "measured": benchmark.measure(rounds),
     }
     PUBLISHED.mkdir(parents=True, exist_ok=True)
     path = PUBLISHED / f"{name}.json"
     write_json(path, content)
+    if benchmark.figure is not None:
+        picture = svg_bytes(benchmark.figure(content["measured"]), name)
+        write_whole(PUBLISHED / f"{name}.svg", lambda temporary: temporary.write_bytes(picture))
     return path
 
 
 def published_table(name: str) -> str:
     """The table of a published benchmark and where it was measured, in Markdown."""
     content = json.loads((PUBLISHED / f"{name}.json").read_text(encoding="utf-8"))
-    _, table = BENCHMARKS[name]
     where = f"{content['device']}, jax {content['versions']['jax']}, median (smallest to largest)"
-    return f"{table(content['measured'])}\n\n{where}; `{content['command']}`."
+    return f"{BENCHMARKS[name].table(content['measured'])}\n\n{where}; `{content['command']}`."

@@ -115,7 +115,10 @@ def make_parser() -> argparse.ArgumentParser:
     add.set_defaults(command=do.publish)
 
     add = commands.add_parser("benchmark", help="measure what jaxmlp costs here, and keep it for the README")
-    add.add_argument("name", help="startup (to a process's first training step) or rows (opening large results)")
+    add.add_argument(
+        "name",
+        help="startup (to a first step), rows (opening large results), or speed (beside other libraries)",
+    )
     add.add_argument("--rounds", type=_positive, default=5, metavar="N", help="default 5")
     add.set_defaults(command=do.benchmark)
 

@@ -44,7 +44,7 @@ def test_the_published_file_and_its_table(tmp_path, monkeypatch):
     monkeypatch.setitem(
         benchmark.BENCHMARKS,
         "startup",
-        (lambda n: {"5": {"cold": sample[:n], "warm": sample}}, benchmark.startup_table),
+        benchmark.Benchmark(lambda n: {"5": {"cold": sample[:n], "warm": sample}}, benchmark.startup_table),
     )
     path = benchmark.run_benchmark("startup", rounds=2, command="the command")
     assert json.loads(path.read_text(encoding="utf-8"))["measured"]["5"]["cold"] == sample[:2]

@@ -251,7 +251,7 @@ def test_list_and_claims_name_everything(capsys):
         (["run", "initialization", "--processes", "2"], "--processes and --process-id need --coordinator"),
         (["run", "initialization", "--coordinator", "auto"], "--coordinator"),
         (["run", "initialization", "--coordinator", "localhost:99", "--processes", "2"], "--process-id"),
-        (["benchmark", "speed"], "unknown benchmark 'speed': choose one of startup, rows"),
+        (["benchmark", "size"], "unknown benchmark 'size': choose one of startup, rows, speed"),
         (["claims", "--doc", "D7"], "unknown document 'D7': choose one of D0, D1, D2, D3, D4"),
     ],
 )

@@ -1,0 +1,152 @@
+"""The comparison: every peer's worker of a workload is started, then they are sampled in turn, round after round."""
+
+import contextlib
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from experiments.speed.peers import FLOOR, GRID_KEY, OURS, PEERS, VARIANT_WORKLOADS, VARIANTS
+from experiments.speed.workloads import WORKLOADS, dataset_of, make_job
+from jaxmlp.errors import InputError
+
+PACKAGES = ("torch", "flax", "equinox", "keras", "scikit-learn", "numpy", "optax")
+Say = Callable[[str], None]
+
+
+def compare(keys: Sequence[str], rounds: int, say: Say) -> dict[str, Any]:
+    """Measure these workloads.
+
+    Returns:
+        `versions` of the peers' packages, and `cells`: one dict per workload, runs and peer, with what its worker said
+        of itself (`seconds_to_first_step`, `check_loss`, `steps`, `peak_bytes`, `about`) and `samples`, one dict a
+        round: `seconds` of the steps, or for the floor `floor` and its parts; a cell that failed has `failed`, why.
+
+    Raises:
+        InputError: a peer's package is missing.
+    """
+    _check_packages()
+    cells = []
+    for key in keys:
+        cells += _measure(key, rounds, say)
+    return {"versions": {package: _version(package) for package in PACKAGES}, "cells": cells}
+
+
+def names_of(key: str, runs: int) -> list[str]:
+    """Who is sampled on so many runs of a workload: we first, then our variants, the peers, and the machine."""
+    if key == GRID_KEY:
+        return [OURS, "torch_loader"]
+    ours = [name for name in VARIANTS if VARIANT_WORKLOADS[name] == "all" or key in VARIANT_WORKLOADS[name].split()]
+    peers = [name for name, peer in PEERS.items() if peer.trains(key, runs)]
+    # XOR's products are so small that only the calls would be timed.
+    return [*ours, *peers, *([] if key == "a" else [FLOOR])]
+
+
+def _check_packages() -> None:
+    missing = sorted({name for peer in PEERS.values() for name in peer.packages if find_spec(name) is None})
+    if missing:
+        raise InputError(
+            f"the speed benchmark compares with {', '.join(missing)}, not installed here: pip install -e .[bench]"
+        )
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "?"
+
+
+def _measure(key: str, rounds: int, say: Say) -> list[dict[str, Any]]:
+    """One run and many, all peers in the same rounds: so that any two can be compared round by round."""
+    cells, workers = [], []
+    with tempfile.TemporaryDirectory() as name:
+        try:
+            for runs in _runs_of(key):
+                folder = Path(name, str(runs))
+                folder.mkdir()
+                if key != GRID_KEY:
+                    make_job(WORKLOADS[key], runs, dataset_of(WORKLOADS[key])).write(folder)
+                for peer in names_of(key, runs):
+                    begin = time.perf_counter()
+                    worker = Worker(peer, key, runs, folder)
+                    cell = {"workload": key, "runs": runs, "peer": peer, "samples": []} | worker.ask("build")
+                    cells.append(cell)
+                    if "failed" not in cell:
+                        workers.append((worker, cell))
+                    say(f"{key}, {runs} runs, {peer}: ready after {time.perf_counter() - begin:.1f} s")
+            for _ in range(rounds):
+                for worker, cell in workers:
+                    cell["samples"].append(worker.ask("sample"))
+            for _, cell in workers:
+                say(f"{key}, {cell['runs']} runs, {cell['peer']}: {_about(cell)}")
+        finally:
+            for worker, _ in workers:
+                worker.end()
+    return cells
+
+
+def _runs_of(key: str) -> tuple[int, ...]:
+    return (1,) if key == GRID_KEY else WORKLOADS[key].runs
+
+
+def _about(cell: dict[str, Any]) -> str:
+    if cell["peer"] == FLOOR:
+        return f"{min(sample['floor'] for sample in cell['samples']) * 1e6:.1f} us a step"
+    seconds = min(sample["seconds"] for sample in cell["samples"])
+    return f"{seconds / cell['steps'] / cell['runs'] * 1e6:.1f} us a step and run, {cell['about']}"
+
+
+class Worker:
+    """A process that waits for words."""
+
+    def __init__(self, peer: str, key: str, runs: int, folder: Path) -> None:
+        arguments = [peer, key, str(runs), str(folder)]
+        self._errors = (folder / f"{peer}.txt").open("w+", encoding="utf-8")
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "experiments.speed.worker", *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=self._errors,
+            text=True,
+            env=os.environ | _environment(peer, key, runs),
+        )
+        assert self._process.stdin is not None
+        assert self._process.stdout is not None
+        self._asked, self._answers = self._process.stdin, self._process.stdout
+
+    def ask(self, word: str) -> dict[str, Any]:
+        """Its answer; `failed`, and why, if it died."""
+        with contextlib.suppress(BrokenPipeError):  # the answer will say why
+            self._asked.write(word + "\n")
+            self._asked.flush()
+        answer = self._answers.readline()
+        if answer:
+            return json.loads(answer)
+        self._process.wait()
+        self._errors.seek(0)
+        said = self._errors.read().strip().splitlines()
+        self.end()
+        return {"failed": said[-1][:300] if said else f"it ended with {self._process.returncode} and no word"}
+
+    def end(self) -> None:
+        """Wait for it to leave."""
+        with contextlib.suppress(BrokenPipeError):
+            self._asked.close()
+        self._process.wait()
+        self._answers.close()
+        self._errors.close()
+
+
+def _environment(peer: str, key: str, runs: int) -> dict[str, str]:
+    """Several runs of ours go to as many devices as there are cores, as the README advises for a CPU."""
+    if peer in VARIANTS and (runs > 1 or key == GRID_KEY):
+        return {"XLA_FLAGS": f"--xla_force_host_platform_device_count={os.cpu_count()}"}
+    return {}

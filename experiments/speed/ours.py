@@ -1,0 +1,59 @@
+"""jaxmlp as a study runs it: the layout that a study would choose, its compiled program, a thread per device.
+
+Drawing orders of the data, gathering and scaling batches, and the mean training loss are included. Evaluations are not,
+for no peer.
+"""
+
+from concurrent.futures import ThreadPoolExecutor
+
+import jax
+import numpy as np
+
+from experiments.speed.job import Train
+from experiments.speed.workloads import Workload
+from jaxmlp.data import Dataset
+from jaxmlp.study import Arm
+from jaxmlp.study.arms import Run, make_run
+from jaxmlp.study.blocks import Group
+from jaxmlp.study.plan import Wish, plan_group
+from jaxmlp.study.program import Program
+from jaxmlp.study.timing import pieces
+
+
+def build(workload: Workload, dataset: Dataset, runs: int, **changes: str) -> tuple[Train, str]:
+    """The runs of a study of one arm; `changes` are fields of its `RunSpec`. Also says how they are laid out."""
+    arm = Arm("speed", workload.spec(**changes), workload.hyper)
+    group = Group(arm.spec, tuple(make_run(arm, seed, dataset.digest) for seed in range(runs)))
+    devices = jax.local_devices()
+    work = plan_group(group, jax.device_put(dataset, devices[0]), Wish(), None)
+    blocks, layout = group.blocks(work.layout.lanes), work.layout
+    others = [Program(arm.spec, jax.device_put(dataset, device), layout) for device in devices[1 : len(blocks)]]
+    programs = [work.program, *others]
+    training = [_Block(programs[i % len(programs)], block) for i, block in enumerate(blocks)]
+
+    def on_device(number: int, steps: int) -> list[np.ndarray]:
+        with jax.default_device(devices[number]):
+            return [block.train(steps) for block in training[number :: len(programs)]]
+
+    def train(steps: int) -> np.ndarray:
+        with ThreadPoolExecutor(len(programs)) as threads:
+            losses = threads.map(on_device, range(len(programs)), [steps] * len(programs))
+            return np.concatenate([loss for part in losses for loss in part])
+
+    about = f"{len(blocks)} blocks of {layout.lanes} lanes ({layout.strategy}), {len(programs)} devices"
+    return train, about
+
+
+class _Block:
+    def __init__(self, program: Program, block: tuple[Run, ...]) -> None:
+        self._program, self._runs = program, len(block)
+        self._hypers = jax.device_put(program.hypers(block), program.device)
+        self._states, self._sum = program.start(block), np.zeros(len(block))
+
+    def train(self, steps: int) -> np.ndarray:
+        """The mean losses of these steps."""
+        for clock, count in pieces(steps, self._program.steps_per_epoch):
+            self._states = self._program.advance(self._states, self._hypers, clock, count, 1)
+        total = np.asarray(self._states.loss_sum)[: self._runs]  # only an evaluation would begin it anew
+        losses, self._sum = (total - self._sum) / steps, total
+        return losses

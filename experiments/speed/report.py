@@ -1,0 +1,180 @@
+"""The comparison told: ratios with intervals, tables in Markdown, and a figure."""
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.figure import Figure
+
+from experiments.speed.peers import FLOOR, GRID_KEY, OURS, PEERS, VARIANT_TITLES
+from experiments.speed.workloads import WORKLOADS
+from jaxmlp.evidence import plotting
+from jaxmlp.evidence.statistics import Interval, mean_interval
+
+TITLES = VARIANT_TITLES | {name: peer.title for name, peer in PEERS.items()}
+TOLERANCE = 0.02
+"""Share by which a peer's mean first loss may differ: orders of the data are each peer's own."""
+
+ORDER = (*WORKLOADS, GRID_KEY)
+
+Cells = Mapping[tuple[str, int, str], dict[str, Any]]
+"""By workload, runs and peer."""
+
+
+def cells_of(measured: Mapping[str, Any]) -> Cells:
+    """Those that did not fail."""
+    cells = measured["cells"]
+    return {(cell["workload"], cell["runs"], cell["peer"]): cell for cell in cells if "failed" not in cell}
+
+
+def microseconds(cell: Mapping[str, Any]) -> np.ndarray:
+    """Of one step of one run, round by round."""
+    if cell["peer"] == FLOOR:
+        return np.array([sample["floor"] for sample in cell["samples"]]) / cell["runs"] * 1e6
+    return np.array([sample["seconds"] for sample in cell["samples"]]) / cell["steps"] / cell["runs"] * 1e6
+
+
+def rival_of(cells: Cells, key: str, runs: int, peer: str) -> dict[str, Any] | None:
+    """A peer's cell for so many runs: who trains one at a time trains them at the rate of one."""
+    return cells.get((key, runs, peer)) or cells.get((key, 1, peer))
+
+
+def ratio(over: Mapping[str, Any], under: Mapping[str, Any]) -> Interval:
+    """How many times as long one takes as the other, paired by round: geometric mean and its 95 % interval."""
+    logs = np.log(microseconds(over) / microseconds(under))
+    interval = mean_interval(logs)
+    return replace(
+        interval, estimate=math.exp(interval.estimate), low=math.exp(interval.low), high=math.exp(interval.high)
+    )
+
+
+def rows_of(measured: Mapping[str, Any]) -> list[tuple[str, int]]:
+    """(workload, runs) of every comparison."""
+    found = {(key, runs) for key, runs, _ in cells_of(measured)}
+    return sorted(found, key=lambda row: (ORDER.index(row[0]), row[1]))
+
+
+def title_of(key: str) -> str:
+    """A workload in words; what is counted of D2's grid are epochs of a run."""
+    words = "sample of D2's grid, an epoch of a run as a step" if key == GRID_KEY else WORKLOADS[key].title
+    return f"({key}) {words}"
+
+
+def speed_table(measured: Mapping[str, Any]) -> str:
+    """How fast we are, how near the floor, and how many times as long every peer takes."""
+    cells, peers = cells_of(measured), list(PEERS)
+    head = ["workload", "runs", "jaxmlp, µs per step and run", "times the floor", *(TITLES[peer] for peer in peers)]
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    for key, runs in rows_of(measured):
+        ours = cells[key, runs, OURS]
+        floor = cells.get((key, runs, FLOOR))
+        entries = [title_of(key), f"{runs:,}", _number(float(np.median(microseconds(ours))))]
+        entries.append(_ratio_text(ratio(ours, floor)) if floor else "–")
+        for peer in peers:
+            rival = rival_of(cells, key, runs, peer)
+            entries.append(_ratio_text(ratio(rival, ours)) if rival else "–")
+        lines.append(f"| {' | '.join(entries)} |")
+    return "\n".join([*lines, "", *_remarks(measured)])
+
+
+def cost_table(measured: Mapping[str, Any]) -> str:
+    """Seconds until the first step is done, and memory on top of the imports, of whoever trains one run."""
+    cells = cells_of(measured)
+    names = [name for name in TITLES if any(peer == name for _, _, peer in cells)]
+    keys = list(dict.fromkeys(key for key, _ in rows_of(measured) if key != GRID_KEY))
+    lines = [f"| to the first step, memory | {' | '.join(f'({key})' for key in keys)} |", "|---|" + "---|" * len(keys)]
+    for name in names:
+        found = [next((cells[place] for place in cells if place[0] == key and place[2] == name), None) for key in keys]
+        entries = [
+            f"{cell['seconds_to_first_step']:.1f} s, {cell['peak_bytes'] / 1e6:,.0f} MB" if cell else "–"
+            for cell in found
+        ]
+        lines.append(f"| {TITLES[name]} | {' | '.join(entries)} |")
+    return "\n".join(lines)
+
+
+def variants_table(measured: Mapping[str, Any]) -> str:
+    """What other products and other backward rules cost, against ours as it is."""
+    cells = cells_of(measured)
+    lines = ["| workload | runs | variant | times as long | times the memory |", "|---|---|---|---|---|"]
+    for key, runs in rows_of(measured):
+        ours = cells[key, runs, OURS]
+        for name in VARIANT_TITLES:
+            cell = cells.get((key, runs, name))
+            if name == OURS or cell is None:
+                continue
+            memory = cell["peak_bytes"] / ours["peak_bytes"]
+            entries = f"{title_of(key)} | {runs} | {VARIANT_TITLES[name]}"
+            lines.append(f"| {entries} | {_ratio_text(ratio(cell, ours))} | {memory:.2f} |")
+    return "\n".join(lines)
+
+
+def _remarks(measured: Mapping[str, Any]) -> list[str]:
+    """What a reader of the table must know: who failed, whose loss is another one."""
+    cells = cells_of(measured)
+    failed = [cell for cell in measured["cells"] if "failed" in cell]
+    remarks = [f"{TITLES[c['peer']]} failed at ({c['workload']}), {c['runs']} runs: {c['failed']}" for c in failed]
+    for (key, runs, peer), cell in cells.items():
+        if peer == FLOOR or key == GRID_KEY:
+            continue
+        expected = cells[key, runs, OURS]["check_loss"]
+        if not abs(cell["check_loss"] / expected - 1) < TOLERANCE:
+            losses = f"{cell['check_loss']:.4f}, ours {expected:.4f}"
+            remarks.append(f"{TITLES[peer]} does not train the same net at ({key}), {runs} runs: first losses {losses}")
+    return remarks
+
+
+def _ratio_text(interval: Interval) -> str:
+    return f"{_number(interval.estimate)} [{_number(interval.low)}, {_number(interval.high)}]"
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
+
+
+def speed_figure(measured: Mapping[str, Any]) -> Figure:
+    """Throughput of every peer, a panel per workload: a ring for one run, a disc for many, a line between the two."""
+    cells = cells_of(measured)
+    keys = list(dict.fromkeys(key for key, _ in rows_of(measured)))
+    with mpl.rc_context(plotting.STYLE):
+        names = {key: _by_throughput(cells, key) for key in keys}
+        rows = [len(names[key]) for key in keys]
+        figure = Figure(figsize=(7.2, 0.19 * sum(rows) + 0.62 * len(keys)), layout="constrained")
+        axes = figure.subplots(len(keys), 1, squeeze=False, height_ratios=[count + 2 for count in rows])[:, 0]
+        for ax, key in zip(axes, keys, strict=True):
+            _draw_panel(ax, cells, key, names[key])
+        axes[-1].set_xlabel("steps of all runs per second (log scale)")
+    return figure
+
+
+def _by_throughput(cells: Cells, key: str) -> Sequence[str]:
+    best: dict[str, float] = {}
+    for (workload, _, peer), cell in cells.items():
+        if workload == key and peer != FLOOR:
+            best[peer] = max(best.get(peer, 0.0), 1e6 / float(np.median(microseconds(cell))))
+    return sorted(best, key=lambda peer: best[peer])
+
+
+def _draw_panel(ax: Any, cells: Cells, key: str, names: Sequence[str]) -> None:
+    ax.set_xscale("log")
+    for row, name in enumerate(names):
+        colour = plotting.colour_of(0) if name in VARIANT_TITLES else "0.45"
+        found = sorted(
+            (runs, cell) for (workload, runs, peer), cell in cells.items() if (workload, peer) == (key, name)
+        )
+        rates = [1e6 / float(np.median(microseconds(cell))) for _, cell in found]
+        ax.plot(rates, [row] * len(rates), color=colour, linewidth=1)
+        for (runs, _), rate in zip(found, rates, strict=True):
+            ax.plot(rate, row, "o", color=colour, markerfacecolor="white" if runs == 1 else colour, markersize=4)
+    ax.set_yticks(range(len(names)), [TITLES[name] for name in names], fontsize=7)
+    ax.set_ylim(-0.8, len(names) - 0.2)
+    ax.grid(axis="x", alpha=0.3)
+    many = max(WORKLOADS[key].runs)
+    ax.set_title(
+        title_of(key) + (f"; disc: {many:,} runs at once" if many > 1 else ""),
+        fontsize=8,
+        loc="left",
+    )

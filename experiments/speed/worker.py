@@ -1,0 +1,125 @@
+"""One peer and one workload in a process of its own: `python -m experiments.speed.worker PEER WORKLOAD RUNS FOLDER`.
+
+Reads a word a line and answers each with one JSON object: `build`, then `sample` as often as wanted, then nothing more.
+"""
+
+import json
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experiments.speed.job import Job
+from experiments.speed.peers import FLOOR, GRID_KEY, OURS, PEERS, VARIANTS
+
+SAMPLE_SECONDS = 2.2
+"""Aimed length of a sample: what is counted must not be under 2 s."""
+CHECK_STEPS = 60
+"""Of one epoch: the first ones, whose mean loss all peers must share."""
+
+
+class Worker:
+    """Builds once, then samples."""
+
+    def __init__(self, peer: str, key: str, runs: int, folder: Path) -> None:
+        self._peer, self._key, self._runs, self._folder = peer, key, runs, folder
+
+    def build(self) -> dict[str, Any]:
+        """Prepare, train the first steps, and see how many fill a sample."""
+        make, about = self._maker(), ""
+        _forget_peak()
+        before, begin = _peak_bytes(), time.perf_counter()
+        made = make()
+        self._train, about = made if isinstance(made, tuple) else (made, "")
+        first = self._train(1)
+        ready = time.perf_counter() - begin
+        rest = CHECK_STEPS - 1
+        losses = (first + rest * np.asarray(self._train(rest))) / CHECK_STEPS
+        self._steps, seconds = 8, 0.0
+        while seconds < SAMPLE_SECONDS / 2:
+            self._steps *= 2
+            seconds = self._sample()
+        self._steps = int(self._steps * SAMPLE_SECONDS / seconds) + 1
+        return {
+            "about": about,
+            "seconds_to_first_step": ready,
+            "check_loss": float(np.mean(losses)),
+            "steps": self._steps,
+            "peak_bytes": _peak_bytes() - before,
+        }
+
+    def _maker(self) -> Callable[[], Any]:
+        """Imports now: they are not part of what is measured."""
+        if self._peer in VARIANTS:
+            from experiments.speed import ours
+            from experiments.speed.workloads import WORKLOADS, dataset_of
+
+            workload = WORKLOADS[self._key]
+            return lambda: ours.build(workload, dataset_of(workload), self._runs, **VARIANTS[self._peer])
+        factory = PEERS[self._peer].factory
+        return lambda: factory(Job.read(self._folder))
+
+    def sample(self) -> dict[str, Any]:
+        """Seconds of the sample's steps."""
+        return {"seconds": self._sample()}
+
+    def _sample(self) -> float:
+        begin = time.perf_counter()
+        self._train(self._steps)
+        return time.perf_counter() - begin
+
+
+class FloorWorker:
+    """Measures the machine instead of a peer."""
+
+    def __init__(self, folder: Path) -> None:
+        self._job = Job.read(folder)
+
+    def build(self) -> dict[str, Any]:
+        """Nothing is to be made."""
+        return {"about": ""}
+
+    def sample(self) -> dict[str, Any]:
+        """Seconds of one step of all runs, at least."""
+        from experiments.speed.floor import seconds_per_step
+
+        return seconds_per_step(self._job)
+
+
+def _forget_peak() -> None:
+    """Linux: what imports took at their highest does not count."""
+    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
+
+
+def _peak_bytes() -> int:
+    """Linux's most resident memory; that of `resource` also knows the process that started this one."""
+    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
+    (line,) = (line for line in lines if line.startswith("VmHWM:"))
+    return int(line.split()[1]) * 1024
+
+
+def _worker_of(peer: str, key: str, runs: int, folder: Path) -> Any:
+    if peer == FLOOR:
+        return FloorWorker(folder)
+    if key == GRID_KEY:
+        from experiments.speed.grid import OursOnGrid, TorchOnGrid
+
+        return OursOnGrid() if peer == OURS else TorchOnGrid()
+    return Worker(peer, key, runs, folder)
+
+
+def main() -> None:
+    """Answer words until there are no more."""
+    peer, key, runs, folder = sys.argv[1:]
+    worker = _worker_of(peer, key, int(runs), Path(folder))
+    answers = sys.stdout
+    sys.stdout = sys.stderr  # libraries print
+    for word in sys.stdin:
+        print(json.dumps(getattr(worker, word.strip())()), file=answers, flush=True)
+
+
+if __name__ == "__main__":
+    main()

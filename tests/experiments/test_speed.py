@@ -1,0 +1,141 @@
+"""The speed benchmark compares like with like: all peers train the same net; the floor counts what a step needs."""
+
+from importlib.util import find_spec
+from itertools import pairwise
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from experiments.d2 import Setting
+from experiments.speed import compare, grid, ours, report
+from experiments.speed.job import Job
+from experiments.speed.peers import PEERS
+from experiments.speed.workloads import Workload, make_job
+from jaxmlp import data, nn
+from jaxmlp.nn import MLPSpec
+
+DIGITS = data.load("digits")
+STEPS = 6
+NETS = {
+    "sigmoid": ("b", "sgd", {"activation": "sigmoid"}),
+    "bn_before": ("d", "momentum", {"norm": "batch_norm", "norm_position": "pre_activation"}),
+    # Adam makes a step of the rate out of any gradient, rounding noise too, of which a net of ReLUs and norms has some.
+    "adam": ("e", "adam", {"activation": "sigmoid"}),
+    "residual": ("fr", "sgd", {"norm": "batch_norm", "residual": "d0"}),
+}
+"""By name: the workload that it is a small one of, its optimizer, and options of its `MLPSpec`."""
+
+# Compiling with torch.compile takes minutes; its step is torch_fused's. Ensembles are tried where norms make them hard.
+CASES = [
+    (name, peer, runs)
+    for name, (key, *_) in NETS.items()
+    for peer, about in PEERS.items()
+    for runs in (1, 3)
+    if about.trains(key, runs) and peer != "torch_compile" and (runs == 1 or "norm" in NETS[name][2])
+]
+
+
+@pytest.fixture(scope="module")
+def trained():
+    """By net and number of runs: the mean losses of our first steps, from where peers start."""
+    known = {}
+
+    def losses(name, runs):
+        if (name, runs) not in known:
+            known[name, runs] = ours.build(_workload(name), DIGITS, runs)[0](STEPS)
+        return known[name, runs]
+
+    return losses
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize(("name", "peer", "runs"), CASES)
+def test_every_peer_trains_the_net_that_we_train(name, peer, runs, trained, tmp_path):
+    for package in PEERS[peer].packages:
+        if find_spec(package) is None:  # importing it here would be too early for the peer's own choice of a backend
+            pytest.skip(f"{package} comes with the extra bench")
+    make_job(_workload(name), runs, DIGITS).write(tmp_path)
+    with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # as in a process of their own
+        losses = PEERS[peer].factory(Job.read(tmp_path))(STEPS)
+    assert np.shape(losses) == (runs,)
+    np.testing.assert_allclose(losses, trained(name, runs), rtol=1e-4)
+
+
+def _workload(name: str) -> Workload:
+    _, optimizer, options = NETS[name]
+    hidden = (12, 9, 9, 7, 7, 6) if name == "residual" else (12, 9)
+    mlp = MLPSpec((64, *hidden, 10), **options)
+    return Workload(name, mlp, optimizer, 0.01, 16, (1, 3), norm_eps=1e-3, shuffle=False)
+
+
+def _cell(workload, runs, peer, seconds, **more):
+    cell = {"workload": workload, "runs": runs, "peer": peer, "steps": 100, "check_loss": 1.0, "peak_bytes": 3e6}
+    samples = [{"seconds": one} for one in seconds]
+    return cell | {"seconds_to_first_step": 0.5, "samples": samples} | more
+
+
+def _measured():
+    floor = {
+        "workload": "b",
+        "runs": 32,
+        "peer": "floor",
+        "samples": [{"floor": 0.32}, {"floor": 0.32}, {"floor": 0.32}],
+    }
+    cells = [
+        _cell("b", 1, "jaxmlp", [4.0, 2.0, 1.0]),
+        _cell("b", 1, "torch_loader", [40.0, 20.0, 10.0]),
+        _cell("b", 32, "jaxmlp", [64.0, 64.0, 64.0]),
+        _cell("b", 32, "nnx_vmap", [64.0, 128.0, 32.0], check_loss=1.5),
+        {"workload": "b", "runs": 1, "peer": "keras", "samples": [], "failed": "out of luck"},
+        floor,
+    ]
+    return {"versions": {}, "cells": cells}
+
+
+def test_ratios_are_paired_by_round_and_of_one_run_each():
+    # A machine that slows down for both leaves the ratio alone: no spread, whatever the seconds.
+    cells = report.cells_of(_measured())
+    same = report.ratio(cells["b", 1, "torch_loader"], cells["b", 1, "jaxmlp"])
+    assert (same.estimate, same.low, same.high) == pytest.approx((10.0, 10.0, 10.0))
+    # 64 s for 100 steps of 32 runs are 20 ms a step of a run; 40, 20 and 10 s for 100 of one are 400, 200 and 100 ms.
+    sequential = report.ratio(report.rival_of(cells, "b", 32, "torch_loader"), cells["b", 32, "jaxmlp"])
+    assert sequential.estimate == pytest.approx(10.0)
+    assert sequential.low < 10.0 < sequential.high
+    # The floor's 0.32 s are those of one step of all 32 runs.
+    assert report.ratio(cells["b", 32, "jaxmlp"], cells["b", 32, "floor"]).estimate == pytest.approx(2.0)
+
+
+def test_the_table_says_who_failed_and_who_trained_something_else():
+    table = report.speed_table(_measured())
+    assert "10 [10, 10]" in table
+    assert "Keras 3 on JAX failed at (b), 1 runs: out of luck" in table
+    assert (
+        "flax.nnx, vmap ensemble does not train the same net at (b), 32 runs: first losses 1.5000, ours 1.0000" in table
+    )
+
+
+def test_the_floor_counts_every_product_of_a_step():
+    floor = pytest.importorskip("experiments.speed.floor", reason="torch comes with the extra bench")
+    job = make_job(_workload("residual"), 1, DIGITS)
+    widths = (64, 12, 9, 9, 7, 7, 6, 10)
+    pairs = [*pairwise(widths), (12, 6)]  # one module's skip goes around five linears
+    flops = sum(2 * rows * inner * columns for rows, inner, columns in floor.products(job))
+    # Three products of 2 B I O each; the first layer needs no gradient of the images.
+    assert flops == 2 * 16 * (3 * sum(i * o for i, o in pairs) - 64 * 12)
+
+
+@pytest.mark.parametrize("loss", ["cross_entropy", "euclidean", "hinge"])
+def test_the_grid_s_losses_are_d2_s(loss):
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
+    numbers = np.random.default_rng(0)
+    logits, labels = numbers.normal(size=(8, 10)).astype(np.float32), numbers.integers(0, 10, 8)
+    given = grid.torch_loss(Setting(1, "relu", loss), torch.from_numpy(logits), torch.from_numpy(labels))
+    ours = nn.losses_of(loss, jnp.asarray(logits), jnp.asarray(labels), Setting(1, "relu", loss).hyper)
+    assert float(given) == pytest.approx(float(ours.mean()), rel=1e-5)
+
+
+def test_a_worker_that_dies_is_a_cell_that_failed(tmp_path):
+    worker = compare.Worker("no such peer", "b", 1, tmp_path)
+    assert worker.ask("build") == {"failed": "KeyError: 'no such peer'"}
