@@ -159,19 +159,20 @@ BENCHMARKS = {
 def run_benchmark(name: str, *, rounds: int, command: str) -> Path:
     """Measure and publish; returns the file written."""
     benchmark = BENCHMARKS[name]
+    measured = benchmark.measure(rounds)
     content = {
         "benchmark": name,
         "command": command,
         "measured_on": datetime.now(UTC).date().isoformat(),
         "device": describe_device(),
         "versions": {package: version(package) for package in PACKAGES},
-        "measured": benchmark.measure(rounds),
+        "measured": measured,
     }
     PUBLISHED.mkdir(parents=True, exist_ok=True)
     path = PUBLISHED / f"{name}.json"
     write_json(path, content)
     if benchmark.figure is not None:
-        picture = svg_bytes(benchmark.figure(content["measured"]), name)
+        picture = svg_bytes(benchmark.figure(measured), name)
         write_whole(PUBLISHED / f"{name}.svg", lambda temporary: temporary.write_bytes(picture))
     return path
 

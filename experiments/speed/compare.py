@@ -8,16 +8,20 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+
+import jax
 
 from experiments.speed.peers import FLOOR, GRID_KEY, OURS, PEERS, VARIANT_WORKLOADS, VARIANTS
 from experiments.speed.workloads import WORKLOADS, dataset_of, make_job
 from jaxmlp.errors import InputError
 
 PACKAGES = ("torch", "flax", "equinox", "keras", "scikit-learn", "numpy", "optax")
+GPU_RUNS = (1, 64, 1024)
+"""Of every workload; those that its memory does not hold fail, and the table says so."""
 Say = Callable[[str], None]
 
 
@@ -33,10 +37,12 @@ def compare(keys: Sequence[str], rounds: int, say: Say) -> dict[str, Any]:
         InputError: a peer's package is missing.
     """
     _check_packages()
+    # Processes share a GPU: nobody may take most of its memory in advance.
+    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     cells = []
     for key in keys:
         cells += _measure(key, rounds, say)
-    return {"versions": {package: _version(package) for package in PACKAGES}, "cells": cells}
+    return {"versions": {package: version(package) for package in PACKAGES}, "cells": cells}
 
 
 def names_of(key: str, runs: int) -> list[str]:
@@ -55,13 +61,6 @@ def _check_packages() -> None:
         raise InputError(
             f"the speed benchmark compares with {', '.join(missing)}, not installed here: pip install -e .[bench]"
         )
-
-
-def _version(package: str) -> str:
-    try:
-        return version(package)
-    except PackageNotFoundError:
-        return "?"
 
 
 def _measure(key: str, rounds: int, say: Say) -> list[dict[str, Any]]:
@@ -84,9 +83,12 @@ def _measure(key: str, rounds: int, say: Say) -> list[dict[str, Any]]:
                     say(f"{key}, {runs} runs, {peer}: ready after {time.perf_counter() - begin:.1f} s")
             for _ in range(rounds):
                 for worker, cell in workers:
-                    cell["samples"].append(worker.ask("sample"))
+                    answer = {} if "failed" in cell else worker.ask("sample")
+                    if "failed" in answer:
+                        cell |= answer
+                    cell["samples"].append(answer)
             for _, cell in workers:
-                say(f"{key}, {cell['runs']} runs, {cell['peer']}: {_about(cell)}")
+                say(f"{key}, {cell['runs']} runs, {cell['peer']}: {cell.get('failed') or _about(cell)}")
         finally:
             for worker, _ in workers:
                 worker.end()
@@ -94,7 +96,9 @@ def _measure(key: str, rounds: int, say: Say) -> list[dict[str, Any]]:
 
 
 def _runs_of(key: str) -> tuple[int, ...]:
-    return (1,) if key == GRID_KEY else WORKLOADS[key].runs
+    if key == GRID_KEY:
+        return (1,)
+    return WORKLOADS[key].runs if jax.default_backend() == "cpu" else GPU_RUNS
 
 
 def _about(cell: dict[str, Any]) -> str:
@@ -146,7 +150,7 @@ class Worker:
 
 
 def _environment(peer: str, key: str, runs: int) -> dict[str, str]:
-    """Several runs of ours go to as many devices as there are cores, as the README advises for a CPU."""
+    """Several runs of ours go to as many devices as a CPU has cores, as the README advises."""
     if peer in VARIANTS and (runs > 1 or key == GRID_KEY):
         return {"XLA_FLAGS": f"--xla_force_host_platform_device_count={os.cpu_count()}"}
     return {}

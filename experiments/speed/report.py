@@ -53,7 +53,7 @@ def ratio(over: Mapping[str, Any], under: Mapping[str, Any]) -> Interval:
 
 def rows_of(measured: Mapping[str, Any]) -> list[tuple[str, int]]:
     """(workload, runs) of every comparison."""
-    found = {(key, runs) for key, runs, _ in cells_of(measured)}
+    found = {(key, runs) for key, runs, peer in cells_of(measured) if peer == OURS}
     return sorted(found, key=lambda row: (ORDER.index(row[0]), row[1]))
 
 
@@ -118,7 +118,7 @@ def _remarks(measured: Mapping[str, Any]) -> list[str]:
     failed = [cell for cell in measured["cells"] if "failed" in cell]
     remarks = [f"{TITLES[c['peer']]} failed at ({c['workload']}), {c['runs']} runs: {c['failed']}" for c in failed]
     for (key, runs, peer), cell in cells.items():
-        if peer == FLOOR or key == GRID_KEY:
+        if peer == FLOOR or key == GRID_KEY or (key, runs, OURS) not in cells:
             continue
         expected = cells[key, runs, OURS]["check_loss"]
         if not abs(cell["check_loss"] / expected - 1) < TOLERANCE:

@@ -27,13 +27,15 @@ NETS = {
 }
 """By name: the workload that it is a small one of, its optimizer, and options of its `MLPSpec`."""
 
-# Compiling with torch.compile takes minutes; its step is torch_fused's. Ensembles are tried where norms make them hard.
+# torch.compile takes minutes, and its step and torch_resident's are torch_fused's. Ensembles are tried where norms make them hard.
 CASES = [
     (name, peer, runs)
     for name, (key, *_) in NETS.items()
     for peer, about in PEERS.items()
     for runs in (1, 3)
-    if about.trains(key, runs) and peer != "torch_compile" and (runs == 1 or "norm" in NETS[name][2])
+    if about.trains(key, runs)
+    and peer not in ("torch_compile", "torch_resident")
+    and (runs == 1 or "norm" in NETS[name][2])
 ]
 
 
