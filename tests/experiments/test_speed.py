@@ -27,7 +27,8 @@ NETS = {
 }
 """By name: the workload that it is a small one of, its optimizer, and options of its `MLPSpec`."""
 
-# torch.compile takes minutes, and its step and torch_resident's are torch_fused's. Ensembles are tried where norms make them hard.
+# Compiling by torch.compile takes minutes; its step and torch_resident's are torch_fused's. Ensembles are tried where
+# norms make them hard.
 CASES = [
     (name, peer, runs)
     for name, (key, *_) in NETS.items()
