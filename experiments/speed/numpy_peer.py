@@ -1,4 +1,4 @@
-"""A plain NumPy loop, layer by layer, as D2 and D4 write theirs (S-113, S-116)."""
+"""A plain NumPy loop, layer by layer, as D2 and D4 write theirs, on nets such as S-114 and S-116."""
 
 import numpy as np
 
