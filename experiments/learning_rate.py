@@ -133,9 +133,7 @@ LEARNING_RATE = Experiment(
             reported=REPORTED,
             document="D2",
         ),
-        CompareArms(
-            (*EVERYWHERE, OWN_RATE), "test_accuracy", "Means over D2's 21 nets, tested once, at the end.", "all_nets"
-        ),
+        CompareArms((*EVERYWHERE, OWN_RATE), "val_accuracy", "Means over D2's 21 nets.", "all_nets"),
     ),
     reported=REPORTED,
     tuned=BEST | {ONE_RATE: tuple(EVERYWHERE)},
