@@ -3,7 +3,6 @@
 import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from pathlib import Path
 
 from experiments.speed.job import Job, Train
 
@@ -27,10 +26,6 @@ class Peer:
         """Whether this many runs of a workload are measured."""
         able = self.workloads == "all" or key in self.workloads.split()
         return able and (self.one_run if runs == 1 else self.ensembles)
-
-    def build(self, folder: Path) -> Train:
-        """Ready to train the job in a folder."""
-        return self.factory(Job.read(folder))
 
     @property
     def factory(self) -> Callable[[Job], Train]:

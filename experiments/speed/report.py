@@ -116,7 +116,10 @@ def _remarks(measured: Mapping[str, Any]) -> list[str]:
     """What a reader of the table must know: who failed, whose loss is another one."""
     cells = cells_of(measured)
     failed = [cell for cell in measured["cells"] if "failed" in cell]
-    remarks = [f"{TITLES[c['peer']]} failed at ({c['workload']}), {c['runs']} runs: {c['failed']}" for c in failed]
+    remarks = [
+        f"{TITLES.get(c['peer'], 'the floor')} failed at ({c['workload']}), {c['runs']} runs: {c['failed']}"
+        for c in failed
+    ]
     for (key, runs, peer), cell in cells.items():
         if peer == FLOOR or key == GRID_KEY or (key, runs, OURS) not in cells:
             continue
@@ -172,9 +175,5 @@ def _draw_panel(ax: Any, cells: Cells, key: str, names: Sequence[str]) -> None:
     ax.set_yticks(range(len(names)), [TITLES[name] for name in names], fontsize=7)
     ax.set_ylim(-0.8, len(names) - 0.2)
     ax.grid(axis="x", alpha=0.3)
-    many = max(WORKLOADS[key].runs)
-    ax.set_title(
-        title_of(key) + (f"; disc: {many:,} runs at once" if many > 1 else ""),
-        fontsize=8,
-        loc="left",
-    )
+    many = max(runs for workload, runs, _ in cells if workload == key)
+    ax.set_title(title_of(key) + (f"; disc: {many:,} runs at once" if many > 1 else ""), fontsize=8, loc="left")

@@ -93,6 +93,8 @@ def _measured():
         _cell("b", 32, "nnx_vmap", [64.0, 128.0, 32.0], check_loss=1.5),
         {"workload": "b", "runs": 1, "peer": "keras", "samples": [], "failed": "out of luck"},
         floor,
+        _cell("g", 1, "jaxmlp", [30.0, 30.0, 30.0]),
+        _cell("g", 1, "torch_loader", [90.0, 90.0, 90.0]),
     ]
     return {"versions": {}, "cells": cells}
 
@@ -117,6 +119,19 @@ def test_the_table_says_who_failed_and_who_trained_something_else():
     assert (
         "flax.nnx, vmap ensemble does not train the same net at (b), 32 runs: first losses 1.5000, ours 1.0000" in table
     )
+
+
+def test_the_figure_shows_every_peer_s_throughput():
+    figure = report.speed_figure(_measured())
+    (b, g) = figure.axes
+    assert [label.get_text() for label in b.get_yticklabels()] == [
+        report.TITLES[peer] for peer in ("torch_loader", "nnx_vmap", "jaxmlp")
+    ]
+    shown = sorted(float(line.get_xdata()[0]) for line in b.lines if line.get_marker() == "o")
+    # 100 steps in the median of 20, 2, 64 and 64 s, the last two of 32 runs.
+    assert shown == pytest.approx([5.0, 50.0, 50.0, 50.0])
+    assert "disc" in b.get_title(loc="left")
+    assert "disc" not in g.get_title(loc="left")
 
 
 def test_the_floor_counts_every_product_of_a_step():
