@@ -8,8 +8,7 @@
 (cold) and with what the cold process left there (warm), for D0's nets of 5, 22 and 41 layers.
 
 `speed`: training throughput beside PyTorch, flax.nnx, Equinox, Keras, scikit-learn and NumPy, and beside what the
-machine could do at most; see `experiments.speed`. Needs the extra `bench`, a free machine, and about 50 minutes on two
-cores.
+machine could do at most; see `experiments.speed`. Needs the extra `bench` and a free machine.
 
 `rows`: the seconds to make and to open the results of a large study: 100 settings, 100 seeds, epochs 0 to 99.
 """

@@ -15,7 +15,8 @@ from typing import Any
 
 import jax
 
-from experiments.speed.peers import FLOOR, GRID_KEY, OURS, PEERS, VARIANT_WORKLOADS, VARIANTS
+from experiments.speed.peers import FLOOR, GRID_KEY, OURS, PEERS, VARIANTS, among
+from experiments.speed.report import microseconds
 from experiments.speed.workloads import WORKLOADS, dataset_of, make_job
 from jaxmlp.errors import InputError
 
@@ -49,7 +50,7 @@ def names_of(key: str, runs: int) -> list[str]:
     """Who is sampled on so many runs of a workload: we first, then our variants, the peers, and the machine."""
     if key == GRID_KEY:
         return [OURS, "torch_loader"]
-    ours = [name for name in VARIANTS if VARIANT_WORKLOADS[name] == "all" or key in VARIANT_WORKLOADS[name].split()]
+    ours = [name for name, variant in VARIANTS.items() if among(variant.workloads, key)]
     peers = [name for name, peer in PEERS.items() if peer.trains(key, runs)]
     # XOR's products are so small that only the calls would be timed.
     return [*ours, *peers, *([] if key == "a" else [FLOOR])]
@@ -104,8 +105,7 @@ def _runs_of(key: str) -> tuple[int, ...]:
 def _about(cell: dict[str, Any]) -> str:
     if cell["peer"] == FLOOR:
         return f"{min(sample['floor'] for sample in cell['samples']) * 1e6:.1f} us a step"
-    seconds = min(sample["seconds"] for sample in cell["samples"])
-    return f"{seconds / cell['steps'] / cell['runs'] * 1e6:.1f} us a step and run, {cell['about']}"
+    return f"{microseconds(cell).min():.1f} us a step and run, {cell['about']}"
 
 
 class Worker:

@@ -7,6 +7,11 @@ from dataclasses import dataclass
 from experiments.speed.job import Job, Train
 
 
+def among(workloads: str, key: str) -> bool:
+    """Whether `workloads`, "all" or keys by a space, have this one."""
+    return workloads == "all" or key in workloads.split()
+
+
 @dataclass(frozen=True)
 class Peer:
     """A way to train a workload."""
@@ -24,8 +29,7 @@ class Peer:
 
     def trains(self, key: str, runs: int) -> bool:
         """Whether this many runs of a workload are measured."""
-        able = self.workloads == "all" or key in self.workloads.split()
-        return able and (self.one_run if runs == 1 else self.ensembles)
+        return among(self.workloads, key) and (self.one_run if runs == 1 else self.ensembles)
 
     @property
     def factory(self) -> Callable[[Job], Train]:
@@ -34,15 +38,24 @@ class Peer:
 
 
 OURS, FLOOR, GRID_KEY = "jaxmlp", "floor", "g"
-VARIANTS: dict[str, dict[str, str]] = {
-    OURS: {},
-    "jaxmlp_bfloat16": {"precision": "bfloat16"},
-    "jaxmlp_autodiff": {"backward": "autodiff"},
-}
-"""Our own, by what is changed in the `RunSpec`."""
-VARIANT_TITLES = {OURS: "jaxmlp", "jaxmlp_bfloat16": "jaxmlp, bfloat16", "jaxmlp_autodiff": "jaxmlp, autodiff rules"}
-VARIANT_WORKLOADS = {OURS: "all", "jaxmlp_bfloat16": "d e f", "jaxmlp_autodiff": "d f"}
 
+
+@dataclass(frozen=True)
+class Variant:
+    """A way to train by ours."""
+
+    title: str
+    changes: dict[str, str]
+    """Fields of the `RunSpec`, to what they are changed."""
+    workloads: str = "all"
+    """As a peer's."""
+
+
+VARIANTS = {
+    OURS: Variant("jaxmlp", {}),
+    "jaxmlp_bfloat16": Variant("jaxmlp, bfloat16", {"precision": "bfloat16"}, "d e f"),
+    "jaxmlp_autodiff": Variant("jaxmlp, autodiff rules", {"backward": "autodiff"}, "d f"),
+}
 PEERS = {
     "torch_loader": Peer("PyTorch eager, DataLoader", "torch_peers", "loader", ("torch",)),
     "torch_resident": Peer("PyTorch eager, resident data", "torch_peers", "resident", ("torch",)),

@@ -9,12 +9,12 @@ import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
 
-from experiments.speed.peers import FLOOR, GRID_KEY, OURS, PEERS, VARIANT_TITLES
+from experiments.speed.peers import FLOOR, GRID_KEY, OURS, PEERS, VARIANTS
 from experiments.speed.workloads import WORKLOADS
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.statistics import Interval, mean_interval
 
-TITLES = VARIANT_TITLES | {name: peer.title for name, peer in PEERS.items()}
+TITLES = {name: one.title for name, one in (VARIANTS | PEERS).items()}
 TOLERANCE = 0.02
 """Share by which a peer's mean first loss may differ: orders of the data are each peer's own."""
 
@@ -102,12 +102,12 @@ def variants_table(measured: Mapping[str, Any]) -> str:
     lines = ["| workload | runs | variant | times as long | times the memory |", "|---|---|---|---|---|"]
     for key, runs in rows_of(measured):
         ours = cells[key, runs, OURS]
-        for name in VARIANT_TITLES:
+        for name in VARIANTS:
             cell = cells.get((key, runs, name))
             if name == OURS or cell is None:
                 continue
             memory = cell["peak_bytes"] / ours["peak_bytes"]
-            entries = f"{title_of(key)} | {runs} | {VARIANT_TITLES[name]}"
+            entries = f"{title_of(key)} | {runs} | {TITLES[name]}"
             lines.append(f"| {entries} | {_ratio_text(ratio(cell, ours))} | {memory:.2f} |")
     return "\n".join(lines)
 
@@ -164,7 +164,7 @@ def _by_throughput(cells: Cells, key: str) -> Sequence[str]:
 def _draw_panel(ax: Any, cells: Cells, key: str, names: Sequence[str]) -> None:
     ax.set_xscale("log")
     for row, name in enumerate(names):
-        colour = plotting.colour_of(0) if name in VARIANT_TITLES else "0.45"
+        colour = plotting.colour_of(0) if name in VARIANTS else "0.45"
         found = sorted(
             (runs, cell) for (workload, runs, peer), cell in cells.items() if (workload, peer) == (key, name)
         )

@@ -29,7 +29,7 @@ class Worker:
 
     def build(self) -> dict[str, Any]:
         """Prepare, train the first steps, and see how many fill a sample."""
-        make, about = self._maker(), ""
+        make = self._maker()
         _forget_peak()
         before, begin = _peak_bytes(), time.perf_counter()
         made = make()
@@ -59,7 +59,7 @@ class Worker:
             from experiments.speed.workloads import WORKLOADS, dataset_of
 
             workload = WORKLOADS[self._key]
-            return lambda: ours.build(workload, dataset_of(workload), self._runs, **VARIANTS[self._peer])
+            return lambda: ours.build(workload, dataset_of(workload), self._runs, **VARIANTS[self._peer].changes)
         factory = PEERS[self._peer].factory
         return lambda: factory(Job.read(self._folder))
 
