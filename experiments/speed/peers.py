@@ -62,8 +62,10 @@ PEERS = {
     "torch_fused": Peer("PyTorch eager, fused optimizer", "torch_peers", "fused", ("torch",)),
     "torch_compile": Peer("torch.compile", "torch_peers", "compiled", ("torch",)),
     "torch_vmap": Peer("torch.func vmap", "torch_peers", "vmapped", ("torch",), ensembles=True, one_run=False),
-    "nnx_jit": Peer("flax.nnx, jit step", "jax_peers", "nnx_jit", ("flax",)),
-    "nnx_vmap": Peer("flax.nnx, vmap ensemble", "jax_peers", "nnx_vmap", ("flax",), ensembles=True, one_run=False),
+    "nnx_jit": Peer("flax.nnx, jit step", "jax_peers", "nnx_jit", ("flax", "equinox")),
+    "nnx_vmap": Peer(
+        "flax.nnx, vmap ensemble", "jax_peers", "nnx_vmap", ("flax", "equinox"), ensembles=True, one_run=False
+    ),
     "equinox": Peer("Equinox", "jax_peers", "equinox", ("equinox",), ensembles=True),
     "keras": Peer("Keras 3 on JAX", "keras_peer", "fit", ("keras",)),
     "sklearn": Peer("scikit-learn", "sklearn_peer", "fit", ("sklearn",), workloads="b c"),
