@@ -17,7 +17,7 @@ from jaxmlp.nn import MLPSpec
 from jaxmlp.study import memory, plan, program
 from jaxmlp.study.arms import make_run
 from jaxmlp.study.blocks import Layout, make_groups
-from jaxmlp.study.plan import Wish, plan_group, rule_lanes
+from jaxmlp.study.plan import Wish, plan_group, rule_layout
 from jaxmlp.study.program import Program
 from jaxmlp.study.workers import Workers
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, LossSpec, RunSpec
@@ -40,19 +40,28 @@ def make_group(digits, count, spec=None):
 
 
 @pytest.mark.parametrize(
-    ("widths", "batch", "runs", "lanes"),
+    ("widths", "batch", "runs", "layout"),
     [
-        ((2, 8, 2), 4, 100, 100),  # XOR: everything at once
-        ((2, 8, 2), 4, 5000, 1000),
-        ((784, 128, 64, 32, 16, 10), 64, 30, 10),  # D0's 5 layers, in blocks of 11 at most
-        ((784, *(512,) * 20, 10), 64, 20, 1),  # one such net fills a step by itself
+        ((2, 8, 2), 4, 100, Layout(25)),  # XOR: all lanes fit into the cache, and four cores have a block each
+        ((2, 8, 2), 4, 5000, Layout(625)),
+        ((64, 12, 10), 32, 3, Layout(3)),  # too few to be worth cutting
+        ((784, 100, 10), 10, 32, Layout(8, "map")),  # two nets of the 32 fill the cache
+        ((784, 128, 64, 32, 16, 10), 64, 30, Layout(5, "map")),  # D0's 5 layers
+        ((784, 128, 64, 32, 16, 10), 64, 10, Layout(5, "map")),  # not 4: no block is padded
+        ((784, *(512,) * 20, 10), 64, 20, Layout(1, "map")),  # one such net fills a step by itself
     ],
 )
-def test_the_rule_fills_a_step_and_no_more(widths, batch, runs, lanes):
-    assert rule_lanes(RunSpec(MLPSpec(widths), data=DataSpec(batch_size=batch)), runs, "cpu") == lanes
+def test_the_rule_on_a_cpu_suits_the_cache_and_several_cores(widths, batch, runs, layout):
+    assert rule_layout(RunSpec(MLPSpec(widths), data=DataSpec(batch_size=batch)), runs, "cpu") == layout
+
+
+@pytest.mark.parametrize(("runs", "lanes"), [(100, 100), (5000, 1000), (1025, 513)])
+def test_the_rule_elsewhere_fills_the_device_in_few_even_blocks(runs, lanes):
+    assert rule_layout(RunSpec(MLPSpec((784, 100, 10))), runs, "gpu") == Layout(lanes)
 
 
 def test_w_shrinks_until_the_program_fits_into_the_memory(digits, monkeypatch):
+    monkeypatch.setattr(plan, "rule_layout", lambda *_: Layout(64))
     group, on_device = make_group(digits, 64), jax.device_put(digits)
     wide = plan_group(group, on_device, Wish(), None)
     assert (wide.layout, wide.chosen_by) == (Layout(64), "rule")
@@ -66,17 +75,19 @@ def test_w_shrinks_until_the_program_fits_into_the_memory(digits, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("speeds", "chosen"),
+    ("devices", "speeds", "chosen"),
     [
-        ({Layout(20): 1.0, Layout(40): 1.0, Layout(20, "map"): 1.0}, Layout(20)),
-        ({Layout(20): 1.0, Layout(40): 0.9, Layout(20, "map"): 0.95}, Layout(20)),  # could be noise
-        ({Layout(20): 1.0, Layout(40): 0.9, Layout(20, "map"): 0.5}, Layout(20, "map")),
-        ({Layout(20): 1.0, Layout(40): 0.4, Layout(20, "map"): 0.5}, Layout(40)),
+        (1, {Layout(20): 1.0, Layout(40): 1.0, Layout(20, "map"): 1.0}, Layout(20)),
+        (1, {Layout(20): 1.0, Layout(40): 0.9, Layout(20, "map"): 0.95}, Layout(20)),  # could be noise
+        (1, {Layout(20): 1.0, Layout(40): 0.9, Layout(20, "map"): 0.5}, Layout(20, "map")),
+        (1, {Layout(20): 1.0, Layout(40): 0.4, Layout(20, "map"): 0.5}, Layout(40)),
+        (2, {Layout(20): 1.0, Layout(40): 0.4, Layout(20, "map"): 0.5}, Layout(20)),  # the other device stood idle
     ],
 )
-def test_a_measurement_beats_the_rule_only_clearly(digits, monkeypatch, speeds, chosen):
+def test_a_measurement_beats_the_rule_only_clearly(digits, monkeypatch, devices, speeds, chosen):
     """Of a group that takes minutes; seconds of a run in each layout are given instead of measured."""
-    monkeypatch.setattr(plan, "rule_lanes", lambda *_: 20)
+    monkeypatch.setattr(plan, "rule_layout", lambda *_: Layout(20))
+    monkeypatch.setattr(jax, "local_devices", lambda: [None] * devices)
     monkeypatch.setattr(Program, "__init__", lambda self, spec, dataset, layout: setattr(self, "layout", layout))
     monkeypatch.setattr(Program, "memory_bytes", 1)
     monkeypatch.setattr(Program, "cost", None)
