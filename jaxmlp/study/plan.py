@@ -28,9 +28,9 @@ lane saves nothing, and small blocks keep every device busy."""
 OTHER_STEP_FLOPS = 5e10
 
 CACHE_BYTES = 1e6
-"""What lanes under vmap may touch in a step on a CPU: a core's second-level cache. Measured with all cores at work, eight
-lanes of 784-256-10 take twice as long per run under vmap as under map, and sixteen of 784-100-10 in batches of 10 1.75
-times; what stays in the cache is up to twice as fast under vmap."""
+"""What lanes under vmap may touch in a step on a CPU: a core's second-level cache. Measured with all cores at work,
+eight lanes of 784-256-10 take twice as long per run under vmap as under map, and sixteen of 784-100-10 in batches of 10
+1.75 times; what stays in the cache is up to twice as fast under vmap."""
 FEW_LANES = 8
 """A net of which fewer than these fit into the cache goes through its lanes one after another."""
 

@@ -12,6 +12,7 @@ import time
 from pathlib import Path
 
 import jax
+import joblib
 import numpy as np
 import pandas as pd
 import pytest
@@ -339,11 +340,18 @@ WITH_CTRL_C = (
 )
 
 
-@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
-def test_a_signal_leaves_cleanly_and_resume_finishes(tmp_path, number, code):
-    """Interrupted in training: the shell's exit code, one line, no crash; --resume completes the study."""
+@pytest.mark.parametrize(
+    ("number", "code", "chosen"),
+    [(signal.SIGINT, 130, {}), (signal.SIGTERM, 143, {"JAX_NUM_CPU_DEVICES": "3"})],
+)
+def test_a_signal_leaves_cleanly_and_resume_finishes(tmp_path, number, code, chosen):
+    """Interrupted in training: the shell's exit code, one line, no crash; --resume completes the study.
+
+    The devices are as many as the user has chosen, or as the cores that are left to this process.
+    """
     folder = tmp_path / "out" / "preprocessing"
-    place = {"cwd": Path(__file__).parents[2], "env": os.environ | {"JAXMLP_CACHE": str(tmp_path / "cache")}}
+    environment = os.environ | {"JAXMLP_CACHE": str(tmp_path / "cache"), "JAX_PLATFORMS": "cpu"} | chosen
+    place = {"cwd": Path(__file__).parents[2], "env": environment}
     command = [sys.executable, "-c", WITH_CTRL_C, "run", "preprocessing", "--seeds", "1", "--epochs", "800"]
     command += ["--arms", "unit", "--out", str(tmp_path / "out")]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -359,6 +367,9 @@ def test_a_signal_leaves_cleanly_and_resume_finishes(tmp_path, number, code):
     done = subprocess.run([*command, "--resume"], check=False, **pipes, **place)
     assert done.returncode == 0, done.stderr
     assert len(pd.read_parquet(folder / "results.parquet")) == 801
+    devices = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["num_devices"]
+    cores = min(joblib.cpu_count(only_physical_cores=True), 16)
+    assert devices == int(chosen.get("JAX_NUM_CPU_DEVICES", cores))
 
 
 def test_as_a_program_a_mistake_exits_with_2(tmp_path):
