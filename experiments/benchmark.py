@@ -145,12 +145,14 @@ class Benchmark:
     table: Callable[[dict[str, Any]], str]
     """In Markdown."""
     figure: Callable[[dict[str, Any]], Figure] | None = None
+    numbers: str = "median (smallest to largest)"
+    """What the table's are."""
 
 
 BENCHMARKS = {
     "startup": Benchmark(startup, startup_table),
     "rows": Benchmark(rows, rows_table),
-    "speed": Benchmark(speed, speed_tables, _speed_figure),
+    "speed": Benchmark(speed, speed_tables, _speed_figure, "float32, medians"),
 }
 """By name."""
 
@@ -179,5 +181,6 @@ def run_benchmark(name: str, *, rounds: int, command: str) -> Path:
 def published_table(name: str) -> str:
     """The table of a published benchmark and where it was measured, in Markdown."""
     content = json.loads((PUBLISHED / f"{name}.json").read_text(encoding="utf-8"))
-    where = f"{content['device']}, jax {content['versions']['jax']}, median (smallest to largest)"
-    return f"{BENCHMARKS[name].table(content['measured'])}\n\n{where}; `{content['command']}`."
+    benchmark = BENCHMARKS[name]
+    where = f"{content['device']}, jax {content['versions']['jax']}, {benchmark.numbers}"
+    return f"{benchmark.table(content['measured'])}\n\n{where}; `{content['command']}`."

@@ -16,6 +16,7 @@ from experiments.maxout import MAXOUT
 from experiments.network_size import NETWORK_SIZE
 from experiments.norms import NORMS
 from experiments.optimizers import OPTIMIZERS
+from experiments.precision import PRECISION
 from experiments.prediction_mode import PREDICTION_MODE
 from experiments.preprocessing import PREPROCESSING
 from experiments.reference_net import REFERENCE_NET
@@ -51,6 +52,7 @@ EXPERIMENTS: dict[str, Experiment] = {
         D4_BATCH_SIZE,
         NETWORK_SIZE,
         DIGITS_DEMO,
+        PRECISION,
     )
 }
 

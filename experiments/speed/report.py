@@ -1,8 +1,9 @@
 """The comparison told: ratios with intervals, tables in Markdown, and a figure."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import matplotlib as mpl
@@ -64,20 +65,40 @@ def title_of(key: str) -> str:
 
 
 def speed_table(measured: Mapping[str, Any]) -> str:
-    """How fast we are, how near the floor, and how many times as long every peer takes."""
-    cells, peers = cells_of(measured), list(PEERS)
-    head = ["workload", "runs", "jaxmlp, µs per step and run", "times the floor", *(TITLES[peer] for peer in peers)]
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    """How fast we are, how near the floor, and how many times as long every peer takes: a table for the largest number
+    of runs of each workload, one for the next, and so on.
+    """
+    by_key: dict[str, list[int]] = {}
     for key, runs in rows_of(measured):
-        ours = cells[key, runs, OURS]
+        by_key.setdefault(key, []).insert(0, runs)
+    depth = max(map(len, by_key.values()))
+    places = [[(key, runs[i]) for key, runs in by_key.items() if i < len(runs)] for i in range(depth)]
+    cells = cells_of(measured)
+    tables = [_speed_table(cells, columns) for columns in places]
+    legend = "; ".join(map(title_of, by_key))
+    return "\n\n".join([*tables, f"{legend}. Ratios: geometric mean of paired rounds [95 %].", *_remarks(measured)])
+
+
+def _speed_table(cells: Cells, places: Sequence[tuple[str, int]]) -> str:
+    def row(title: str, entry: Callable[[str, int], str]) -> str:
+        return f"| {title} | {' | '.join(entry(*place) for place in places)} |"
+
+    def ratio_to(key: str, runs: int, peer: str) -> str:
+        rival = rival_of(cells, key, runs, peer)
+        return _ratio_text(ratio(rival, cells[key, runs, OURS])) if rival else "–"
+
+    def over_floor(key: str, runs: int) -> str:
         floor = cells.get((key, runs, FLOOR))
-        entries = [title_of(key), f"{runs:,}", _number(float(np.median(microseconds(ours))))]
-        entries.append(_ratio_text(ratio(ours, floor)) if floor else "–")
-        for peer in peers:
-            rival = rival_of(cells, key, runs, peer)
-            entries.append(_ratio_text(ratio(rival, ours)) if rival else "–")
-        lines.append(f"| {' | '.join(entries)} |")
-    return "\n".join([*lines, "", *_remarks(measured)])
+        return _ratio_text(ratio(cells[key, runs, OURS], floor)) if floor else "–"
+
+    lines = [
+        row("workload", lambda key, runs: f"({key}) ×{runs:,}"),
+        "|" + "---|" * (len(places) + 1),
+        row("jaxmlp, µs per step and run", lambda *place: _number(float(np.median(microseconds(cells[*place, OURS]))))),
+        row("jaxmlp over the floor", over_floor),
+    ]
+    rivals = [peer for peer in PEERS if any(rival_of(cells, *place, peer) for place in places)]
+    return "\n".join([*lines, *(row(f"{TITLES[peer]} over jaxmlp", partial(ratio_to, peer=peer)) for peer in rivals)])
 
 
 def cost_table(measured: Mapping[str, Any]) -> str:

@@ -113,8 +113,13 @@ def test_ratios_are_paired_by_round_and_of_one_run_each():
 
 
 def test_the_table_says_who_failed_and_who_trained_something_else():
-    table = report.speed_table(_measured())
-    assert "10 [10, 10]" in table
+    many, one, *remarks = report.speed_table(_measured()).split("\n\n")
+    assert "| workload | (b) ×32 | (g) ×1 |" in many
+    assert "| workload | (b) ×1 |" in one
+    assert "| PyTorch eager, DataLoader over jaxmlp | 10 [10, 10] |" in one
+    assert "| flax.nnx, vmap ensemble over jaxmlp | 1.25 [1.25, 1.25] | – |" in many
+    assert "| jaxmlp over the floor | 2 [2, 2] | – |" in many
+    table = "\n".join(remarks)
     assert "Keras 3 on JAX failed at (b), 1 runs: out of luck" in table
     assert (
         "flax.nnx, vmap ensemble does not train the same net at (b), 32 runs: first losses 1.5000, ours 1.0000" in table

@@ -1,0 +1,66 @@
+"""What does it cost in accuracy to take the products of linear layers in bfloat16?
+
+    python -m experiments run precision --dataset mnist --data-dir DIR --preset full
+
+The nets (d), (e) and (f) of the speed benchmark, trained from the same starts on the same batches in both precisions:
+products of bfloat16 factors, summed and kept in float32, against float32 throughout. What bfloat16 gains in time, the
+benchmark measures; `precision_table` says what it costs here.
+"""
+
+from dataclasses import replace
+
+from experiments.base import Experiment, Preset
+from experiments.speed.workloads import WORKLOADS
+from jaxmlp.data import Dataset
+from jaxmlp.evidence import CompareArms, EveryRun
+from jaxmlp.evidence.statistics import mean_interval
+from jaxmlp.study import Arm, Results
+
+NETS = {"d4": "d", "bn_22": "e", "bn_41": "f"}
+"""D4's net, and D0's of 22 and 41 layers with batch norm: to the benchmark's letters."""
+TITLES = {"d4": "784-300-150-10 + BN, momentum", "bn_22": "22 layers + BN, Adam", "bn_41": "41 layers + BN, Adam"}
+PRECISIONS = ("float32", "bfloat16")
+
+
+def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
+    """Every net in either precision."""
+    return [_arm(net, precision, dataset, preset) for net in NETS for precision in PRECISIONS]
+
+
+def _arm(net: str, precision: str, dataset: Dataset, preset: Preset) -> Arm:
+    workload = WORKLOADS[NETS[net]]
+    spec = workload.spec(precision)
+    hidden = [min(width, preset.max_width or width) for width in spec.mlp.widths[1 : -1 : preset.keep_every]]
+    mlp = replace(spec.mlp, widths=(dataset.train_images.shape[1], *hidden, dataset.num_classes))
+    batch_size = min(spec.data.batch_size, preset.batch_size)
+    spec = replace(spec, mlp=mlp, data=replace(spec.data, batch_size=batch_size), epochs=preset.epochs)
+    return Arm(f"{net}_{precision}", spec, workload.hyper)
+
+
+ARMS = tuple(f"{net}_{precision}" for net in NETS for precision in PRECISIONS)
+
+PRECISION = Experiment(
+    name="precision",
+    question="What does it cost in accuracy to take the products of linear layers in bfloat16?",
+    ledger=(),
+    presets={
+        # As small as those of `depth`.
+        "quick": Preset(seeds=3, epochs=10, batch_size=16, max_width=64, keep_every=3),
+        # A net of 41 layers takes half a minute an epoch on two cores.
+        "full": Preset(seeds=5, epochs=3, batch_size=100),
+    },
+    arms=arms,
+    figures=(EveryRun("test_accuracy", ARMS), CompareArms(ARMS, "train_loss")),
+)
+
+
+def precision_table(results: Results) -> str:
+    """In Markdown: test accuracy in both precisions, and what bfloat16 costs, seed by seed."""
+    final = results.final().pivot(index="seed", columns="arm", values="test_accuracy")
+    lines = ["| net | n | float32 | bfloat16 | bfloat16 loses, points [95 %] |", "|---|---|---|---|---|"]
+    for net, title in TITLES.items():
+        full, half = (final[f"{net}_{precision}"].to_numpy() for precision in PRECISIONS)
+        lost = mean_interval(100 * (full - half))
+        interval = f"{lost.estimate:.2f} [{lost.low:.2f}, {lost.high:.2f}]"
+        lines.append(f"| {title} | {len(full)} | {full.mean():.2%} | {half.mean():.2%} | {interval} |")
+    return "\n".join(lines)
