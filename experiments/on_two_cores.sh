@@ -36,6 +36,7 @@ study two_layers --seeds 6
 study regularization --seeds 10
 study optimizers --seeds 10
 study hidden_activations --seeds 10
+study precision
 study depth --arms plain_5,w64_plain_20,w64_plain_56,w64_residual_20,w64_residual_56
 study depth --arms plain_22,bn_22
 study depth
