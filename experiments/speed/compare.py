@@ -150,7 +150,7 @@ class Worker:
 
 
 def _environment(peer: str, key: str, runs: int) -> dict[str, str]:
-    """Several runs of ours go to as many devices as a CPU has cores, as the README advises."""
+    """Several runs of ours go to as many devices as a CPU has cores, as on the command line."""
     if peer in VARIANTS and (runs > 1 or key == GRID_KEY):
         return {"XLA_FLAGS": f"--xla_force_host_platform_device_count={os.cpu_count()}"}
     return {}
