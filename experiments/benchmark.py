@@ -8,7 +8,8 @@
 (cold) and with what the cold process left there (warm), for D0's nets of 5, 22 and 41 layers.
 
 `speed`: training throughput beside PyTorch, flax.nnx, Equinox, Keras, scikit-learn and NumPy, and beside what the
-machine could do at most; see `experiments.speed`. Needs the extra `bench` and a free machine.
+machine could do at most; see `experiments.speed`. Needs the extra `bench` and a free machine. Where JAX and PyTorch
+have a GPU, the same command measures there, 1, 64 and 1,024 runs.
 
 `rows`: the seconds to make and to open the results of a large study: 100 settings, 100 seeds, epochs 0 to 99.
 """
@@ -25,6 +26,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -152,7 +154,7 @@ class Benchmark:
 BENCHMARKS = {
     "startup": Benchmark(startup, startup_table),
     "rows": Benchmark(rows, rows_table),
-    "speed": Benchmark(speed, speed_tables, _speed_figure, "float32, medians"),
+    "speed": Benchmark(speed, speed_tables, _speed_figure, "float32 but where bfloat16 is named"),
 }
 """By name."""
 
@@ -170,17 +172,23 @@ def run_benchmark(name: str, *, rounds: int, command: str) -> Path:
         "measured": measured,
     }
     PUBLISHED.mkdir(parents=True, exist_ok=True)
-    path = PUBLISHED / f"{name}.json"
+    platform = jax.default_backend()
+    path = PUBLISHED / f"{name if platform == 'cpu' else f'{name}_{platform}'}.json"
     write_json(path, content)
     if benchmark.figure is not None:
-        picture = svg_bytes(benchmark.figure(measured), name)
-        write_whole(PUBLISHED / f"{name}.svg", lambda temporary: temporary.write_bytes(picture))
+        picture = svg_bytes(benchmark.figure(measured), path.stem)
+        write_whole(path.with_suffix(".svg"), lambda temporary: temporary.write_bytes(picture))
     return path
 
 
 def published_table(name: str) -> str:
-    """The table of a published benchmark and where it was measured, in Markdown."""
-    content = json.loads((PUBLISHED / f"{name}.json").read_text(encoding="utf-8"))
+    """The tables of a published benchmark and where they were measured, in Markdown: of a CPU, then of a GPU."""
+    files = [PUBLISHED / f"{name}.json", PUBLISHED / f"{name}_gpu.json"]
+    return "\n\n".join(_table_of(name, path) for path in files if path.is_file()) or f"`{name}` is not published yet."
+
+
+def _table_of(name: str, path: Path) -> str:
+    content = json.loads(path.read_text(encoding="utf-8"))
     benchmark = BENCHMARKS[name]
     where = f"{content['device']}, jax {content['versions']['jax']}, {benchmark.numbers}"
     return f"{benchmark.table(content['measured'])}\n\n{where}; `{content['command']}`."

@@ -10,6 +10,7 @@ import pandas as pd
 
 from experiments.benchmark import published_table
 from experiments.ledger import load_ledger
+from experiments.precision import precision_table
 from experiments.published import PUBLISHED, published_verdicts
 from jaxmlp import baselines, data, evidence, nn, study, training
 from jaxmlp.evidence import presentation
@@ -116,10 +117,24 @@ def _functions() -> dict[str, list[str]]:
     return found | {"figures": drawing}
 
 
+def precision_costs() -> str:
+    """What bfloat16 costs in accuracy, in Markdown."""
+    folder = PUBLISHED / "precision"
+    if not study.Results.saved_in(folder):
+        return "The study `precision` is not published yet."
+    results = study.Results.load(folder)
+    manifest = results.manifest
+    where = f"{manifest['dataset']['name']}, {manifest['device']}"
+    epochs = results.final()["epoch"].max()
+    return f"{precision_table(results)}\n\nTest accuracy after {epochs} epochs, {where}; `{manifest['command']}`."
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "findings": findings,
     "components": components,
     "grid": grid_times,
+    "speed": partial(published_table, "speed"),
+    "precision": precision_costs,
     "startup": partial(published_table, "startup"),
     "rows": partial(published_table, "rows"),
 }

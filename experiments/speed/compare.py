@@ -15,14 +15,18 @@ from typing import Any
 
 import jax
 
+from experiments.cores import cpu_devices
 from experiments.speed.peers import FLOOR, GRID_KEY, OURS, PEERS, VARIANTS, among
 from experiments.speed.report import microseconds
 from experiments.speed.workloads import WORKLOADS, dataset_of, make_job
 from jaxmlp.errors import InputError
+from jaxmlp.nn import count_parameters
 
 PACKAGES = ("torch", "flax", "equinox", "keras", "scikit-learn", "numpy", "optax")
 GPU_RUNS = (1, 64, 1024)
-"""Of every workload; those that its memory does not hold fail, and the table says so."""
+"""Of every workload, as far as memory allows: see `MOST_BYTES`."""
+MOST_BYTES = 4e9
+"""Of the parameters of all runs together: gradients, optimizers' states and activations take several times as much."""
 Say = Callable[[str], None]
 
 
@@ -38,11 +42,14 @@ def compare(keys: Sequence[str], rounds: int, say: Say) -> dict[str, Any]:
         InputError: a peer's package is missing.
     """
     _check_packages()
-    # Processes share a GPU: nobody may take most of its memory in advance.
-    os.environ["XLA_PYTHON_CLIENT_PREALLOCATE"] = "false"
     cells = []
+    on_gpu = jax.default_backend() == "gpu"
     for key in keys:
-        cells += _measure(key, rounds, say)
+        counts = runs_of(key, on_gpu=on_gpu)
+        # On a CPU one run and many in the same rounds, so that any two can be compared round by round; a GPU's memory
+        # holds fewer workers.
+        for together in [(runs,) for runs in counts] if on_gpu else [counts]:
+            cells += _measure(key, together, rounds, say)
     return {"versions": {package: version(package) for package in PACKAGES}, "cells": cells}
 
 
@@ -64,12 +71,12 @@ def _check_packages() -> None:
         )
 
 
-def _measure(key: str, rounds: int, say: Say) -> list[dict[str, Any]]:
-    """One run and many, all peers in the same rounds: so that any two can be compared round by round."""
+def _measure(key: str, counts: Sequence[int], rounds: int, say: Say) -> list[dict[str, Any]]:
+    """These numbers of runs, all peers in the same rounds."""
     cells, workers = [], []
     with tempfile.TemporaryDirectory() as name:
         try:
-            for runs in _runs_of(key):
+            for runs in counts:
                 folder = Path(name, str(runs))
                 folder.mkdir()
                 if key != GRID_KEY:
@@ -96,16 +103,20 @@ def _measure(key: str, rounds: int, say: Say) -> list[dict[str, Any]]:
     return cells
 
 
-def _runs_of(key: str) -> tuple[int, ...]:
+def runs_of(key: str, *, on_gpu: bool) -> tuple[int, ...]:
+    """How many runs of a workload are trained at once, one number after another."""
     if key == GRID_KEY:
         return (1,)
-    return WORKLOADS[key].runs if jax.default_backend() == "cpu" else GPU_RUNS
+    workload = WORKLOADS[key]
+    if not on_gpu:
+        return workload.runs
+    return tuple(runs for runs in GPU_RUNS if 4 * runs * count_parameters(workload.mlp) <= MOST_BYTES)
 
 
 def _about(cell: dict[str, Any]) -> str:
     if cell["peer"] == FLOOR:
         return f"{min(sample['floor'] for sample in cell['samples']) * 1e6:.1f} us a step"
-    return f"{microseconds(cell).min():.1f} us a step and run, {cell['about']}"
+    return f"{microseconds(cell).min():.1f} us a step and run{', ' + cell['about'] if 'about' in cell else ''}"
 
 
 class Worker:
@@ -120,7 +131,7 @@ class Worker:
             stdout=subprocess.PIPE,
             stderr=self._errors,
             text=True,
-            env=os.environ | _environment(peer, key, runs),
+            env=os.environ | _environment(peer, key, runs, folder),
         )
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -149,8 +160,16 @@ class Worker:
         self._errors.close()
 
 
-def _environment(peer: str, key: str, runs: int) -> dict[str, str]:
-    """Several runs of ours go to as many devices as a CPU has cores, as on the command line."""
+def _environment(peer: str, key: str, runs: int, folder: Path) -> dict[str, str]:
+    environment = {
+        # Processes share a GPU, the first one: nobody may take most of its memory in advance.
+        "XLA_PYTHON_CLIENT_PREALLOCATE": "false",
+        "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],
+        # Compiled anew by every worker, as by JAX.
+        "TORCHINDUCTOR_CACHE_DIR": str(folder / peer),
+    }
+    if jax.default_backend() == "gpu":  # true float32 for everybody, as ours and PyTorch's is
+        environment["JAX_DEFAULT_MATMUL_PRECISION"] = "float32"
     if peer in VARIANTS and (runs > 1 or key == GRID_KEY):
-        return {"XLA_FLAGS": f"--xla_force_host_platform_device_count={os.cpu_count()}"}
-    return {}
+        environment["JAX_NUM_CPU_DEVICES"] = str(cpu_devices())  # as on the command line
+    return environment

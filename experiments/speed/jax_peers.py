@@ -93,7 +93,7 @@ def nnx_jit(job: Job) -> Train:
     def train(steps: int) -> np.ndarray:
         metrics.reset()
         for _ in range(steps):
-            rows = orders.rows()
+            (rows,) = orders.rows()
             step(floats[rows], job.labels[rows])
         return np.asarray(metrics.compute()["loss"])[None]
 
@@ -101,7 +101,7 @@ def nnx_jit(job: Job) -> Train:
 
 
 def nnx_vmap(job: Job) -> Train:
-    """An ensemble under `nnx.vmap`."""
+    """An ensemble under `nnx.vmap`; batches are gathered on the device, of which each of many runs has its own."""
 
     @nnx.split_rngs(splits=job.runs)
     @nnx.vmap
@@ -111,14 +111,18 @@ def nnx_vmap(job: Job) -> Train:
     net, metrics = make(nnx.Rngs(0))
     _fill_nnx(net, job, slice(None))
     optimizer = nnx.vmap(lambda net: nnx.Optimizer(net, _optimizer(job), wrt=nnx.Param))(net)
-    step = nnx.cached_partial(nnx.jit(nnx.vmap(_nnx_step)), net, optimizer, metrics)
-    orders, floats = [Orders(job, seed) for seed in range(job.runs)], job.floats
+    over_runs = nnx.vmap(_nnx_step)
+
+    def gathering_step(net: Any, optimizer: Any, metrics: Any, floats: Any, labels: Any, rows: Any) -> None:
+        over_runs(net, optimizer, metrics, floats[rows], labels[rows])
+
+    data = jnp.asarray(job.floats), jnp.asarray(job.labels)
+    step, orders = nnx.cached_partial(nnx.jit(gathering_step), net, optimizer, metrics), Orders(job)
 
     def train(steps: int) -> np.ndarray:
         nnx.vmap(lambda metrics: metrics.reset())(metrics)
         for _ in range(steps):
-            rows = np.stack([order.rows() for order in orders])
-            step(floats[rows], job.labels[rows])
+            step(*data, orders.rows())
         return np.asarray(nnx.vmap(lambda metrics: metrics.compute()["loss"])(metrics))
 
     return train
@@ -177,7 +181,7 @@ def _fill_eqx(net: EqxNet, params: dict[str, Array]) -> EqxNet:
     return eqx.tree_at(leaves, net, new)
 
 
-def _eqx_step(net, state, opt_state, x, y, optimizer):
+def _eqx_step(net, state, opt_state, total, x, y, optimizer):
     def loss_of(net: EqxNet, state: eqx.nn.State) -> tuple[Array, eqx.nn.State]:
         batched = jax.vmap(net, axis_name="batch", in_axes=(0, None), out_axes=(0, None))
         logits, state = batched(x, state)
@@ -185,7 +189,7 @@ def _eqx_step(net, state, opt_state, x, y, optimizer):
 
     (loss, state), grads = eqx.filter_value_and_grad(loss_of, has_aux=True)(net, state)
     updates, opt_state = optimizer.update(grads, opt_state, net)
-    return eqx.apply_updates(net, updates), state, opt_state, loss
+    return eqx.apply_updates(net, updates), state, opt_state, total + loss
 
 
 def equinox(job: Job) -> Train:
@@ -198,22 +202,32 @@ def equinox(job: Job) -> Train:
         return net, state, optimizer.init(eqx.filter(net, eqx.is_array))
 
     one, params = job.runs == 1, jax.tree.map(jnp.asarray, job.params)
+    floats, labels, orders = job.floats, job.labels, Orders(job)
     step = eqx.Partial(_eqx_step, optimizer=optimizer)
     if one:
         carry = start(jax.tree.map(lambda leaf: leaf[0], params))
-        step = eqx.filter_jit(step, donate="all")
     else:
-        carry = eqx.filter_vmap(start)(params)
-        step = eqx.filter_jit(eqx.filter_vmap(step), donate="all")
-    orders, floats = [Orders(job, seed) for seed in range(job.runs)], job.floats
+        carry, step = eqx.filter_vmap(start)(params), eqx.filter_vmap(step)
+        # Each of many runs has batches of its own: gathered on the device.
+        floats, labels = jnp.asarray(floats), jnp.asarray(labels)
+
+    def on_rows(data, carry):
+        floats, labels, rows = data
+        return step(*carry, floats[rows], labels[rows])
+
+    def on_batch(data, carry):
+        return step(*carry, *data)
+
+    jitted = eqx.filter_jit(on_batch if one else on_rows, donate="all-except-first")
 
     def train(steps: int) -> np.ndarray:
         nonlocal carry
-        total = jnp.zeros(() if one else job.runs)
+        done = (*carry, jnp.zeros(() if one else job.runs))
         for _ in range(steps):
-            rows = orders[0].rows() if one else np.stack([order.rows() for order in orders])
-            *carry, loss = step(*carry, floats[rows], job.labels[rows])
-            total = total + loss
+            rows = orders.rows()
+            data = (floats[rows[0]], labels[rows[0]]) if one else (floats, labels, rows)
+            done = jitted(data, done)
+        *carry, total = done
         return np.atleast_1d(np.asarray(total / steps))
 
     return train

@@ -82,23 +82,23 @@ class Job:
 
 
 class Orders:
-    """The rows of batch after batch: a new order of the data every epoch, ragged tails left out.
+    """The rows of batch after batch of every run: new orders of the data every epoch, ragged tails left out.
 
     What a user of a library without a loader of its own writes.
     """
 
-    def __init__(self, job: Job, seed: int = 0) -> None:
-        self._job, self._numbers, self._next = job, np.random.default_rng(seed), 0
-        self._order = self._draw()
+    def __init__(self, job: Job) -> None:
+        self._job, self._numbers, self._next = job, [np.random.default_rng(seed) for seed in range(job.runs)], 0
+        self._orders = self._draw()
 
     def _draw(self) -> np.ndarray:
-        count = len(self._job.labels)
-        return self._numbers.permutation(count) if self._job.shuffle else np.arange(count)
+        rows = np.arange(len(self._job.labels))
+        return np.stack([numbers.permutation(rows) if self._job.shuffle else rows for numbers in self._numbers])
 
     def rows(self) -> np.ndarray:
-        """Of the next batch, [B]."""
+        """Of the next batches, [R, B]."""
         size = self._job.batch_size
-        if self._next + size > len(self._order):
-            self._order, self._next = self._draw(), 0
+        if self._next + size > self._orders.shape[1]:
+            self._orders, self._next = self._draw(), 0
         self._next += size
-        return self._order[self._next - size : self._next]
+        return self._orders[:, self._next - size : self._next]

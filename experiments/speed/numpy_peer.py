@@ -89,7 +89,7 @@ def loop(job: Job) -> Train:
     def train(steps: int) -> np.ndarray:
         total = 0.0
         for _ in range(steps):
-            rows = orders.rows()
+            (rows,) = orders.rows()
             x, y = floats[rows], job.labels[rows]
             for layer in layers:
                 x = layer.forward(x)

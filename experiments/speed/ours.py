@@ -5,6 +5,7 @@ for no peer.
 """
 
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import jax
 import numpy as np
@@ -20,8 +21,13 @@ from jaxmlp.study.program import Program
 from jaxmlp.study.timing import pieces
 
 
-def build(workload: Workload, dataset: Dataset, runs: int, **changes: str) -> tuple[Train, str]:
-    """The runs of a study of one arm; `changes` are fields of its `RunSpec`. Also says how they are laid out."""
+def build(workload: Workload, dataset: Dataset, runs: int, **changes: str) -> tuple[Train, dict[str, Any]]:
+    """The runs of a study of one arm; `changes` are fields of its `RunSpec`.
+
+    Returns:
+        What trains them, and `about`, how they are laid out; `plan_bytes`, what the compiler plans for a block without
+        the dataset; and `compile_seconds`, of one device's program.
+    """
     arm = Arm("speed", workload.spec(**changes), workload.hyper)
     group = Group(arm.spec, tuple(make_run(arm, seed, dataset.digest) for seed in range(runs)))
     devices = jax.local_devices()
@@ -40,20 +46,25 @@ def build(workload: Workload, dataset: Dataset, runs: int, **changes: str) -> tu
             losses = threads.map(on_device, range(len(programs)), [steps] * len(programs))
             return np.concatenate([loss for part in losses for loss in part])
 
-    about = f"{len(blocks)} blocks of {layout.lanes} lanes ({layout.strategy}), {len(programs)} devices"
-    return train, about
+    return train, {
+        "about": f"{len(blocks)} blocks of {layout.lanes} lanes ({layout.strategy}), {len(programs)} devices",
+        "plan_bytes": work.program.memory_bytes - dataset.num_bytes,
+        "compile_seconds": work.program.compile_seconds,
+    }
 
 
 class _Block:
     def __init__(self, program: Program, block: tuple[Run, ...]) -> None:
         self._program, self._runs = program, len(block)
         self._hypers = jax.device_put(program.hypers(block), program.device)
-        self._states, self._sum = program.start(block), np.zeros(len(block))
+        self._states, self._sum, self._clock = program.start(block), np.zeros(len(block)), 0
 
     def train(self, steps: int) -> np.ndarray:
-        """The mean losses of these steps."""
-        for clock, count in pieces(steps, self._program.steps_per_epoch):
-            self._states = self._program.advance(self._states, self._hypers, clock, count, 1)
+        """The mean losses of these steps, which begin an epoch."""
+        per_epoch = self._program.steps_per_epoch
+        for clock, count in pieces(steps, per_epoch):
+            self._states = self._program.advance(self._states, self._hypers, self._clock + clock, count, 1)
+        self._clock += -(-steps // (per_epoch - 1)) * per_epoch
         total = np.asarray(self._states.loss_sum)[: self._runs]  # only an evaluation would begin it anew
         losses, self._sum = (total - self._sum) / steps, total
         return losses

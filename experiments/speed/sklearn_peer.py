@@ -19,6 +19,7 @@ def fit(job: Job) -> Train:
         batch_size=size,  # pyright: ignore[reportArgumentType] (its stub knows "auto" alone)
         learning_rate_init=job.learning_rate,
         momentum=0.0,
+        nesterovs_momentum=False,  # else it computes every update twice
         shuffle=job.shuffle,
         random_state=0,
     )

@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments.speed.job import Job
+from experiments.speed.job import Job, Train
 from experiments.speed.peers import FLOOR, GRID_KEY, OURS, PEERS, VARIANTS
 
-SAMPLE_SECONDS = 2.4
+SAMPLE_SECONDS = 2.5
 """Aimed length of a sample, by the fastest of a few: none is to be under 2 s."""
 CHECK_STEPS = 60
 """Of one epoch: the first ones, whose mean loss all peers must share."""
@@ -32,8 +32,7 @@ class Worker:
         make = self._maker()
         _forget_peak()
         before, begin = _peak_bytes(), time.perf_counter()
-        made = make()
-        self._train, about = made if isinstance(made, tuple) else (made, "")
+        self._train, about = make()
         first = self._train(1)
         ready = time.perf_counter() - begin
         rest = CHECK_STEPS - 1
@@ -44,24 +43,24 @@ class Worker:
             seconds = self._sample()
         least = min(seconds, self._sample(), self._sample())
         self._steps = int(self._steps * SAMPLE_SECONDS / least) + 1
-        return {
-            "about": about,
+        return about | {
             "seconds_to_first_step": ready,
             "check_loss": float(np.mean(losses)),
             "steps": self._steps,
             "peak_bytes": _peak_bytes() - before,
         }
 
-    def _maker(self) -> Callable[[], Any]:
-        """Imports now: they are not part of what is measured."""
+    def _maker(self) -> Callable[[], tuple[Train, dict[str, Any]]]:
+        """Imports and reads the data now: neither is part of what is measured."""
         if self._peer in VARIANTS:
             from experiments.speed import ours
             from experiments.speed.workloads import WORKLOADS, dataset_of
 
             workload = WORKLOADS[self._key]
-            return lambda: ours.build(workload, dataset_of(workload), self._runs, **VARIANTS[self._peer].changes)
-        factory = PEERS[self._peer].factory
-        return lambda: factory(Job.read(self._folder))
+            dataset = dataset_of(workload)
+            return lambda: ours.build(workload, dataset, self._runs, **VARIANTS[self._peer].changes)
+        factory, job = PEERS[self._peer].factory, Job.read(self._folder)
+        return lambda: (factory(job), {})
 
     def sample(self) -> dict[str, Any]:
         """Seconds of the sample's steps."""
@@ -81,7 +80,7 @@ class FloorWorker:
 
     def build(self) -> dict[str, Any]:
         """Nothing is to be made."""
-        return {"about": ""}
+        return {}
 
     def sample(self) -> dict[str, Any]:
         """Seconds of one step of all runs, at least."""

@@ -94,8 +94,12 @@ def dataset_of(workload: Workload) -> Dataset:
 
 def make_job(workload: Workload, runs: int, dataset: Dataset) -> Job:
     """For peers: the same nets as a study draws for seeds 0, 1, ..., as plain arrays."""
-    draw = jax.jit(jax.vmap(lambda seed: start_run(seed, dataset, spec=workload.spec(), hyper=workload.hyper).train))
-    stacked = draw(np.arange(runs, dtype=np.int32)).params
+
+    def params_of(seed: jax.Array) -> Any:
+        return start_run(seed, dataset, spec=workload.spec(), hyper=workload.hyper).train.params
+
+    with jax.default_device(jax.devices("cpu")[0]):  # a GPU is left to those who are measured
+        stacked = jax.jit(jax.vmap(params_of))(np.arange(runs, dtype=np.int32))
     named = {f"{name}{layer}": leaf for layer, leaves in enumerate(stacked) for name, leaf in leaves.items()}
     mlp = workload.mlp
     # A skip's arrays stand in the last layer of its module; peers count modules.

@@ -175,7 +175,8 @@ def _half(layout: Layout, group: Group) -> Layout:
 def _faster(by_rule: Work, dataset: Dataset) -> Work:
     """The rule's layout, or another one that is clearly faster per run."""
     group, layout = by_rule.group, by_rule.layout
-    others = {Layout(fill_evenly(len(group.runs), 4 * layout.lanes)), layout}
+    wider = fill_evenly(len(group.runs), 4 * layout.lanes)
+    others = {Layout(wider, usual_strategy(wider))}
     if layout.lanes > 1:
         others |= {replace(layout, strategy=strategy) for strategy in STRATEGIES}
     others -= {layout}

@@ -75,6 +75,7 @@ def _workload(name: str) -> Workload:
 
 def _cell(workload, runs, peer, seconds, **more):
     cell = {"workload": workload, "runs": runs, "peer": peer, "steps": 100, "check_loss": 1.0, "peak_bytes": 3e6}
+    cell |= {"plan_bytes": 2e6, "compile_seconds": 0.25}
     samples = [{"seconds": one} for one in seconds]
     return cell | {"seconds_to_first_step": 0.5, "samples": samples} | more
 
@@ -120,10 +121,44 @@ def test_the_table_says_who_failed_and_who_trained_something_else():
     assert "| flax.nnx, vmap ensemble over jaxmlp | 1.25 [1.25, 1.25] | – |" in many
     assert "| jaxmlp over the floor | 2 [2, 2] | – |" in many
     table = "\n".join(remarks)
+    assert "1 of 18 samples took less than 2 s, the shortest 1.00 s." in table
     assert "Keras 3 on JAX failed at (b), 1 runs: out of luck" in table
     assert (
         "flax.nnx, vmap ensemble does not train the same net at (b), 32 runs: first losses 1.5000, ours 1.0000" in table
     )
+
+
+def test_the_table_judges_by_the_goals():
+    """The floor is 10 ms of a run's 20; PyTorch takes ten times as long, of which 6 were to be reached."""
+    judged = report.speed_table(_measured())
+    assert "Faster than jaxmlp: no peer on any workload." in judged
+    assert "More than 1.3 times the floor: (b) ×32." in judged
+    assert "(b) ×32 6; all reached." in judged
+    fast = _measured()
+    fast["cells"][1] |= {"samples": [{"seconds": 4.0}] * 3}  # a tenth of the median of what it was
+    fast["cells"][3] |= {"samples": [{"seconds": 60.0}] * 3}
+    judged = report.speed_table(fast)
+    assert "Faster than jaxmlp: flax.nnx, vmap ensemble at (b) ×32." in judged
+    assert "(b) ×32 6; missed at (b) ×32." in judged
+
+
+def test_starting_and_variants_are_told():
+    measured = _measured()
+    measured["cells"].append(_cell("b", 32, "jaxmlp_autodiff", [96.0] * 3, plan_bytes=3e6))
+    assert "| (b) 784-100-10 sigmoid, SGD, batch 10 | 32 | jaxmlp, autodiff rules | 1.5 [1.5, 1.5] | 1.50 |" in (
+        report.variants_table(measured)
+    )
+    costs = report.cost_table(measured)
+    assert "| jaxmlp | 0.5 s, 3 MB |" in costs
+    assert "| flax.nnx, vmap ensemble | ×32: 0.5 s, 3 MB |" in costs
+    assert "compiling took: (b) 0.2 s." in costs  # 0.25, rounded to even
+
+
+def test_a_gpu_trains_as_many_runs_as_its_memory_allows():
+    assert compare.runs_of("d", on_gpu=True) == (1, 64, 1024)
+    # 41 layers have 10 million parameters: of 64 runs they take 2.6 GB, of 1,024 beyond 4.
+    assert compare.runs_of("f", on_gpu=True) == (1, 64)
+    assert compare.runs_of("d", on_gpu=False) == (1, 16)
 
 
 def test_the_figure_shows_every_peer_s_throughput():

@@ -10,7 +10,8 @@ from jaxmlp.errors import InputError
 from jaxmlp.nn import linear
 from tests.nn import oracles
 
-SHAPES = [(1, 1, 1), (5, 3, 4), (2, 7, 1), (16, 9, 12)]  # B, I, O
+# B, I, O: written as sums, and, the last, as a call of a matrix product.
+SHAPES = [(1, 1, 1), (5, 3, 4), (2, 7, 1), (16, 9, 12)]
 
 
 def make(batch, inputs, outputs, seed=0):
@@ -39,9 +40,9 @@ def test_backward_is_the_numeric_derivative(x64, shape, with_bias):
         check_grads(lambda w, x: jnp.sin(linear(w, None, x)), (weight, x), order=1, modes=("rev",))
 
 
-def gradients(backward, transform):
+def gradients(backward, transform, shape):
     """Gradients of a scalar of the layer, through one of jax's transformations."""
-    weight, bias, x, g = map(jnp.asarray, make(6, 5, 4))
+    weight, bias, x, g = map(jnp.asarray, make(*shape))
 
     def scalar(weight, bias, x):
         y = linear(weight, bias, x, backward=backward)
@@ -57,15 +58,16 @@ def gradients(backward, transform):
         return jax.vmap(grad, (0, None, 0))(jnp.stack([weight, -weight]), bias, jnp.stack([x, x + 1]))
 
     def through_scan(weight, bias):
-        square = weight[:, :4]
+        square = weight[:, : len(weight)]
         return jnp.sum(jax.lax.scan(lambda h, _: (linear(square, bias, h, backward=backward), h), g, None, 3)[0])
 
     return jax.jit(jax.grad(through_scan, argnums=(0, 1)))(weight, bias)
 
 
+@pytest.mark.parametrize("shape", [(6, 5, 4), (24, 9, 8)])
 @pytest.mark.parametrize("transform", ["plain", "vmap of grad", "grad of vmap", "grad of scan"])
-def test_backward_equals_its_autodiff_twin(x64, transform):
-    manual, twin = (gradients(backward, transform) for backward in ("manual", "autodiff"))
+def test_backward_equals_its_autodiff_twin(x64, transform, shape):
+    manual, twin = (gradients(backward, transform, shape) for backward in ("manual", "autodiff"))
     for a, b in zip(jax.tree.leaves(manual), jax.tree.leaves(twin), strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
 
@@ -95,14 +97,15 @@ def test_hessian_vector_products_work_in_reverse_over_reverse(x64):
     np.testing.assert_allclose(reverse, forward, rtol=1e-11)
 
 
-def test_bfloat16_rounds_the_operands_and_accumulates_in_float32():
+@pytest.mark.parametrize("inputs", [4096, 128])
+def test_bfloat16_rounds_the_operands_and_accumulates_in_float32(inputs):
     rng = np.random.default_rng(0)
-    weight, x = (rng.normal(size=shape).astype(np.float32) for shape in ((3, 4096), (2, 4096)))
+    weight, x = (rng.normal(size=shape).astype(np.float32) for shape in ((3, inputs), (2, inputs)))
     round16 = lambda a: np.asarray(jnp.asarray(a).astype(jnp.bfloat16).astype(jnp.float32))
     y = linear(jnp.asarray(weight), None, jnp.asarray(x), precision="bfloat16")
     exact_products_of_rounded = round16(x).astype(np.float64) @ round16(weight).astype(np.float64).T
     assert y.dtype == jnp.float32
-    # Accumulating 4096 terms in bfloat16 would be off by percents.
+    # Accumulating so many terms in bfloat16 would be off by percents.
     np.testing.assert_allclose(y, exact_products_of_rounded, rtol=1e-4, atol=1e-3)
     assert np.abs(np.asarray(y) - x @ weight.T).max() > 1e-3
 
