@@ -25,7 +25,7 @@ def build(workload: Workload, dataset: Dataset, runs: int, **changes: str) -> tu
     """The runs of a study of one arm; `changes` are fields of its `RunSpec`.
 
     Returns:
-        What trains them, and `about`, how they are laid out; `plan_bytes`, what the compiler plans for a block without
+        What trains them, and `about`, how they are laid out; `plan_bytes`, what the compiler plans for a block beside
         the dataset; and `compile_seconds`, of one device's program.
     """
     arm = Arm("speed", workload.spec(**changes), workload.hyper)
@@ -48,7 +48,7 @@ def build(workload: Workload, dataset: Dataset, runs: int, **changes: str) -> tu
 
     return train, {
         "about": f"{len(blocks)} blocks of {layout.lanes} lanes ({layout.strategy}), {len(programs)} devices",
-        "plan_bytes": work.program.memory_bytes - dataset.num_bytes,
+        "plan_bytes": work.program.working_bytes,
         "compile_seconds": work.program.compile_seconds,
     }
 

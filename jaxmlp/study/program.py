@@ -165,6 +165,12 @@ class Program:
             if plan is not None  # a backend may not know
         )
 
+    @property
+    def working_bytes(self) -> int | None:
+        """Of that, what training holds beside the dataset: states and temporaries; None where a backend may not know."""
+        plan = self._advance.memory_analysis()
+        return None if plan is None else plan.output_size_in_bytes + plan.temp_size_in_bytes
+
 
 @contextmanager
 def _no_garbage_collection() -> Iterator[None]:

@@ -74,6 +74,14 @@ def test_w_shrinks_until_the_program_fits_into_the_memory(digits, monkeypatch):
         plan_group(group, on_device, Wish(), None)
 
 
+def test_what_training_holds_is_its_states_and_not_the_dataset(digits):
+    wide = replace(make_spec((64, 400, 10)), epochs=1)
+    program = Program(wide, jax.device_put(digits), Layout(3))
+    parameters = 3 * 4 * (65 * 400 + 401 * 10)
+    assert parameters < program.working_bytes < program.memory_bytes
+    assert Program(wide, jax.device_put(digits), Layout(6)).working_bytes >= program.working_bytes + parameters
+
+
 @pytest.mark.parametrize(
     ("devices", "speeds", "chosen"),
     [
