@@ -167,7 +167,7 @@ class Program:
 
     @property
     def working_bytes(self) -> int | None:
-        """Of that, what training holds beside the dataset: states and temporaries; None where a backend may not know."""
+        """Of that, what training holds beside the dataset: states and temporaries; None if a backend says nothing."""
         plan = self._advance.memory_analysis()
         return None if plan is None else plan.output_size_in_bytes + plan.temp_size_in_bytes
 
