@@ -16,7 +16,7 @@ from jaxmlp.data import Dataset
 from jaxmlp.study import Arm
 from jaxmlp.study.arms import Run, make_run
 from jaxmlp.study.blocks import Group
-from jaxmlp.study.plan import Wish, plan_group
+from jaxmlp.study.plan import Wish, plan_groups
 from jaxmlp.study.program import Program
 from jaxmlp.study.timing import pieces
 
@@ -31,7 +31,7 @@ def build(workload: Workload, dataset: Dataset, runs: int, **changes: str) -> tu
     arm = Arm("speed", workload.spec(**changes), workload.hyper)
     group = Group(arm.spec, tuple(make_run(arm, seed, dataset.digest) for seed in range(runs)))
     devices = jax.local_devices()
-    work = plan_group(group, jax.device_put(dataset, devices[0]), Wish(), None)
+    (work,) = plan_groups([group], jax.device_put(dataset, devices[0]), Wish(), {})
     blocks, layout = group.blocks(work.layout.lanes), work.layout
     others = [Program(arm.spec, jax.device_put(dataset, device), layout) for device in devices[1 : len(blocks)]]
     programs = [work.program, *others]

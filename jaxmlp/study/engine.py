@@ -19,7 +19,7 @@ from jaxmlp.study.blocks import STRATEGIES, Group, Layout, make_groups
 from jaxmlp.study.finished import KEEP_PARAMS, finish_block
 from jaxmlp.study.manifest import describe_program, make_manifest
 from jaxmlp.study.memory import Device
-from jaxmlp.study.plan import Wish, Work, announce, halved, plan_group
+from jaxmlp.study.plan import Wish, Work, announce, halved, plan_groups
 from jaxmlp.study.progress import Display, make_display
 from jaxmlp.study.results import Results
 from jaxmlp.study.store import Store
@@ -185,7 +185,7 @@ class _Session:
         """
         if groups:
             self._display.say(f"compiling {len(groups)} program{'s' if len(groups) > 1 else ''}")
-        work = [plan_group(group, self._first, self._asked.wish, kept.get(spec_id(group.spec))) for group in groups]
+        work = plan_groups(groups, self._first, self._asked.wish, kept)
         for item in work:
             asked = kept[spec_id(item.group.spec)].lanes if item.chosen_by == "kept" else self._asked.wish.lanes
             if asked is not None and item.layout.lanes < asked:
@@ -195,7 +195,8 @@ class _Session:
         chosen = processes.agree([(item.layout.lanes, item.layout.strategy) for item in work])
         for i, (item, layout) in enumerate(zip(work, chosen, strict=True)):
             if Layout(*layout) != item.layout:
-                work[i] = plan_group(item.group, self._first, self._asked.wish, Layout(*layout))
+                chosen_layout = {spec_id(item.group.spec): Layout(*layout)}
+                (work[i],) = plan_groups([item.group], self._first, self._asked.wish, chosen_layout)
         if work:
             announce(work, list(self._datasets), self._display)
         return work

@@ -6,6 +6,7 @@ the manifest and is used again when the study is resumed or extended.
 """
 
 from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 
 import jax
@@ -13,6 +14,7 @@ import jax
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError
 from jaxmlp.nn import count_parameters
+from jaxmlp.study.arms import spec_id
 from jaxmlp.study.blocks import STRATEGIES, Group, Layout, fill_evenly, usual_strategy
 from jaxmlp.study.memory import Device, budget_bytes, ran_out
 from jaxmlp.study.program import Program
@@ -38,6 +40,9 @@ USUAL_CORES = (1, 2, 4)
 """Blocks are cut for these numbers of devices at once: W must not depend on the machine's."""
 BLOCK_OVERHEAD = {"vmap": 1.0, "map": 0.2}
 """What a block costs beside its lanes, in lanes: dispatch, and under vmap a step's fixed share."""
+
+COMPILERS = 2
+"""Programs in compilation at once: more would only wait for Python, which traces one at a time."""
 
 MEASURE_FROM_SECONDS = 60.0
 """A group estimated to take less is not worth compiling another layout for. Nor is any group measured where cores are
@@ -101,33 +106,53 @@ def _for_usual_cores(count: int, most: int, overhead: float) -> int:
     return min(range(min(count, most), 0, -1), key=cost)
 
 
-def plan_group(group: Group, dataset: Dataset, wish: Wish, kept: Layout | None) -> Work:
-    """Choose a layout, compile it, and measure what it costs.
+def plan_groups(groups: Sequence[Group], dataset: Dataset, wish: Wish, kept: Mapping[str, Layout]) -> list[Work]:
+    """Choose a layout for every group, compile it, and measure what it costs.
 
     Args:
-        group: its runs.
+        groups: with their runs.
         dataset: on the device that measures.
         wish: what the caller asked for.
-        kept: the layout of an earlier sitting.
+        kept: by spec id, layouts of an earlier sitting.
 
     Raises:
-        InputError: not even one run fits into the memory that is available.
+        InputError: not even one run of a group fits into the memory that is available.
         MemoryError: memory ran out with a single lane.
     """
+
+    def draft(group: Group) -> tuple[Program, str]:
+        program, chosen_by = _draft(group, dataset, wish, kept.get(spec_id(group.spec)))
+        if len(groups) > 1:
+            program.prepare_finish()
+        return program, chosen_by
+
+    # XLA needs no Python while it compiles: one program is traced while another one is compiled. They are timed when
+    # all are there.
+    with ThreadPoolExecutor(COMPILERS) as pool:
+        drafts = list(pool.map(draft, groups))
+    return [_settled(group, dataset, wish, *drafted) for group, drafted in zip(groups, drafts, strict=True)]
+
+
+def _draft(group: Group, dataset: Dataset, wish: Wish, kept: Layout | None) -> tuple[Program, str]:
+    """The program of the layout that is kept, asked for or by rule, and which of these it is."""
     if kept is not None:
-        return Work(group, _measured(group, dataset, kept), "kept")
+        return Program(group.spec, dataset, kept), "kept"
     if wish.lanes is not None:
-        layout = Layout(wish.lanes, wish.strategy or usual_strategy(wish.lanes))
-        return Work(group, _measured(group, dataset, layout), "given")
+        return Program(group.spec, dataset, Layout(wish.lanes, wish.strategy or usual_strategy(wish.lanes))), "given"
     (device,) = dataset.train_images.devices()
     layout = rule_layout(group.spec, len(group.runs), device.platform)
     if wish.strategy is not None:
         layout = replace(layout, strategy=wish.strategy)
-    by_rule = Work(group, _fitting(group, dataset, layout), "rule")
-    alone = device.platform != "cpu" or len(jax.local_devices()) == 1
-    if wish.strategy is not None or by_rule.seconds < MEASURE_FROM_SECONDS or not alone:
-        return by_rule
-    return _faster(by_rule, dataset)
+    return _fitting(group, dataset, layout), "rule"
+
+
+def _settled(group: Group, dataset: Dataset, wish: Wish, program: Program, chosen_by: str) -> Work:
+    """The draft measured; where it is by rule, takes long and can be measured fairly, beside other layouts."""
+    work = Work(group, _measured(group, dataset, program), chosen_by)
+    alone = program.device.platform != "cpu" or len(jax.local_devices()) == 1
+    if chosen_by != "rule" or wish.strategy is not None or work.seconds < MEASURE_FROM_SECONDS or not alone:
+        return work
+    return _faster(work, dataset)
 
 
 def _fitting(group: Group, dataset: Dataset, layout: Layout) -> Program:
@@ -137,7 +162,7 @@ def _fitting(group: Group, dataset: Dataset, layout: Layout) -> Program:
     while True:
         program = Program(group.spec, dataset, layout)
         if budget is None or program.memory_bytes <= budget:
-            return _measured(group, dataset, program)
+            return program
         if layout.lanes == 1:
             raise InputError(
                 f"one run of arm {group.runs[0].arm.name!r} needs {program.memory_bytes / 1e6:.0f} MB, and "
@@ -148,13 +173,12 @@ def _fitting(group: Group, dataset: Dataset, layout: Layout) -> Program:
         layout = Layout(max(1, min(int(layout.lanes * share), layout.lanes - 1)), layout.strategy)
 
 
-def _measured(group: Group, dataset: Dataset, planned: Layout | Program) -> Program:
+def _measured(group: Group, dataset: Dataset, program: Program) -> Program:
     """The program and its cost; where measuring it runs out of memory, one of half its width, and so on.
 
     Raises:
         MemoryError: it ran out with a single lane.
     """
-    program = planned if isinstance(planned, Program) else Program(group.spec, dataset, planned)
     while True:
         try:
             _ = program.cost
@@ -182,7 +206,7 @@ def _faster(by_rule: Work, dataset: Dataset) -> Work:
     others -= {layout}
     best, most = by_rule, by_rule.seconds / CLEARLY_FASTER
     for layout in sorted(others, key=lambda layout: layout.strategy):
-        program = _fitting(group, dataset, layout)
+        program = _measured(group, dataset, _fitting(group, dataset, layout))
         work = Work(group, program, "measured")
         if work.seconds < most:
             best, most = work, work.seconds
@@ -196,7 +220,8 @@ def halved(work: Work, done: frozenset[str], dataset: Dataset) -> Work:
         MemoryError: it ran out with a single lane.
     """
     group = work.group.without(done)
-    return Work(group, _measured(group, dataset, _half(work.layout, group)), work.chosen_by)
+    program = Program(group.spec, dataset, _half(work.layout, group))
+    return Work(group, _measured(group, dataset, program), work.chosen_by)
 
 
 def announce(work: Sequence[Work], devices: Sequence[Device], display: Display) -> None:

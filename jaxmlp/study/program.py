@@ -94,6 +94,11 @@ class Program:
         """Read the test set; gives up `states`' buffers. Compiled when it is first needed."""
         return self._finish(states, hypers, self.dataset)
 
+    def prepare_finish(self) -> None:
+        """Compile what `finish` needs ahead of its first call."""
+        with jax.default_device(self.device):
+            _ = self._finish
+
     @cached_property
     def _finish(self) -> Any:
         finish = jax.jit(partial(_finish, spec=self.spec, strategy=self.layout.strategy), donate_argnums=0)

@@ -17,7 +17,7 @@ from jaxmlp.nn import MLPSpec
 from jaxmlp.study import memory, plan, program
 from jaxmlp.study.arms import make_run
 from jaxmlp.study.blocks import Layout, make_groups
-from jaxmlp.study.plan import Wish, plan_group, rule_layout
+from jaxmlp.study.plan import Wish, plan_groups, rule_layout
 from jaxmlp.study.program import Program
 from jaxmlp.study.workers import Workers
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, LossSpec, RunSpec
@@ -63,15 +63,15 @@ def test_the_rule_elsewhere_fills_the_device_in_few_even_blocks(runs, lanes):
 def test_w_shrinks_until_the_program_fits_into_the_memory(digits, monkeypatch):
     monkeypatch.setattr(plan, "rule_layout", lambda *_: Layout(64))
     group, on_device = make_group(digits, 64), jax.device_put(digits)
-    wide = plan_group(group, on_device, Wish(), None)
+    (wide,) = plan_groups([group], on_device, Wish(), {})
     assert (wide.layout, wide.chosen_by) == (Layout(64), "rule")
     monkeypatch.setattr(plan, "budget_bytes", lambda device: wide.program.memory_bytes // 3)
-    narrow = plan_group(group, on_device, Wish(), None)
+    (narrow,) = plan_groups([group], on_device, Wish(), {})
     assert 1 < narrow.layout.lanes < 32
     assert narrow.program.memory_bytes <= wide.program.memory_bytes // 3
     monkeypatch.setattr(plan, "budget_bytes", lambda device: 1000)
     with pytest.raises(InputError, match=r"one run of arm 'a' needs .* MB, and 0 MB may be used"):
-        plan_group(group, on_device, Wish(), None)
+        plan_groups([group], on_device, Wish(), {})
 
 
 def test_what_training_holds_is_its_states_and_not_the_dataset(digits):
@@ -98,10 +98,11 @@ def test_a_measurement_beats_the_rule_only_clearly(digits, monkeypatch, devices,
     monkeypatch.setattr(jax, "local_devices", lambda: [None] * devices)
     monkeypatch.setattr(Program, "__init__", lambda self, spec, dataset, layout: setattr(self, "layout", layout))
     monkeypatch.setattr(Program, "memory_bytes", 1)
+    monkeypatch.setattr(Program, "device", jax.devices()[0], raising=False)
     monkeypatch.setattr(Program, "cost", None)
     seconds = property(lambda self: 100.0 * speeds[self.layout] * self.layout.lanes / 40)
     monkeypatch.setattr(Program, "block_seconds", seconds)
-    work = plan_group(make_group(digits, 40), jax.device_put(digits), Wish(), None)
+    (work,) = plan_groups([make_group(digits, 40)], jax.device_put(digits), Wish(), {})
     assert (work.layout, work.chosen_by) == (chosen, "rule" if chosen == Layout(20) else "measured")
 
 
