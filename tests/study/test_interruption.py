@@ -25,7 +25,8 @@ def trial(out, *options, flags="", wait=True, **environment):
     """Run the trial program, with a compile cache of its own kind of process."""
     cache = os.environ["JAXMLP_TEST_COMPILED"]
     command = [sys.executable, "-m", "tests.study.trial", out, out.with_suffix(".log"), "--cache", cache, *options]
-    environment = os.environ | {"XLA_FLAGS": flags} | environment
+    # As in conftest: what only makes programs faster is compiled for nothing here.
+    environment = os.environ | {"XLA_FLAGS": flags, "JAX_DISABLE_MOST_OPTIMIZATIONS": "1"} | environment
     process = subprocess.Popen(
         [str(word) for word in command], env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
