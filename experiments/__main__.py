@@ -3,18 +3,14 @@
 import os
 import sys
 
-import jax
-
 from experiments.cli import SIGNALLED, main
-from experiments.cores import cpu_devices
+from experiments.jax_settings import NUM_CPU_DEVICES, cpu_devices
 
-# Unless the user has chosen their number, or there are several processes, which may share the machine.
-chosen = (
-    "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
-    or jax.config.values["jax_num_cpu_devices"] > 0
-)
-if not chosen and not any(word.startswith("--coordinator") for word in sys.argv):
-    jax.config.update("jax_num_cpu_devices", cpu_devices())
+# Unless the user has chosen their number, or there are several processes, which may share the machine. A variable: jax,
+# which reads it, is not loaded before a command needs it.
+by_flags = "xla_force_host_platform_device_count" in os.environ.get("XLA_FLAGS", "")
+if not by_flags and not any(word.startswith("--coordinator") for word in sys.argv):
+    os.environ.setdefault(NUM_CPU_DEVICES, str(cpu_devices()))
 
 code = main()
 if code > SIGNALLED:

@@ -182,9 +182,9 @@ def run_benchmark(name: str, *, rounds: int, command: str) -> Path:
 
 
 def published_table(name: str) -> str:
-    """The tables of a published benchmark and where they were measured, in Markdown: of a CPU, then of a GPU."""
-    files = [PUBLISHED / f"{name}.json", PUBLISHED / f"{name}_gpu.json"]
-    return "\n\n".join(_table_of(name, path) for path in files if path.is_file()) or f"`{name}` is not published yet."
+    """The tables of a published benchmark and where they were measured, in Markdown: of a CPU, then of others."""
+    files = sorted(PUBLISHED.glob(f"{name}*.json"))  # a dot comes before the underscore of a platform
+    return "\n\n".join(_table_of(name, path) for path in files) or f"`{name}` is not published yet."
 
 
 def _table_of(name: str, path: Path) -> str:

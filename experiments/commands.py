@@ -18,12 +18,13 @@ RESULTS = Path("results")
 
 def tour(arguments: argparse.Namespace, console: Console) -> None:
     """The quick studies on the digits, one page for all."""
+    from experiments.jax_settings import keep_programs
     from experiments.registry import EXPERIMENTS, TOUR
     from experiments.session import REPORT_FILE, run_experiment
     from jaxmlp import data
     from jaxmlp.evidence import print_verdicts, write_report
 
-    _prepare_jax()
+    keep_programs()
     out = RESULTS / "tour"
     digits = data.load("digits")
     if out.exists():
@@ -76,6 +77,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     check_choice("dataset", arguments.dataset, DATASETS)
     check_choice("preset", arguments.preset, PRESETS)
     from experiments.base import choose_arms, resize
+    from experiments.jax_settings import keep_programs
     from experiments.registry import EXPERIMENTS
     from experiments.session import REPORT_FILE, run_experiment
     from jaxmlp import data
@@ -99,7 +101,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     for experiment, dataset, preset in zip(chosen, datasets, presets, strict=True):
         choose_arms(experiment.arms(dataset, preset), arguments.arms)
     _join_processes(arguments)
-    _prepare_jax()
+    keep_programs()
     for experiment, dataset, preset in zip(chosen, datasets, presets, strict=True):
         study = run_experiment(
             experiment,
@@ -124,6 +126,7 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
     """One arm of the user's own."""
     check_choice("dataset", arguments.dataset, DATASETS)
     from experiments.base import Preset
+    from experiments.jax_settings import keep_programs
     from experiments.own import ARM, own_experiment, parse_widths
     from experiments.session import REPORT_FILE, run_experiment
     from jaxmlp import data, nn, study, training
@@ -144,7 +147,7 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
     )
     arm = study.Arm(ARM, spec, training.Hyper(learning_rate=arguments.learning_rate))
     _join_processes(arguments)
-    _prepare_jax()
+    keep_programs()
     done = run_experiment(
         own_experiment(arm),
         dataset,
@@ -174,6 +177,7 @@ def test_net(arguments: argparse.Namespace, console: Console) -> None:
         raise InputError(f"--out {path}: the picture is an SVG file, give a name that ends in .svg")
     import numpy as np
 
+    from experiments.jax_settings import keep_programs
     from jaxmlp import data, training
     from jaxmlp.evidence import random_ten, ten_images_figure
     from jaxmlp.evidence.plotting import svg_bytes
@@ -191,7 +195,7 @@ def test_net(arguments: argparse.Namespace, console: Console) -> None:
             "give the --dataset it was trained on"
         )
     ten = random_ten(len(dataset.test_labels), arguments.seed)
-    _prepare_jax()
+    keep_programs()
     images, labels = np.asarray(dataset.test_images), np.asarray(dataset.test_labels)
     predicted = np.asarray(net.predict(images))
     picture = svg_bytes(ten_images_figure(images[ten], labels[ten], predicted[ten]), path.stem)
@@ -270,13 +274,3 @@ def _join_processes(arguments: argparse.Namespace) -> None:
         processes.join(arguments.coordinator, **given)
     elif any(number is not None for number in given.values()):
         raise InputError("--processes and --process-id need --coordinator HOST:PORT")
-
-
-def _prepare_jax() -> None:
-    """Keep compiled programs between processes: a second run starts at once."""
-    import jax
-
-    from jaxmlp.data import cache_folder
-
-    jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "xla"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)

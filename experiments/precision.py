@@ -46,7 +46,7 @@ PRECISION = Experiment(
     presets={
         # As small as those of `depth`.
         "quick": Preset(seeds=3, epochs=10, batch_size=16, max_width=64, keep_every=3),
-        # A net of 41 layers takes half a minute an epoch on two cores.
+        # Few epochs: two cores are slow with 41 layers.
         "full": Preset(seeds=5, epochs=3, batch_size=100),
     },
     arms=arms,

@@ -15,7 +15,7 @@ from typing import Any
 
 import jax
 
-from experiments.cores import cpu_devices
+from experiments.jax_settings import NUM_CPU_DEVICES, cpu_devices
 from experiments.speed.peers import FLOOR, GRID_KEY, OURS, PEERS, VARIANTS, among
 from experiments.speed.report import microseconds
 from experiments.speed.workloads import WORKLOADS, dataset_of, make_job
@@ -35,8 +35,9 @@ def compare(keys: Sequence[str], rounds: int, say: Say) -> dict[str, Any]:
 
     Returns:
         `versions` of the peers' packages, and `cells`: one dict per workload, runs and peer, with what its worker said
-        of itself (`seconds_to_first_step`, `check_loss`, `steps`, `peak_bytes`, `about`) and `samples`, one dict a
-        round: `seconds` of the steps, or for the floor `floor` and its parts; a cell that failed has `failed`, why.
+        of itself (`seconds_to_first_step`, `check_loss`, `steps`, `peak_bytes`; ours also `about`, `plan_bytes` and
+        `compile_seconds`) and `samples`, one dict a round: `seconds` of the steps, or for the floor `floor` and its
+        parts; a cell that failed has `failed`, why.
 
     Raises:
         InputError: a peer's package is missing.
@@ -167,9 +168,10 @@ def _environment(peer: str, key: str, runs: int, folder: Path) -> dict[str, str]
         "CUDA_VISIBLE_DEVICES": os.environ.get("CUDA_VISIBLE_DEVICES", "0").split(",")[0],
         # Compiled anew by every worker, as by JAX.
         "TORCHINDUCTOR_CACHE_DIR": str(folder / peer),
+        NUM_CPU_DEVICES: "1",  # whatever the command line that started this has
     }
     if jax.default_backend() == "gpu":  # true float32 for everybody, as ours and PyTorch's is
         environment["JAX_DEFAULT_MATMUL_PRECISION"] = "float32"
     if peer in VARIANTS and (runs > 1 or key == GRID_KEY):
-        environment["JAX_NUM_CPU_DEVICES"] = str(cpu_devices())  # as on the command line
+        environment[NUM_CPU_DEVICES] = str(cpu_devices())  # as on the command line
     return environment

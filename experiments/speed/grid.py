@@ -15,9 +15,9 @@ from rich.console import Console
 
 from experiments.base import Preset
 from experiments.d2 import GRID, Setting, arms_of
+from experiments.jax_settings import keep_programs
 from experiments.speed.workloads import blobs
 from jaxmlp import study
-from jaxmlp.data import cache_folder
 
 SAMPLE = tuple(dict.fromkeys(GRID))[2::8]
 SEEDS, EPOCHS = 6, 5
@@ -30,8 +30,7 @@ class OursOnGrid:
 
     def build(self) -> dict[str, Any]:
         """Once: compiled programs are kept from then on, as they are between a user's studies."""
-        jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "xla"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+        keep_programs()
         self._dataset = blobs()
         self.sample()
         about = f"{len(SAMPLE)} settings, {SEEDS} seeds, {EPOCHS} epochs, {jax.local_device_count()} devices"

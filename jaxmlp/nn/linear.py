@@ -28,7 +28,7 @@ BACKWARDS = ("manual", "autodiff", "d4_shipped")
 
 TINY = 1024
 """Products of so many multiplications are written as sums, which XLA fuses with their neighbours: a call into a library
-of matrix products takes longer than they do. A step of 256 nets 2-8-2 took 4.7 times as long with calls (CPU)."""
+of matrix products takes longer than they do, and most of a step of XOR's nets was such calls."""
 
 
 def linear(

@@ -1,8 +1,8 @@
 """How each group is executed: W, strategy and compiled program, chosen before step 0.
 
-W follows from a rule, so that the same study has the same W on every machine of a kind; a long group's rule is
-checked by a short measurement, and gives way only to a layout that is clearly faster. What was chosen stands in
-the manifest and is used again when the study is resumed or extended.
+W follows from a rule, so that the same study has the same W on every machine of a kind. Where one device works alone, a
+long group's rule is checked by a short measurement, and gives way only to a layout that is clearly faster. What was
+chosen stands in the manifest and is used again when the study is resumed or extended.
 """
 
 from collections.abc import Mapping, Sequence
@@ -30,9 +30,8 @@ lane saves nothing, and small blocks keep every device busy."""
 OTHER_STEP_FLOPS = 5e10
 
 CACHE_BYTES = 1e6
-"""What lanes under vmap may touch in a step on a CPU: a core's second-level cache. Measured with all cores at work,
-eight lanes of 784-256-10 take twice as long per run under vmap as under map, and sixteen of 784-100-10 in batches of 10
-1.75 times; what stays in the cache is up to twice as fast under vmap."""
+"""What lanes under vmap may touch in a step on a CPU: a core's second-level cache. With all cores at work, lanes that
+overflow it are slower per run than one after another, and lanes that stay in it faster."""
 FEW_LANES = 8
 """A net of which fewer than these fit into the cache goes through its lanes one after another."""
 
@@ -198,12 +197,12 @@ def _half(layout: Layout, group: Group) -> Layout:
 
 def _faster(by_rule: Work, dataset: Dataset) -> Work:
     """The rule's layout, or another one that is clearly faster per run."""
-    group, layout = by_rule.group, by_rule.layout
-    wider = fill_evenly(len(group.runs), 4 * layout.lanes)
+    group, ruled = by_rule.group, by_rule.layout
+    wider = fill_evenly(len(group.runs), 4 * ruled.lanes)
     others = {Layout(wider, usual_strategy(wider))}
-    if layout.lanes > 1:
-        others |= {replace(layout, strategy=strategy) for strategy in STRATEGIES}
-    others -= {layout}
+    if ruled.lanes > 1:
+        others |= {replace(ruled, strategy=strategy) for strategy in STRATEGIES}
+    others -= {ruled}
     best, most = by_rule, by_rule.seconds / CLEARLY_FASTER
     for layout in sorted(others, key=lambda layout: layout.strategy):
         program = _measured(group, dataset, _fitting(group, dataset, layout))

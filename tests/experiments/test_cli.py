@@ -12,13 +12,13 @@ import time
 from pathlib import Path
 
 import jax
-import joblib
 import numpy as np
 import pandas as pd
 import pytest
 
 from experiments.cli import main
 from experiments.initialization import ARMS
+from experiments.jax_settings import cpu_devices
 from experiments.ledger import load_ledger
 from experiments.readme import README, findings, with_blocks
 from experiments.registry import EXPERIMENTS
@@ -30,7 +30,7 @@ TINY = ["--seeds", "3", "--epochs", "1"]
 
 def make_light(patch):
     """No compile cache, which is process-wide: what a test set must not outlive it. And few nets to measure."""
-    patch.setattr("experiments.commands._prepare_jax", lambda: None)
+    patch.setattr("experiments.jax_settings.keep_programs", lambda: None)
     patch.setattr("experiments.propagation.NETS", 12)
     patch.setattr("experiments.forbidden.HIDDEN_5", (8,))
     patch.setattr("experiments.forbidden.SEEDS", 3)
@@ -368,8 +368,7 @@ def test_a_signal_leaves_cleanly_and_resume_finishes(tmp_path, number, code, cho
     assert done.returncode == 0, done.stderr
     assert len(pd.read_parquet(folder / "results.parquet")) == 801
     devices = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["num_devices"]
-    cores = min(joblib.cpu_count(only_physical_cores=True), 16)
-    assert devices == int(chosen.get("JAX_NUM_CPU_DEVICES", cores))
+    assert devices == int(chosen.get("JAX_NUM_CPU_DEVICES", cpu_devices()))
 
 
 def test_as_a_program_a_mistake_exits_with_2(tmp_path):
