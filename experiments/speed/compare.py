@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
+import threading
 import time
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
@@ -27,6 +28,9 @@ GPU_RUNS = (1, 64, 1024)
 """Of every workload, as far as memory allows: see `MOST_BYTES`."""
 MOST_BYTES = 4e9
 """Of the parameters of all runs together: gradients, optimizers' states and activations take several times as much."""
+LONGEST_SECONDS = 900
+"""For a worker to build its peer or to take a sample, minutes longer than any has needed: one that hangs may not cost
+the others their measurements."""
 Say = Callable[[str], None]
 
 
@@ -139,17 +143,23 @@ class Worker:
         self._asked, self._answers = self._process.stdin, self._process.stdout
 
     def ask(self, word: str) -> dict[str, Any]:
-        """Its answer; `failed`, and why, if it died."""
+        """Its answer; `failed`, and why, if it died or hung."""
+        limit = threading.Timer(LONGEST_SECONDS, self._process.kill)
+        limit.start()
         with contextlib.suppress(BrokenPipeError):  # the answer will say why
             self._asked.write(word + "\n")
             self._asked.flush()
         answer = self._answers.readline()
+        late = limit.finished.is_set()
+        limit.cancel()
         if answer:
             return json.loads(answer)
         self._process.wait()
         self._errors.seek(0)
         said = self._errors.read().strip().splitlines()
         self.end()
+        if late:
+            return {"failed": f"no answer to {word!r} within {LONGEST_SECONDS:g} s"}
         return {"failed": said[-1][:300] if said else f"it ended with {self._process.returncode} and no word"}
 
     def end(self) -> None:

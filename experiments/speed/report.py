@@ -138,7 +138,8 @@ def cost_table(measured: Mapping[str, Any]) -> str:
         return f"{times}{cell['seconds_to_first_step']:.1f} s, {cell['peak_bytes'] / 1e6:,.0f} MB"
 
     lines += [f"| {TITLES[name]} | {' | '.join(entry(key, name) for key in keys)} |" for name in names]
-    compiling = ", ".join(f"({key}) {cells[key, 1, OURS]['compile_seconds']:.1f} s" for key in keys)
+    ours = {key: cells[key, 1, OURS] for key in keys if (key, 1, OURS) in cells}
+    compiling = ", ".join(f"({key}) {cell['compile_seconds']:.1f} s" for key, cell in ours.items())
     return "\n".join([*lines, "", f"Of jaxmlp's seconds at one run, compiling took: {compiling}."])
 
 

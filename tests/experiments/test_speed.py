@@ -152,6 +152,8 @@ def test_starting_and_variants_are_told():
     assert "| jaxmlp | 0.5 s, 3 MB |" in costs
     assert "| flax.nnx, vmap ensemble | ×32: 0.5 s, 3 MB |" in costs
     assert "compiling took: (b) 0.2 s." in costs  # 0.25, rounded to even
+    measured["cells"][0] |= {"failed": "out of memory"}
+    assert "compiling took" in report.cost_table(measured)  # the others' numbers are told all the same
 
 
 def test_a_gpu_trains_as_many_runs_as_its_memory_allows():
@@ -197,3 +199,9 @@ def test_the_grid_s_losses_are_d2_s(loss):
 def test_a_worker_that_dies_is_a_cell_that_failed(tmp_path):
     worker = compare.Worker("no such peer", "b", 1, tmp_path)
     assert worker.ask("build") == {"failed": "KeyError: 'no such peer'"}
+
+
+def test_a_worker_that_hangs_is_a_cell_that_failed(tmp_path, monkeypatch):
+    monkeypatch.setattr(compare, "LONGEST_SECONDS", 0.01)
+    worker = compare.Worker("torch_loader", "b", 1, tmp_path)
+    assert worker.ask("build") == {"failed": "no answer to 'build' within 0.01 s"}
