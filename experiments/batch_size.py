@@ -26,7 +26,7 @@ from experiments.d2 import (
     swept_names,
     tested,
 )
-from experiments.timed import LOG_SECONDS, seconds_of, times_of
+from experiments.timed import LOG_SECONDS, reported_seconds, seconds_of, times_of
 from jaxmlp.evidence import (
     Claim,
     CompareArms,
@@ -123,6 +123,14 @@ CLAIMS = (
 REPORTED = (
     *d2_reported("E-030", swept_names("batch_size", EUCLIDEAN_BATCHES)),
     *d2_reported("E-031", swept_names("batch_size", CROSS_ENTROPY_BATCHES)),
+    *(
+        one
+        for net, sizes in {
+            "1_sigmoid_euclidean": EUCLIDEAN_BATCHES,
+            "2_sigmoid_cross_entropy": CROSS_ENTROPY_BATCHES,
+        }.items()
+        for one in reported_seconds("E-033", {f"{net},batch_size={b}": sizes[b].name for b in ZOOMED})
+    ),
 )
 # D2's zooms: the first so many points, each of 50 steps.
 ZOOMS = {"1_Sig_Euc": 300, "2_Sig_CE": 250}

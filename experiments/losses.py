@@ -22,6 +22,7 @@ from experiments.d2 import (
     tested,
     tuning,
 )
+from experiments.timed import reported_seconds, times_of
 from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Rival, Value, at, reached
 
 HINGE, CROSS_ENTROPY, EUCLIDEAN = (CELLS[1, "sigmoid", loss] for loss in ("hinge", "cross_entropy", "euclidean"))
@@ -111,7 +112,7 @@ CLAIMS = (
     ),
 )
 
-REPORTED = d2_reported("E-023", CELL_NAMES)
+REPORTED = (*d2_reported("E-023", CELL_NAMES), *reported_seconds("E-023", CELL_NAMES))
 SHOWN = names_of([HINGE, CROSS_ENTROPY, EUCLIDEAN, SLOWER, *FASTER])
 
 LOSSES = Experiment(
@@ -128,5 +129,6 @@ LOSSES = Experiment(
         CompareArms(names_of(AT_FIXED_RATE), "val_accuracy", "Margins of the hinge loss at rate 0.01."),
     ),
     reported=REPORTED,
+    measured=times_of(*SHOWN[:3]),
     tuned={name: names_of(candidates) for name, candidates in CANDIDATES.items()},
 )

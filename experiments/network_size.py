@@ -9,7 +9,7 @@ seconds include its validation (S-101); here a net's updates are timed alone.
 
 from experiments.base import Experiment, Preset, reported_by
 from experiments.d4 import AS_SHIPPED, CORRECTED, HYPER, d4_spec
-from experiments.timed import seconds_of, times_of
+from experiments.timed import reported_seconds, seconds_of, times_of
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, EveryRun, Ordering, Value, final
 from jaxmlp.study import Arm
@@ -50,7 +50,8 @@ CLAIMS = (
 REPORTED = tuple(
     one
     for row, net in {"E-068": "100-30", "E-069": "500", "E-070": "100"}.items()
-    for one in reported_by(row, {f"{net},batch_size=100": f"shipped_{net}"})
+    for arms_of_row in [{f"{net},batch_size=100": f"shipped_{net}"}]
+    for one in (*reported_by(row, arms_of_row), *reported_seconds(row, arms_of_row))
 )
 
 NETWORK_SIZE = Experiment(

@@ -35,8 +35,7 @@ def findings() -> str:
         statement = " ".join(verdict["statement"].split())
         effect = f"{presentation.effect_text(verdict)} {presentation.interval_text(verdict)}".strip() or "–"
         if verdict["verdict"] == "mixed":
-            held = sum(part["verdict"] == "reproduced" for part in verdict["parts"])
-            effect = f"{held} of {len(verdict['parts'])} parts reproduced, by {verdict['factor']}"
+            effect += f" reproduced, by {verdict['factor']}"
         cells = (f"{verdict['doc']}: {statement}", f"**{presentation.LOOKS[verdict['verdict']].words}**", effect)
         where = f"{verdict['dataset']}, {verdict['device']}"
         lines.append(f"| {claim} | {' | '.join(cells)} | {verdict['n']} | {where} |")

@@ -1,11 +1,14 @@
 """Seconds of training alone, for claims about time: a study's runs share a clock and have none of their own (S-099)."""
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
+from experiments.ledger import load_ledger
 from experiments.measured import Finished, Measurement
 from jaxmlp import study
-from jaxmlp.evidence import Measure, Value, final
+from jaxmlp.evidence import Measure, Reported, Value, final
 
 STEPS = 540
 """Steps of a round. Each round draws an order of the data, as an epoch does: D4's epochs have 270 to 5,400 steps, and
@@ -14,6 +17,8 @@ REPEATS = 9
 """Of a round. A tenth of a second's work is easily caught by a neighbour on the machine for as long again; the least of
 several, spread over all arms' turns, is the work's own time."""
 SECONDS: Measure = final("seconds_per_epoch")
+RUN_SECONDS: Measure = final("seconds_per_run")
+"""Of all epochs."""
 LOG_SECONDS: Measure = final("log_seconds_per_epoch")
 """Natural logarithm: a difference of two is the logarithm of their ratio."""
 
@@ -21,6 +26,15 @@ LOG_SECONDS: Measure = final("log_seconds_per_epoch")
 def seconds_of(arm: str, measure: Measure = SECONDS) -> Value:
     """Seconds that an epoch of the arm's updates takes, trained alone and without any evaluation."""
     return Value(f"{arm} alone", measure)
+
+
+def reported_seconds(ledger_id: str, arms: Mapping[str, str]) -> tuple[Reported, ...]:
+    """The seconds that a ledger row prints for whole runs, for our arms timed alone; `arms` as in `reported_by`."""
+    return tuple(
+        Reported(ledger_id, f"{arms[value.arm]} alone", RUN_SECONDS, value.value, value.tag)
+        for value in load_ledger().experiments[ledger_id].values
+        if value.metric == "seconds" and value.arm in arms
+    )
 
 
 def times_of(*arms: str) -> Measurement:
@@ -40,6 +54,7 @@ def times_of(*arms: str) -> Measurement:
         times = turns.groupby([round_of_turn, "arm"], sort=False).agg({"seconds_per_step": "min"}).reset_index()
         count = finished.dataset.train_images.shape[0]
         steps = {arm.name: arm.spec.data.steps_per_epoch(count) for arm in timed}
+        epochs = {arm.name: arm.spec.epochs for arm in timed}
         seconds = times["seconds_per_step"] * [steps[arm] for arm in times["arm"]]
         return pd.DataFrame(
             {
@@ -47,6 +62,7 @@ def times_of(*arms: str) -> Measurement:
                 "seed": times["round"],
                 "epoch": 0,
                 "seconds_per_epoch": seconds,
+                "seconds_per_run": seconds * [epochs[arm] for arm in times["arm"]],
                 "log_seconds_per_epoch": np.log(seconds),
             }
         )

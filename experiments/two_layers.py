@@ -106,7 +106,7 @@ CLAIMS = (
             part for net, setting in TREATED.items() for remedy in REMEDIES for part in _profits(net, setting, remedy)
         ),
         planned_n=20,
-        factor="remedy",
+        factor="remedy, net and rate",
     ),
 )
 

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from jaxmlp.evidence.claims import Claim
-from jaxmlp.evidence.measures import MissingResultsError, Value, read
+from jaxmlp.evidence.measures import MissingResultsError, Value, never_reached, read
 from jaxmlp.evidence.parts import (
     DIFFERENCE_LEVEL,
     EQUIVALENCE_LEVEL,
@@ -77,6 +77,7 @@ def _judge_means(part: Difference | Equivalence, claim: Claim, rows: pd.DataFram
     other = operand(part.b, part.unit)
     if isinstance(part.b, Value):
         other = f"mean {other} {measured(b.mean(), part.unit)}"
+    note += _never(part, rows)
     evidence = (
         f"Mean {part.a} {measured(a.mean(), part.unit)}, {other}: difference "
         f"{measured_gap(interval.estimate, part.unit)}, {span(interval, level, part.unit)}.{note}"
@@ -142,6 +143,16 @@ def _pair(a: Value, b: Value | float, rows: pd.DataFrame) -> tuple[pd.Series, pd
     left_out = sorted(all_a.index.symmetric_difference(all_b.index))
     note = f" Seeds {', '.join(map(str, left_out))} ran in one arm only and are left out." if left_out else ""
     return numbers_a, numbers_b, note
+
+
+def _never(part: Difference | Equivalence, rows: pd.DataFrame) -> str:
+    """A sentence per side that says how many of its numbers are too small."""
+    sides = [(side.arm, never_reached(side, rows)) for side in (part.a, part.b) if isinstance(side, Value)]
+    return "".join(
+        f" {count} runs of {arm} never get there: they count as one epoch longer than they were."
+        for arm, count in sides
+        if count
+    )
 
 
 def _happened(part: Probability, numbers: pd.Series) -> pd.Series:

@@ -58,6 +58,21 @@ class Measure:
             case _:
                 return f"{self.when} {of}"
 
+    @property
+    def unit(self) -> str:
+        """What its numbers are: "accuracy", differences of those ("pp"), "epochs", "s", or "" for a loss and others."""
+        if self.when in ("best epoch of", "reached"):
+            return "epochs"
+        if self.column.startswith("seconds"):
+            return "s"
+        if not self.column.endswith("accuracy"):
+            return ""
+        return "accuracy" if self.minus is None and self.when in _LEVELS else "pp"
+
+
+_LEVELS = ("at", "final", "best", "lowest", "at the best")
+"""When a number is the column's own, not one of its changes."""
+
 
 @dataclass(frozen=True)
 class Value:
@@ -181,6 +196,14 @@ def read(values: Sequence[Value], rows: pd.DataFrame) -> list[pd.Series]:
     if missing:
         raise MissingResultsError("; ".join(dict.fromkeys(missing)))
     return [_by_seed(value, rows) for value in values]
+
+
+def never_reached(value: Value, rows: pd.DataFrame) -> int:
+    """How many runs never get where `reached` looks for them; 0 of any other measure."""
+    if value.measure.when != "reached":
+        return 0
+    last = rows.loc[rows["arm"] == value.arm].groupby("seed")["epoch"].max()
+    return int((_by_seed(value, rows) > last).sum())
 
 
 def _missing(value: Value, rows: pd.DataFrame) -> str | None:

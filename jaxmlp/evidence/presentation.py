@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jaxmlp.evidence.parts import DIFFERENCE_LEVEL, EQUIVALENCE_LEVEL
+from jaxmlp.evidence.wording import LOG_SECONDS
 
 
 @dataclass(frozen=True)
@@ -48,21 +49,29 @@ PREVIEW = "preview: not the documents' data or size; not a verdict on the docume
 
 
 def effect_text(judged: Mapping[str, Any]) -> str:
-    """The effect of a verdict or of one of its parts, in its unit; "" where nothing was measured."""
+    """The effect of a verdict or of one of its parts, in its unit; "" where nothing was measured.
+
+    No one part tells what a mixed verdict found: how many of them are reproduced does.
+    """
     if judged["effect"] is None:
         return ""
+    if judged["verdict"] == "mixed":
+        parts = [part for part in judged["parts"] if part["role"] == "part"]
+        return f"{sum(part['verdict'] == 'reproduced' for part in parts)} of {len(parts)} parts"
     return _number(judged["effect"], judged) + _suffix(judged)
 
 
 def interval_text(judged: Mapping[str, Any]) -> str:
     """The interval in the effect's unit: "[70.10, 80.50]"; "" where there is none."""
-    if judged["ci_low"] is None or judged["ci_high"] is None:
+    if judged["ci_low"] is None or judged["ci_high"] is None or judged["verdict"] == "mixed":
         return ""
     return f"[{_number(judged['ci_low'], judged)}, {_number(judged['ci_high'], judged)}]"
 
 
 def bound_text(judged: Mapping[str, Any]) -> str:
     """The bound declared for the effect: "δ = 10 pp", "δ = ±0.5 pp", "bound 50 %"."""
+    if judged["unit"] == LOG_SECONDS:
+        return f"bound {_number(judged['delta'], judged)}{_suffix(judged)}"
     digits = f"{_scale(judged) * judged['delta']:.6g}{_suffix(judged)}".replace("-", "−")
     if _is_share(judged):
         return f"bound {digits}"
@@ -96,7 +105,7 @@ def ruler_of(judged: Mapping[str, Any]) -> Ruler | None:
     if judged["ci_low"] is None or judged["ci_high"] is None:
         return None
     bounds = [judged["delta"], -judged["delta"]] if judged["kind"] == "equivalence" else [judged["delta"]]
-    zero = [0.0] if _is_gap(judged) else []
+    zero = [0.0] if _is_gap(judged) and judged["unit"] != LOG_SECONDS else []
     ends = [0.0, 1.0] if _is_share(judged) else []
     shown = [judged["ci_low"], judged["ci_high"], judged["effect"], *bounds, *zero, *ends]
     left, width = min(shown), (max(shown) - min(shown)) or 1.0
@@ -131,11 +140,13 @@ def _suffix(judged: Mapping[str, Any]) -> str:
     """Differences of accuracies are in percentage points (pp), shares in percent."""
     if _is_share(judged):
         return " %"
-    unit = "pp" if judged["unit"] == "accuracy" else judged["unit"]
-    return f" {unit}".rstrip()
+    units = {"accuracy": "pp", LOG_SECONDS: "times as long"}
+    return f" {units.get(judged['unit'], judged['unit'])}".rstrip()
 
 
 def _number(value: float, judged: Mapping[str, Any]) -> str:
+    if judged["unit"] == LOG_SECONDS:
+        return f"{math.exp(value):.3g}"
     digits = ".1f" if _is_share(judged) else ".2f" if judged["unit"] == "accuracy" else ".4g"
     sign = "+" if _is_gap(judged) else ""
     return f"{_scale(judged) * value:{sign}{digits}}".replace("-", "−")

@@ -156,10 +156,11 @@ def _arm_summary(rows: pd.DataFrame) -> dict[str, Any]:
     values = final_values(rows, "test_accuracy")
     tested = values.dropna()
     interval = mean_interval(tested) if len(tested) > 1 else None
+    ends = _shares(interval.low, interval.high) if interval else []
     return {
         "n": len(values),
         "mean": tested.mean() if len(tested) else None,
-        "interval": f"{100 * interval.low:.2f} to {100 * interval.high:.2f} %" if interval else "–",
+        "interval": f"{100 * ends[0]:.2f} to {100 * ends[1]:.2f} %" if interval else "–",
         "least": tested.min() if len(tested) else None,
         "largest": tested.max() if len(tested) else None,
         "diverged": len(diverged_runs(rows)),
@@ -170,12 +171,26 @@ def _reported_row(one: Mapping[str, Any]) -> dict[str, Any]:
     """One of the document's numbers with ours as text."""
 
     def text(value: float | None) -> str:
-        if "accuracy" in one["measure"]:
-            return presentation.accuracy_text(value)
-        return "–" if value is None else f"{value:.4g}"
+        if value is None:
+            return "–"
+        match one["unit"]:
+            case "accuracy":
+                return presentation.accuracy_text(value)
+            case "pp":
+                return f"{100 * value:z.2f} pp".replace("-", "−")
+            case unit:
+                return f"{value:.4g} {unit}".rstrip().replace("-", "−")
 
-    interval = "–" if one["low"] is None else f"{text(one['low'])} to {text(one['high'])}"
+    interval = "–"
+    if one["low"] is not None:
+        ends = [one["low"], one["high"]]
+        interval = " to ".join(map(text, _shares(*ends) if one["unit"] == "accuracy" else ends))
     return {**one, "reported": text(one["reported"]), "mean": text(one["mean"]), "interval": interval}
+
+
+def _shares(*ends: float) -> list[float]:
+    """Ends of an interval of accuracies, which computed from a normal sample may lie beyond those that there are."""
+    return [min(max(end, 0.0), 1.0) for end in ends]
 
 
 def facts_of(manifest: Mapping[str, Any], rows: pd.DataFrame) -> list[tuple[str, str]]:

@@ -19,10 +19,10 @@ def compare_reported(reported: Sequence[Reported], rows: pd.DataFrame) -> list[d
     """Our runs beside each reported number.
 
     Returns:
-        Per number a dict of plain types: `ledger_id, arm, measure, tag, reported` as declared; `n`, our
+        Per number a dict of plain types: `ledger_id, arm, measure, unit, tag, reported` as declared; `n`, our
         `mean`, the 95 % prediction interval `low`, `high` for one run (widened by the reading error of the
         tag), and `agrees`: inside or not. They are None where they do not exist: below two runs, or where
-        `missing` says what the results lack.
+        `missing` says what the results lack. Seconds are another machine's: they agree with nothing here.
 
     Raises:
         InputError: rows without arm, seed or epoch, or with a run twice.
@@ -36,6 +36,7 @@ def _compare(one: Reported, rows: pd.DataFrame) -> dict[str, Any]:
         "ledger_id": one.ledger_id,
         "arm": one.arm,
         "measure": str(one.measure) + ("" if one.baseline is None else f", gain on {one.baseline}"),
+        "unit": one.measure.unit if one.baseline is None else "pp",
         "tag": one.tag,
         "reported": float(one.value),
     }
@@ -46,13 +47,14 @@ def _compare(one: Reported, rows: pd.DataFrame) -> dict[str, Any]:
         return {**declared, "n": 0, **nothing, "missing": str(missing)}
     interval = prediction_interval(numbers, reading_error=READING_ERROR[one.tag])
     known = math.isfinite(interval.high)
+    comparable = known and one.measure.unit != "s"
     return {
         **declared,
         "n": interval.n,
         "mean": interval.estimate,
         "low": interval.low if known else None,
         "high": interval.high if known else None,
-        "agrees": interval.low <= one.value <= interval.high if known else None,
+        "agrees": interval.low <= one.value <= interval.high if comparable else None,
         "missing": None,
     }
 

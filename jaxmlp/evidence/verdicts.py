@@ -2,7 +2,8 @@
 
 A claim is judged part by part (`judging`) and reproduced only if every part is. Missing results come first,
 then a part that is refuted, then one that is undecided. The levels of a factor are compared after that, and a
-reproduced claim is held against its rival cause, or the reason it gives is judged, last.
+reproduced claim is held against its rival cause, or against the reason it gives, last. That reason is judged and told
+even where it no longer decides.
 """
 
 import math
@@ -131,12 +132,12 @@ def _decide(claim: Claim, rows: pd.DataFrame) -> tuple[str, list[_Judged]]:
         for single in (part.differences() if isinstance(part, Ordering) else [part])
     ]
     verdict = _across_levels(judged)
-    if verdict != "reproduced":
-        return verdict, judged
     if claim.reason is not None:
         reason = _Judged("reason", claim.reason.kind, claim.reason, judge_part(claim.reason, claim, rows))
-        return {"refuted": "other_cause"}.get(reason.verdict, reason.verdict), [*judged, reason]
-    if claim.rival is None:
+        if verdict == "reproduced":
+            verdict = {"refuted": "other_cause"}.get(reason.verdict, reason.verdict)
+        return verdict, [*judged, reason]
+    if verdict != "reproduced" or claim.rival is None:
         return verdict, judged
     rival = _judge_rival(claim, claim.rival, judged[0], rows)
     if_half_remains = {"reproduced": "other_cause", "refuted": "reproduced"}
@@ -184,9 +185,13 @@ def _rule(claim: Claim, judged: Sequence[_Judged]) -> str:
     parts = [one for one in judged if one.role == "part"]
     text = _numbered([_at_level(one, one.part.rule) for one in parts])
     if len(parts) > 1:
-        text = f"reproduced only if every part is: {text}"
+        at = " at a level" if claim.factor is not None else ""
+        text = f"reproduced{at} only if every part is, refuted if any is, else inconclusive: {text}"
     if claim.factor is not None:
-        text = f"mixed where reproduced at one {claim.factor} and refuted at another; {text}"
+        text = (
+            f"by {claim.factor}: mixed where reproduced at one level and refuted at another, inconclusive where "
+            f"decided at one and not at another; {text}"
+        )
     if claim.rival is not None:
         text += f"; other_cause where at least half of the effect, by its interval, remains: {claim.rival.cause}"
     if claim.reason is not None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from jaxmlp.evidence.measures import Value, final
+from jaxmlp.evidence.measures import Value, final, reached
 from jaxmlp.evidence.parts import Difference, Equivalence, Identity, Ordering, Probability
 from jaxmlp.evidence.synthetic import synthetic_rows
 from tests.evidence.judged import A, B, C, around, ends, verdict_of
@@ -154,6 +154,15 @@ def test_the_sentences_hold_the_numbers():
     loss = Difference(Value("a", final("train_loss")), 1.0, 0.5, unit="nats")
     rows = synthetic_rows({"a": {"train_loss": [2.0, 2.1, 2.2]}})
     assert "2.1 nats" in verdict_of(loss, rows)["evidence"]
+
+
+def test_runs_that_never_get_there_are_told():
+    curves = {"quick": [[0.1, 0.8, 0.9]] * 4, "slow": [[0.1, 0.2, 0.4], [0.1, 0.2, 0.9]] * 2}
+    rows = synthetic_rows({arm: {"test_accuracy": runs} for arm, runs in curves.items()})
+    slow, quick = (Value(arm, reached("test_accuracy", 0.5)) for arm in ("slow", "quick"))
+    found = verdict_of(Difference(slow, quick, 0.0, unit="epochs"), rows)
+    assert "2 runs of slow never get there: they count as one epoch longer than they were." in found["evidence"]
+    assert "of quick never" not in found["evidence"]
 
 
 def test_a_difference_that_rounds_to_zero_has_no_sign():

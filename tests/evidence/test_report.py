@@ -34,15 +34,18 @@ MANIFEST = {
 }
 REPORTED = [
     {
-        "ledger_id": "E-003", "arm": "he", "measure": "final test_accuracy", "tag": "doc", "reported": 0.9774,
+        "ledger_id": "E-003", "arm": "he", "measure": "final test_accuracy", "unit": "accuracy", "tag": "doc",
+        "reported": 0.9774,
         "n": 3, "mean": 0.965, "low": 0.91531, "high": 1.01469, "agrees": True, "missing": None,
     },
     {
-        "ledger_id": "E-003", "arm": "he", "measure": "train_loss at epoch 11", "tag": "fig", "reported": 0.025,
+        "ledger_id": "E-003", "arm": "he", "measure": "train_loss at epoch 11", "unit": "", "tag": "fig",
+        "reported": 0.025,
         "n": 3, "mean": 0.5, "low": 0.4, "high": 0.6, "agrees": False, "missing": None,
     },
     {
-        "ledger_id": "E-001", "arm": "bn", "measure": "final test_accuracy", "tag": "doc", "reported": 0.2,
+        "ledger_id": "E-001", "arm": "bn", "measure": "final test_accuracy", "unit": "accuracy", "tag": "doc",
+        "reported": 0.2,
         "n": 0, "mean": None, "low": None, "high": None, "agrees": None, "missing": "arm bn is not in the results",
     },
 ]  # fmt: skip
@@ -219,7 +222,8 @@ def test_arm_table_holds_n_mean_interval_range_and_diverged():
     low, high = stats.t.interval(0.95, df=2, loc=np.mean(TEST), scale=stats.sem(TEST))
     assert he["n"] == 3
     assert he["mean"] == pytest.approx(0.96)
-    assert he["interval"] == f"{100 * low:.2f} to {100 * high:.2f} %"
+    assert high > 1  # of which there is none: no accuracy is above 100 %
+    assert he["interval"] == f"{100 * low:.2f} to 100.00 %"
     assert (he["least"], he["largest"]) == (0.94, 0.975)
     assert (he["diverged"], randn["diverged"]) == (0, 2)
     assert he["num_parameters"] == 111514
@@ -235,7 +239,7 @@ def test_an_arm_without_any_number_is_shown_with_dashes(study):
 
 def test_the_documents_numbers_stand_beside_ours(study):
     text = page(study()).text
-    assert "97.74 % [doc] 96.50 % 91.53 % to 101.47 % 3 ✓ inside" in text
+    assert "97.74 % [doc] 96.50 % 91.53 % to 100.00 % 3 ✓ inside" in text
     assert "0.025 [fig] 0.5 0.4 to 0.6 3 ✗ outside" in text
     assert "– arm bn is not in the results" in text
 
@@ -346,6 +350,14 @@ def test_an_error_in_the_middle_of_writing_leaves_the_old_report_and_nothing_els
         (
             {"kind": "identity", "unit": "", "effect": 1e-12, "ci_low": None, "ci_high": None, "delta": 1e-9},
             "1e−12", "", "δ = 1e−09",
+        ),
+        (  # logarithms of seconds are told as the ratios that they are: e^1.3 is 3.67
+            {"unit": "ln s", "effect": 1.3, "ci_low": 1.2, "ci_high": 1.4, "delta": 0.0},
+            "3.67 times as long", "[3.32, 4.06]", "bound 1 times as long",
+        ),
+        (
+            {"verdict": "mixed", "parts": [{"role": "part", "verdict": one} for one in ("reproduced", "refuted")]},
+            "1 of 2 parts", "", "δ = 10 pp",
         ),
     ],
 )  # fmt: skip

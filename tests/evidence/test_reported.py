@@ -6,7 +6,7 @@ import math
 import pytest
 
 from jaxmlp.evidence.claims import Reported
-from jaxmlp.evidence.measures import at, final
+from jaxmlp.evidence.measures import at, best_epoch, final, largest_drop, reached
 from jaxmlp.evidence.reported import compare_reported
 from jaxmlp.evidence.synthetic import synthetic_rows
 
@@ -90,3 +90,32 @@ def test_a_gain_needs_a_seed_in_both_arms():
     (row,) = compare_reported([Reported("E-044", "a", final("test_accuracy"), 0.01, "doc", baseline="b")], rows)
     assert row["missing"] == "arms a and b have no seed in common"
     assert row["agrees"] is None
+
+
+@pytest.mark.parametrize(
+    ("measure", "unit"),
+    [
+        (final("test_accuracy"), "accuracy"),
+        (best_epoch("val_accuracy"), "epochs"),
+        (reached("val_accuracy", 0.9), "epochs"),
+        (largest_drop("val_accuracy"), "pp"),
+        (final("train_accuracy", minus="test_accuracy"), "pp"),
+        (at("train_loss", epoch=1), ""),
+    ],
+)
+def test_a_number_has_its_measure_s_unit(measure, unit):
+    assert compare(0.5, measure=measure)["unit"] == unit
+
+
+def test_a_gain_of_accuracy_is_a_difference():
+    assert (
+        compare_reported([Reported("E-044", "he", final("test_accuracy"), 0.0, "doc", baseline="he")], ROWS)[0]["unit"]
+        == "pp"
+    )
+
+
+def test_another_machine_s_seconds_neither_agree_nor_disagree():
+    rows = synthetic_rows({"one alone": {"seconds_per_run": [1.0, 1.1, 1.2]}})
+    (row,) = compare_reported([Reported("E-060", "one alone", final("seconds_per_run"), 1.1, "doc")], rows)
+    assert (row["unit"], row["agrees"], row["missing"]) == ("s", None, None)
+    assert row["low"] < 1.1 < row["high"]

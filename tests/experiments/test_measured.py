@@ -22,8 +22,8 @@ ROWS = synthetic_rows({"small": {"test_accuracy": [0.9, 0.8]}, "large": {"test_a
 def finished():
     """Two arms on 1154 training images, as if each had trained with two seeds."""
     specs = {
-        name: RunSpec(MLPSpec((64, 10)), data=DataSpec(batch_size=size), epochs=1)
-        for name, size in {"small": 10, "large": 100}.items()
+        name: RunSpec(MLPSpec((64, 10)), data=DataSpec(batch_size=size), epochs=epochs)
+        for name, (size, epochs) in {"small": (10, 1), "large": (100, 3)}.items()
     }
     arms = [study.Arm(name, spec) for name, spec in specs.items()]
     return Finished(arms, {"small": 2, "large": 2}, Results(ROWS, {}), data.load("digits"))
@@ -41,6 +41,8 @@ def test_an_epoch_s_seconds_are_those_of_its_steps(finished):
     assert list(times["arm"]) == ["small alone", "large alone"] * 2
     per_step = times["seconds_per_epoch"] / times["arm"].map({"small alone": 115, "large alone": 11})
     assert per_step.between(1e-6, 0.1).all()
+    whole = times["seconds_per_run"] / times["seconds_per_epoch"]
+    assert whole.to_numpy() == pytest.approx([1, 3] * 2)
     assert times["log_seconds_per_epoch"].to_numpy() == pytest.approx(np.log(times["seconds_per_epoch"].to_numpy()))
 
 
