@@ -130,7 +130,7 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
     report = StudyReport(
         manifest=manifest,
         verdicts=verdicts,
-        reported=compare_reported(experiment.reported, rows),
+        reported=compare_reported(experiment.reported, shown),
         rows=rows,
         figures=[*captioned_svgs(experiment.figures, figures), *shown_demo(figures)],
     )

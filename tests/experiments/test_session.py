@@ -1,14 +1,18 @@
 """From saved results to pages: what a study kept reaches its figures."""
 
+import pandas as pd
 import pytest
 from rich.console import Console
 
 from experiments.base import Experiment
+from experiments.measured import MEASURED_FILE
 from experiments.prediction_mode import PREDICTION_MODE
 from experiments.session import run_experiment, write_pages
+from experiments.timed import RUN_SECONDS
 from jaxmlp import data, study
 from jaxmlp.errors import InputError
-from jaxmlp.evidence import StepCurves
+from jaxmlp.evidence import Reported, StepCurves
+from jaxmlp.files import write_rows
 from jaxmlp.nn import MLPSpec
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, RunSpec
 
@@ -24,9 +28,16 @@ def test_a_study_s_own_steps_reach_its_report(tmp_path):
     arms = [study.Arm("plain", spec, Hyper(learning_rate=0.01))]
     results = study.run(arms, data.load("digits"), seeds=2, name="own", out=tmp_path / "own", about=about)
     figure = StepCurves(("plain",))
-    report = write_pages(
-        Experiment("own", "?", (), {}, lambda dataset, preset: arms, figures=(figure,)), tmp_path / "own"
+    write_rows(
+        tmp_path / "own" / MEASURED_FILE,
+        pd.DataFrame({"arm": ["plain alone"], "seed": [0], "epoch": [0], "seconds_per_run": [2.5], "runs": [""]}),
     )
+    printed = Reported("E-060", "plain alone", RUN_SECONDS, 1158.0, "doc")
+    report = write_pages(
+        Experiment("own", "?", (), {}, lambda dataset, preset: arms, figures=(figure,), reported=(printed,)),
+        tmp_path / "own",
+    )
+    assert [one["mean"] for one in report.reported] == [2.5]  # and so does what it measured
     assert results.steps is not None
     assert len(results.steps) == 12
     ((caption, svg),) = report.figures
