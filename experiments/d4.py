@@ -30,7 +30,7 @@ class Program:
     bias: bool = False
 
 
-FAULTS = {"shuffle": False, "backward": "d4_shipped", "validation": "train_mode"}
+FAULTS = {"shuffle": False, "backward": "d4_shipped", "validation": "d4_shipped"}
 AS_SHIPPED, CORRECTED = Program(**FAULTS), Program()
 
 

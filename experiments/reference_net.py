@@ -33,7 +33,7 @@ PROGRAMS = {
     "corrected": CORRECTED,
     "no_shuffle": Program(shuffle=False),  # S-008
     "bn_backward_d4": Program(backward="d4_shipped"),  # S-030
-    "train_mode_validation": Program(validation="train_mode"),  # S-101
+    "train_mode_validation": Program(validation="d4_shipped"),  # S-101
     "scaled_pixels": Program(preprocessing="train_mean"),  # S-007's pixels, divided by 255
     "doc_schedule": Program(schedule="step_decay"),  # A-23
     "with_bias": Program(bias=True),  # A-26

@@ -95,14 +95,19 @@ def evaluate_in_train_mode(
     *,
     spec: RunSpec,
     hyper: Hyper,
+    then: Array | None = None,
 ) -> tuple[Array, Array, NormState]:
     """`evaluate` with batch statistics, each batch moving the running ones as in training: D4's validation (S-101).
+
+    Args:
+        then: further rows, whose batches move the statistics after those of `index`, and are not counted.
 
     Returns:
         (mean loss, accuracy in [0, 1], the moved norm_state).
     """
     how: dict[str, Any] = {"spec": spec, "hyper": hyper, "norm_stats": "batch"}
-    [(loss, accuracy)], moved = _over_pieces(params, norm_state, preprocessing, images, labels, [index], **how)
+    indices = [index] if then is None else [index, then]
+    [(loss, accuracy), *_], moved = _over_pieces(params, norm_state, preprocessing, images, labels, indices, **how)
     return loss, accuracy, moved
 
 

@@ -182,15 +182,18 @@ def _test(run, model, diverged: Array, dataset: Dataset, *, spec: RunSpec, hyper
 def _measure(run, dataset, epoch, train_loss, *, spec: RunSpec, hyper: Hyper) -> RunState:
     """Evaluate, select, and write this epoch's row; a diverged run has NaN losses and chance accuracy."""
 
-    def on(rule, rows: Any) -> Any:
+    def on(rule, rows: Any, **more: Array) -> Any:
         images, labels = dataset.train_images, dataset.train_labels
-        state = run.train
-        return rule(state.params, state.norm_state, run.preprocessing, images, labels, rows, spec=spec, hyper=hyper)
+        state = (run.train.params, run.train.norm_state, run.preprocessing)
+        return rule(*state, images, labels, rows, spec=spec, hyper=hyper, **more)
 
     train_rows = run.train_index[: spec.evaluation.train_subset]
-    if spec.evaluation.validation == "train_mode":
+    if spec.evaluation.validation == "d4_shipped":
         # First, since all that is measured or kept after it has the statistics it leaves.
-        val_loss, val_accuracy, norm_state = on(evaluate_in_train_mode, run.val_index)
+        steps, batch = _steps_per_epoch(dataset, spec), spec.data.batch_size
+        after = spec.steps_after_validation(dataset.train_images.shape[0])
+        last = {"then": _order(run, spec, epoch)[(steps - after) * batch : steps * batch]} if after else {}
+        val_loss, val_accuracy, norm_state = on(evaluate_in_train_mode, run.val_index, **last)
         run = run.replace(train=run.train.replace(norm_state=norm_state))
         _, train_accuracy = on(evaluate, train_rows)
     else:

@@ -1,5 +1,6 @@
 """What is static about a run: `RunSpec`, its parts, and what they accept. Its numbers are `Hyper`."""
 
+import math
 from dataclasses import dataclass
 
 from jaxmlp.data import PREPROCESSINGS, SPLITS, split_sizes
@@ -9,7 +10,9 @@ from jaxmlp.training.optimizers import OPTIMIZERS
 from jaxmlp.training.schedules import SCHEDULES
 
 SELECTIONS = ("best_validation", "last")
-VALIDATIONS = ("running", "train_mode")
+VALIDATIONS = ("running", "d4_shipped")
+VALIDATION_IMAGES = 100
+"""D4's program validates after every update whose first image has a multiple of this for its number (S-101)."""
 
 
 def check_count(what: str, given: object) -> None:
@@ -146,13 +149,15 @@ class EvalSpec:
     early_stopping: bool = False
     """End a run when its validation loss no longer falls (S-084); its rows end there."""
     validation: str = "running"
-    """`running` validates as the test does. `train_mode` is D4's program (S-101): batch norm normalizes the validation
-    part by the statistics of its batches, of the size trained with, and each of these batches moves the running
-    statistics, so that what is tested carries them.
+    """`running` validates as the test does. `d4_shipped` is D4's program (S-101), which validates in training mode:
+    batch norm normalizes the validation part by the statistics of its batches, of the size trained with, and each of
+    these batches moves the running statistics, so that what is tested carries them.
 
-    That program does so after every update, at batch size 10 after every tenth; here it is done where every epoch is
-    measured. V validation batches leave (1 − m)^V of what was there before, 0.2 % for D4's 60 at m = 0.1, and training
-    never reads the running statistics: to that precision an epoch ends with the program's own."""
+    That program does so after every update whose first image has a number that 100 divides: after every one at batch
+    size 100, after every tenth at 10. Here it is done where every epoch is measured, and the batches that the program
+    trains after its last validation then move the statistics as they did: `RunSpec.steps_after_validation`. V
+    validation batches leave (1 − m)^V of what was there before, 0.2 % for D4's 60 at m = 0.1, and training never reads
+    the running statistics: to that precision, and to the few updates in between, an epoch ends with the program's."""
 
     log_every: int | None = None
     """Log the mean loss and accuracy of the batches of every so many steps, for `steps.parquet`: 50 in D2 (S-097)."""
@@ -196,18 +201,23 @@ class RunSpec:
             raise InputError(
                 f"a warm-up of {self.schedule.warmup_epochs} epochs fills all {self.epochs}: give fewer, or more epochs"
             )
-        if self.evaluation.validation == "train_mode" and self.mlp.norm != "batch_norm":
+        if self.evaluation.validation == "d4_shipped" and self.mlp.norm != "batch_norm":
             raise InputError(
-                f"validation 'train_mode' is about batch norm, and this network has norm {self.mlp.norm!r}: "
+                f"validation 'd4_shipped' is about batch norm, and this network has norm {self.mlp.norm!r}: "
                 "choose validation 'running'"
             )
         if self.data.split == "none":
             self._check_without_validation()
 
+    def steps_after_validation(self, num_examples: int) -> int:
+        """How many updates of an epoch D4's program makes after its last validation (S-101)."""
+        period = VALIDATION_IMAGES // math.gcd(self.data.batch_size, VALIDATION_IMAGES)
+        return (self.data.steps_per_epoch(num_examples) - 1) % period
+
     def _check_without_validation(self) -> None:
         needing = {
             "selection 'best_validation'": (self.evaluation.selection == "best_validation", "selection 'last'"),
-            "validation 'train_mode'": (self.evaluation.validation == "train_mode", "validation 'running'"),
+            "validation 'd4_shipped'": (self.evaluation.validation == "d4_shipped", "validation 'running'"),
             "early stopping": (self.evaluation.early_stopping, "early_stopping=False"),
             "schedule option 'plateau'": (self.schedule.plateau, "plateau=False"),
         }

@@ -48,7 +48,7 @@ def test_the_arms_are_three_programs_at_four_sizes():
         program, _, size = name.rpartition("_")
         assert spec.data.batch_size == int(size)
         assert (spec.data.shuffle, spec.evaluation.validation) == (
-            (False, "train_mode") if program == "shipped" else (True, "running")
+            (False, "d4_shipped") if program == "shipped" else (True, "running")
         )
         assert spec.backward == ("manual" if program == "mended" else "d4_shipped")
         assert spec.mlp.widths[1:] == (300, 150, 10)

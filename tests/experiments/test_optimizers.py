@@ -67,7 +67,7 @@ def test_the_arms_are_table_1_s_and_the_mended_ones(arms):
         assert (spec.mlp.widths[1:], spec.data.batch_size, spec.epochs) == ((300, 150, 10), 10, 10)
         program = (spec.data.shuffle, spec.backward, spec.evaluation.validation)
         if name in SHIPPED_ARMS:
-            assert program == (False, "d4_shipped", "train_mode")
+            assert program == (False, "d4_shipped", "d4_shipped")
         elif name in RUNNING_ARMS:
             assert program == (False, "d4_shipped", "running")
         else:

@@ -25,9 +25,10 @@ from jaxmlp.training import (
 )
 
 MLP = MLPSpec((64, 9, 10), norm="batch_norm", norm_position="pre_activation", bias=False)
-DATA = DataSpec(split="last_tenth", batch_size=20, train_size=200)
+# Eleven batches: the program validates after the first, the sixth and the last.
+DATA = DataSpec(split="last_tenth", batch_size=20, train_size=220)
 RUNNING = RunSpec(MLP, data=DATA, epochs=2)
-TRAIN_MODE = replace(RUNNING, evaluation=EvalSpec(validation="train_mode"))
+TRAIN_MODE = replace(RUNNING, evaluation=EvalSpec(validation="d4_shipped"))
 NUM_VAL = 144
 HYPER = Hyper(learning_rate=0.02)
 
@@ -136,6 +137,31 @@ def test_a_run_validates_so_and_trains_as_ever(digits, trained):
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-3, atol=1e-5), carried, expected)
 
 
+def test_what_is_trained_after_the_last_validation_moves_the_statistics_on(digits):
+    """Of fourteen batches the program validates after the eleventh: three more follow."""
+    data = replace(DATA, train_size=280, shuffle=False)
+    spec = replace(TRAIN_MODE, data=data, epochs=1)
+    run = train_epoch(init_run(0, digits, spec=spec, hyper=HYPER), digits, spec=spec, hyper=HYPER, epoch=1)
+    ended = end_epoch(run, digits, spec=spec, hyper=HYPER, epoch=1)
+    rows = np.concatenate([run.val_index[:140], run.train_index[220:280]])  # seven whole batches, then these three
+    _, _, expected = by_hand(run, digits, rows, 20)
+    for name, wanted in expected.items():
+        np.testing.assert_allclose(ended.train.norm_state[0][name], wanted, rtol=1e-4, atol=1e-5)
+    loss, accuracy, _ = by_hand(run, digits, run.val_index, 20)  # and they are not counted
+    np.testing.assert_allclose(
+        [ended.history[f"val_{name}"][1] for name in ("loss", "accuracy")], (loss, accuracy), 1e-4
+    )
+
+
+@pytest.mark.parametrize("batch", [1, 4, 10, 24, 30, 50, 64, 100, 200])
+@pytest.mark.parametrize("num_examples", [1437, 60_000])
+def test_the_program_validates_where_100_divides_an_update_s_first_image(batch, num_examples):
+    spec = replace(TRAIN_MODE, data=DataSpec("last_tenth", batch_size=batch))
+    updates = range(0, spec.data.num_train(num_examples) // batch * batch, batch)
+    validated = [image for image in updates if image % 100 == 0]
+    assert spec.steps_after_validation(num_examples) == (updates[-1] - validated[-1]) // batch
+
+
 def before_validation(digits):
     """The running statistics with which the run above came to its last validation."""
     run = init_run(0, digits, spec=TRAIN_MODE, hyper=HYPER)
@@ -161,14 +187,14 @@ def test_what_validation_leaves_is_what_is_kept_and_tested(digits, trained):
 @pytest.mark.parametrize(
     ("changes", "said"),
     [
-        ({"mlp": MLPSpec((64, 10))}, "'train_mode' is about batch norm, and this network has norm 'none'"),
+        ({"mlp": MLPSpec((64, 10))}, "'d4_shipped' is about batch norm, and this network has norm 'none'"),
         ({"mlp": replace(MLP, norm="layer_norm")}, "has norm 'layer_norm': choose validation 'running'"),
         (
             {
                 "data": DataSpec(split="none"),
-                "evaluation": EvalSpec(validation="train_mode", selection="last"),
+                "evaluation": EvalSpec(validation="d4_shipped", selection="last"),
             },
-            "validation 'train_mode' needs a validation part: .* or validation 'running'",
+            "validation 'd4_shipped' needs a validation part: .* or validation 'running'",
         ),
     ],
 )
@@ -178,5 +204,5 @@ def test_settings_that_mean_nothing_are_refused(changes, said):
 
 
 def test_an_unknown_validation_is_refused():
-    with pytest.raises(InputError, match="unknown validation 'batch': choose one of running, train_mode"):
+    with pytest.raises(InputError, match="unknown validation 'batch': choose one of running, d4_shipped"):
         EvalSpec(validation="batch")
