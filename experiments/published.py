@@ -11,7 +11,7 @@ from experiments.demo import DEMO
 from experiments.ledger import load_ledger
 from experiments.measured import MEASURED_FILE
 from experiments.registry import EXPERIMENTS
-from experiments.session import FIGURES_FOLDER, REPORT_FILE, VERDICTS_FILE, find_studies, write_pages
+from experiments.session import BESIDE_FILE, FIGURES_FOLDER, REPORT_FILE, VERDICTS_FILE, find_studies, write_pages
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import Overview, StepCurves, is_preview, write_overview
 from jaxmlp.files import write_whole
@@ -24,9 +24,17 @@ DEMO_FILE = f"{FIGURES_FOLDER}/{DEMO}.svg"
 
 def published_verdicts() -> dict[str, dict[str, Any]]:
     """The published verdict of every claim that has one, by claim id."""
-    files = [PUBLISHED / name / VERDICTS_FILE for name in EXPERIMENTS]
-    verdicts = [json.loads(path.read_text(encoding="utf-8")) for path in files if path.is_file()]
-    return {verdict["claim"]: verdict for study in verdicts for verdict in study}
+    return {verdict["claim"]: verdict for verdict in _of_all_studies(VERDICTS_FILE)}
+
+
+def published_comparisons() -> list[dict[str, Any]]:
+    """The documents' numbers that published runs stand beside; see `compare_reported`."""
+    return [one for one in _of_all_studies(BESIDE_FILE) if one["n"]]
+
+
+def _of_all_studies(name: str) -> list[dict[str, Any]]:
+    files = [PUBLISHED / experiment / name for experiment in EXPERIMENTS]
+    return [one for path in files if path.is_file() for one in json.loads(path.read_text(encoding="utf-8"))]
 
 
 def write_published_overview(path: Path, reports: Path | None = None) -> Path:
@@ -96,7 +104,7 @@ def publish_studies(out: Path) -> list[Path]:
 
 def _copy(experiment: Experiment, folder: Path) -> list[Path]:
     target = PUBLISHED / experiment.name
-    kept = [ROWS_FILE, VERDICTS_FILE, MANIFEST_FILE]
+    kept = [ROWS_FILE, VERDICTS_FILE, BESIDE_FILE, MANIFEST_FILE]
     kept += [name for name in (MEASURED_FILE, DEMO_FILE) if (folder / name).is_file()]
     if any(isinstance(figure, StepCurves) for figure in experiment.figures) and (folder / STEPS_FILE).is_file():
         kept.append(STEPS_FILE)

@@ -11,7 +11,7 @@ import pandas as pd
 from experiments.benchmark import published_table
 from experiments.ledger import load_ledger
 from experiments.precision import precision_table
-from experiments.published import PUBLISHED, published_verdicts
+from experiments.published import PUBLISHED, published_comparisons, published_verdicts
 from jaxmlp import baselines, data, evidence, nn, study, training
 from jaxmlp.evidence import presentation
 from jaxmlp.files import write_text
@@ -40,6 +40,21 @@ def findings() -> str:
         where = f"{verdict['dataset']}, {verdict['device']}"
         lines.append(f"| {claim} | {' | '.join(cells)} | {verdict['n']} | {where} |")
     return "\n".join(lines)
+
+
+def comparisons() -> str:
+    """How many of the documents' numbers one of our runs could have shown, and which not, in Markdown."""
+    judged = [one for one in published_comparisons() if one["agrees"] is not None]
+    outside = [evidence.reported_texts(one) for one in judged if not one["agrees"]]
+    entries = len({one["ledger_id"] for one in judged})
+    lines = [
+        f"Of {len(judged)} numbers of {entries} experiments, {len(judged) - len(outside)} lie inside. Those outside:",
+        "",
+        "| entry | arm | measure | document | our mean | one run of ours | n |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    names = ("ledger_id", "arm", "measure", "reported", "mean", "interval", "n")
+    return "\n".join([*lines, *(f"| {' | '.join(str(one[name]) for name in names)} |" for one in outside)])
 
 
 def grid_times() -> str:
@@ -130,6 +145,7 @@ def precision_costs() -> str:
 
 BLOCKS: dict[str, Callable[[], str]] = {
     "findings": findings,
+    "comparisons": comparisons,
     "components": components,
     "grid": grid_times,
     "speed": partial(published_table, "speed"),

@@ -32,6 +32,8 @@ from jaxmlp.files import write_json
 from jaxmlp.study import processes
 
 VERDICTS_FILE, FIGURES_FOLDER, REPORT_FILE = "verdicts.json", "figures", "report.html"
+BESIDE_FILE = "beside.json"
+"""The documents' numbers beside ours."""
 
 
 def run_experiment(
@@ -124,13 +126,15 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
         preset=manifest["preset"],
     )
     write_json(folder / VERDICTS_FILE, verdicts)
+    beside = compare_reported(experiment.reported, shown)
+    write_json(folder / BESIDE_FILE, beside)
     figures = folder / FIGURES_FOLDER
     figures.mkdir(exist_ok=True)
     save_figures(experiment.figures, shown, figures, results.steps)
     report = StudyReport(
         manifest=manifest,
         verdicts=verdicts,
-        reported=compare_reported(experiment.reported, shown),
+        reported=beside,
         rows=rows,
         figures=[*captioned_svgs(experiment.figures, figures), *shown_demo(figures)],
     )

@@ -30,7 +30,7 @@ from jaxmlp.evidence.measures import (
 from jaxmlp.evidence.overview import Overview, write_overview
 from jaxmlp.evidence.parts import Difference, Equivalence, Identity, Ordering, Probability
 from jaxmlp.evidence.peaks import PeakCurves
-from jaxmlp.evidence.report import StudyReport, write_report
+from jaxmlp.evidence.report import StudyReport, reported_texts, write_report
 from jaxmlp.evidence.reported import compare_reported
 from jaxmlp.evidence.step_curves import StepCurves
 from jaxmlp.evidence.sweep_curves import Sweep, SweepCurves
@@ -79,6 +79,7 @@ __all__ = [
     "print_verdicts",
     "random_ten",
     "reached",
+    "reported_texts",
     "save_figures",
     "synthetic_rows",
     "ten_images_figure",

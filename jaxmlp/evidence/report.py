@@ -99,7 +99,7 @@ def _view(study: StudyReport, key: str) -> dict[str, Any]:
             {"key": f"{key}-f{i}", "caption": caption, "svg": inline_svg(svg, f"{key}-f{i}")}
             for i, (caption, svg) in enumerate(study.figures, 1)
         ],
-        "reported": [_reported_row(one) for one in study.reported],
+        "reported": [reported_texts(one) for one in study.reported],
         "arms": arm_table(study.rows, study.manifest),
         "facts": facts_of(study.manifest, study.rows),
     }
@@ -167,8 +167,8 @@ def _arm_summary(rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _reported_row(one: Mapping[str, Any]) -> dict[str, Any]:
-    """One of the document's numbers with ours as text."""
+def reported_texts(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `compare_reported` for the eye: `reported`, `mean` and the `interval` as text in their unit."""
 
     def text(value: float | None) -> str:
         if value is None:

@@ -20,7 +20,7 @@ from experiments.cli import main
 from experiments.initialization import ARMS
 from experiments.jax_settings import cpu_devices
 from experiments.ledger import load_ledger
-from experiments.readme import README, findings, with_blocks
+from experiments.readme import README, comparisons, findings, with_blocks
 from experiments.registry import EXPERIMENTS
 from jaxmlp import data, training
 from jaxmlp.nn import MLPSpec
@@ -320,10 +320,24 @@ def test_what_is_published_is_what_the_pages_are_made_of(finished, home, monkeyp
     assert "initialization is a preview" in failing(capsys, "publish", str(out))
     assert not published.exists()
     assert main(["publish", str(out / "norms")]) == 0
-    names = {"manifest.json", "results.parquet", "verdicts.json", "measured.parquet"}
+    names = {"manifest.json", "results.parquet", "verdicts.json", "beside.json", "measured.parquet"}
     assert {path.name for path in (published / "norms").iterdir()} == names
     assert all((published / "norms" / name).read_bytes() == (out / "norms" / name).read_bytes() for name in names)
     assert (published / "overview.html").is_file()
+
+
+def test_the_readme_counts_the_documents_numbers_that_a_run_of_ours_could_have_shown(tmp_path, monkeypatch):
+    monkeypatch.setattr("experiments.published.PUBLISHED", tmp_path)
+    inside = {"ledger_id": "E-1", "arm": "a", "measure": "final test_accuracy", "unit": "accuracy", "tag": "doc"}
+    inside |= {"reported": 0.97, "mean": 0.975, "low": 0.96, "high": 0.99, "n": 5, "agrees": True, "missing": None}
+    outside = inside | {"ledger_id": "E-2", "reported": 0.5, "agrees": False}
+    undecided = inside | {"agrees": None}
+    without = inside | {"n": 0, "mean": None, "low": None, "high": None, "agrees": None, "missing": "no arm"}
+    (tmp_path / "norms").mkdir()
+    (tmp_path / "norms" / "beside.json").write_text(json.dumps([inside, inside, outside, undecided, without]))
+    text = comparisons()
+    assert text.startswith("Of 3 numbers of 2 experiments, 2 lie inside.")
+    assert text.endswith("| E-2 | a | final test_accuracy | 50.00 % | 97.50 % | 96.00 % to 99.00 % | 5 |")
 
 
 def test_the_readme_s_blocks_are_up_to_date():
