@@ -161,6 +161,8 @@ def _from_epoch_1(epoch: Array, watch: Any, after: Callable[[Any], Any]) -> Any:
 
 def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> RunState:
     """Test the selected model; fills the test columns of the last epoch that was trained."""
+    if spec.evaluation.test_every_epoch:
+        return run  # it selects the last model, and that is tested: a net less to compile
     # A diverged run has rows to the end, whatever its early stop made of the NaN.
     last = spec.epochs if run.early_stop is None else jnp.where(run.diverged, spec.epochs, run.early_stop.last_epoch)
     row = _test(run, run.selected, run.diverged, dataset, spec=spec, hyper=hyper)
