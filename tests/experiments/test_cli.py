@@ -69,7 +69,8 @@ def test_run_leaves_the_documented_files(finished):
     folder = finished / "initialization"
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     figures = {f"figures/{f.name}.{kind}" for f in EXPERIMENTS["initialization"].figures for kind in ("svg", "png")}
-    assert names == {"results.parquet", "verdicts.json", "manifest.json", "measured.parquet", "report.html"} | figures
+    records = {"results.parquet", "verdicts.json", "beside.json", "manifest.json", "measured.parquet"}
+    assert names == records | {"report.html"} | figures
     rows = pd.read_parquet(folder / "results.parquet")
     assert len(rows) == len(ARMS) * 3 * 2  # arms, seeds, epochs 0 and 1
     verdicts = json.loads((folder / "verdicts.json").read_text())
