@@ -86,7 +86,7 @@ def run(
     by_arm = seeds_by_arm(arms, seeds)
     _check_options(out, lanes, strategy, checkpoint_minutes, keep_params, log_dir)
     runs = [make_run(arm, seed, dataset.digest) for arm in arms for seed in by_arm[arm.name]]
-    asked = _Asked(name, len(runs), Wish(lanes, strategy), checkpoint_minutes * 60.0, keep_params, log_dir)
+    asked = _Asked(name, Wish(lanes, strategy), checkpoint_minutes * 60.0, keep_params, log_dir)
     store = Store(out, resume=resume)
     before = store.seconds_before
     try:
@@ -160,8 +160,6 @@ class _Asked:
     """What the caller of `run` wants of a sitting."""
 
     name: str
-    total: int
-    """Runs in all."""
     wish: Wish
     checkpoint_seconds: float
     keep_params: str
@@ -244,8 +242,7 @@ class _Session:
 
     def _train_once(self, jobs: Sequence[Job], stop: Stop) -> list[Work]:
         """Train what can be trained; return the groups that ran out of memory."""
-        total = self._asked.total if not processes.several() else len(self._store.finished) + _count(jobs)
-        tally = Tally(total, len(self._store.finished), jobs)
+        tally = Tally(len(self._store.finished), jobs)
         workers = Workers(
             jobs,
             self._datasets,
@@ -285,7 +282,3 @@ class _Session:
                 taken |= set(saved.run_ids)
         rest = work.group.without(frozenset(taken))
         return jobs + [Job(work, block) for block in rest.blocks(work.layout.lanes)]
-
-
-def _count(jobs: Sequence[Job]) -> int:
-    return sum(len(job.block) for job in jobs)

@@ -13,8 +13,9 @@ from jaxmlp.study.workers import Job, Report
 class Tally:
     """How far all blocks of a sitting are together."""
 
-    def __init__(self, total: int, done: int, jobs: Sequence[Job]) -> None:
-        self._total, self._done = total, done
+    def __init__(self, done: int, jobs: Sequence[Job]) -> None:
+        """Before the sitting, `done` runs are finished, of whatever arms the folder has."""
+        self._total, self._done = done + sum(len(job.block) for job in jobs), done
         self._shares = {job.block[0].run_id: job.share_done for job in jobs}
         self._seconds_total = sum((1.0 - job.share_done) * job.work.program.block_seconds for job in jobs)
         self._seconds = 0.0

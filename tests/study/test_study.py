@@ -192,6 +192,15 @@ def test_progress_moves_forward_and_the_estimate_comes_first(digits):
     assert [s.runs_done for s in display.states if s.epoch == 3] == [2, 4, 6]
 
 
+def test_runs_of_other_arms_in_the_folder_count_as_done(digits, tmp_path):
+    display = Silent()
+    run([study.Arm("a", make_spec())], digits, seeds=4, lanes=2, out=tmp_path / "one")
+    other = [study.Arm("b", make_spec("batch_norm"))]
+    run(other, digits, seeds=2, lanes=2, out=tmp_path / "one", resume=True, display=display)
+    assert {s.runs for s in display.states} == {6}
+    assert display.states[-1].runs_done == 6
+
+
 BAD = [
     ({"arms": []}, "no arms: give at least one"),
     ({"seeds": 0}, "seeds are 0"),
