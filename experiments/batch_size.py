@@ -39,6 +39,7 @@ from jaxmlp.evidence import (
     at,
     fluctuation,
 )
+from jaxmlp.evidence.wording import LN_SECONDS
 
 SWEEPS = {"1_Sig_Euc": EUCLIDEAN_BATCHES, "2_Sig_CE": CROSS_ENTROPY_BATCHES}
 
@@ -79,10 +80,9 @@ def _fluctuation(setting: Setting) -> Value:
 def _times_longer(slow: Setting, fast: Setting, times: float) -> tuple[Difference, Difference]:
     """Between 5/6 and 6/5 of so many times as long, in logarithms."""
     a, b = (seconds_of(setting.name, LOG_SECONDS) for setting in (slow, fast))
-    unit = "ln s"
     return (
-        Difference(a, b, margin=math.log(times / 1.2), unit=unit),
-        Difference(b, a, margin=-math.log(times * 1.2), unit=unit),
+        Difference(a, b, margin=math.log(times / 1.2), unit=LN_SECONDS),
+        Difference(b, a, margin=-math.log(times * 1.2), unit=LN_SECONDS),
     )
 
 

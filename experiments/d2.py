@@ -168,7 +168,7 @@ def swept_names(axis: str, settings: Mapping[Any, Setting]) -> dict[str, str]:
 
 def d2_reported(ledger_id: str, arms: Mapping[str, str]) -> tuple[Reported, ...]:
     """The numbers of D2's figures for our arms, but for training accuracies: D2's are means over the last 50 batches of
-    an epoch, while they train, and ours evaluate 10,000 images after it: half a point apart by the choice of images.
+    an epoch, while they train, and ours evaluate 10,000 images after it: two measures.
     """
     numbers = reported_by(ledger_id, arms, last=EPOCHS)
     return tuple(one for one in numbers if one.measure.column != "train_accuracy")

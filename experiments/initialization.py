@@ -121,7 +121,7 @@ CLAIMS = (
         planned_n=30,
     ),
     # Alike after 50 updates, to what sums in another order differ by; and it fails. Corrected after the first results:
-    # a third statement, that it is as bad as zeros, was ours and not D1's. It was refuted: 35.7 % against 11.35 %.
+    # a third statement, that it is as bad as zeros, was ours and not D1's, and was refuted.
     Claim(
         "C-103",
         (

@@ -47,11 +47,11 @@ CLAIMS = (
     ),
 )
 
+AS_IN_TABLE_2 = {f"{net},batch_size=100": f"shipped_{net}" for net in NETS}
 REPORTED = tuple(
     one
-    for row, net in {"E-068": "100-30", "E-069": "500", "E-070": "100"}.items()
-    for arms_of_row in [{f"{net},batch_size=100": f"shipped_{net}"}]
-    for one in (*reported_by(row, arms_of_row), *reported_seconds(row, arms_of_row))
+    for row in ("E-068", "E-069", "E-070")
+    for one in (*reported_by(row, AS_IN_TABLE_2), *reported_seconds(row, AS_IN_TABLE_2))
 )
 
 NETWORK_SIZE = Experiment(

@@ -112,13 +112,11 @@ CLAIMS = (
     ),
 )
 
+AS_IN_TABLE_1 = {name: f"shipped_{name}" for name in SHIPPED}
 REPORTED = tuple(
     one
-    for row, name in {"E-061": "adam", "E-062": "momentum", "E-063": "rmsprop", "E-064": "sgd"}.items()
-    for one in (
-        *reported_by(row, {name: f"shipped_{name}"}),
-        *reported_seconds(row, {name: f"shipped_{name}"}),
-    )
+    for row in ("E-061", "E-062", "E-063", "E-064")
+    for one in (*reported_by(row, AS_IN_TABLE_1), *reported_seconds(row, AS_IN_TABLE_1))
 )
 
 OPTIMIZERS = Experiment(

@@ -29,8 +29,8 @@ GPU_RUNS = (1, 64, 1024)
 MOST_BYTES = 4e9
 """Of the parameters of all runs together: gradients, optimizers' states and activations take several times as much."""
 LONGEST_SECONDS = 900
-"""For a worker to build its peer or to take a sample, minutes longer than any has needed: one that hangs may not cost
-the others their measurements."""
+"""For a worker to build its peer or to take a sample, far beyond what either takes: one that hangs may not cost the
+others their measurements."""
 Say = Callable[[str], None]
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jaxmlp.evidence.parts import DIFFERENCE_LEVEL, EQUIVALENCE_LEVEL
-from jaxmlp.evidence.wording import LOG_SECONDS
+from jaxmlp.evidence.wording import LN_SECONDS
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def interval_text(judged: Mapping[str, Any]) -> str:
 
 def bound_text(judged: Mapping[str, Any]) -> str:
     """The bound declared for the effect: "δ = 10 pp", "δ = ±0.5 pp", "bound 50 %"."""
-    if judged["unit"] == LOG_SECONDS:
+    if judged["unit"] == LN_SECONDS:
         return f"bound {_number(judged['delta'], judged)}{_suffix(judged)}"
     digits = f"{_scale(judged) * judged['delta']:.6g}{_suffix(judged)}".replace("-", "−")
     if _is_share(judged):
@@ -105,7 +105,7 @@ def ruler_of(judged: Mapping[str, Any]) -> Ruler | None:
     if judged["ci_low"] is None or judged["ci_high"] is None:
         return None
     bounds = [judged["delta"], -judged["delta"]] if judged["kind"] == "equivalence" else [judged["delta"]]
-    zero = [0.0] if _is_gap(judged) and judged["unit"] != LOG_SECONDS else []
+    zero = [0.0] if _is_gap(judged) and judged["unit"] != LN_SECONDS else []
     ends = [0.0, 1.0] if _is_share(judged) else []
     shown = [judged["ci_low"], judged["ci_high"], judged["effect"], *bounds, *zero, *ends]
     left, width = min(shown), (max(shown) - min(shown)) or 1.0
@@ -140,12 +140,12 @@ def _suffix(judged: Mapping[str, Any]) -> str:
     """Differences of accuracies are in percentage points (pp), shares in percent."""
     if _is_share(judged):
         return " %"
-    units = {"accuracy": "pp", LOG_SECONDS: "times as long"}
+    units = {"accuracy": "pp", LN_SECONDS: "times as long"}
     return f" {units.get(judged['unit'], judged['unit'])}".rstrip()
 
 
 def _number(value: float, judged: Mapping[str, Any]) -> str:
-    if judged["unit"] == LOG_SECONDS:
+    if judged["unit"] == LN_SECONDS:
         return f"{math.exp(value):.3g}"
     digits = ".1f" if _is_share(judged) else ".2f" if judged["unit"] == "accuracy" else ".4g"
     sign = "+" if _is_gap(judged) else ""

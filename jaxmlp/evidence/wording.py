@@ -8,7 +8,7 @@ import math
 from jaxmlp.evidence.measures import Value
 from jaxmlp.evidence.statistics import Interval
 
-LOG_SECONDS = "ln s"
+LN_SECONDS = "ln s"
 """Unit of logarithms of seconds: their differences are ratios, and are told as such."""
 
 
@@ -19,21 +19,21 @@ def stated(number: float, unit: str) -> str:
 
 def measured(number: float, unit: str) -> str:
     """A measured number with the digits that matter: 0.97713 is "97.71 %"."""
-    if unit == LOG_SECONDS:
+    if unit == LN_SECONDS:
         return f"ln {math.exp(number):.4g} s"
     return f"{100 * number:.2f} %" if unit == "accuracy" else f"{number:.4g} {unit}".rstrip()
 
 
 def stated_gap(number: float, unit: str) -> str:
     """A declared difference: 0.1 is "10 percentage points"."""
-    if unit == LOG_SECONDS:
+    if unit == LN_SECONDS:
         return f"ln {math.exp(number):.4g}"
     return f"{100 * number:.6g} percentage points" if unit == "accuracy" else stated(number, unit)
 
 
 def measured_gap(number: float, unit: str) -> str:
     """A measured difference: 0.7527 is "75.27 percentage points", and what rounds to 0 has no sign."""
-    if unit == LOG_SECONDS:
+    if unit == LN_SECONDS:
         return f"ln {math.exp(number):.3g}"
     return f"{100 * number:z.2f} percentage points" if unit == "accuracy" else measured(number, unit)
 
@@ -50,7 +50,7 @@ def span(interval: Interval, level: float, unit: str) -> str:
     ends = [100 * end for end in (interval.low, interval.high)]
     if unit == "accuracy":
         text = f"{ends[0]:z.2f} to {ends[1]:z.2f}"
-    elif unit == LOG_SECONDS:
+    elif unit == LN_SECONDS:
         text = f"ln {math.exp(interval.low):.3g} to ln {math.exp(interval.high):.3g}"
     elif unit.startswith("share"):
         text = f"{ends[0]:.1f} to {ends[1]:.1f} %"

@@ -194,8 +194,8 @@ def _measure(run, dataset, epoch, train_loss, *, spec: RunSpec, hyper: Hyper) ->
         # First, since all that is measured or kept after it has the statistics it leaves.
         steps, batch = _steps_per_epoch(dataset, spec), spec.data.batch_size
         after = spec.steps_after_validation(dataset.train_images.shape[0])
-        last = {"then": _order(run, spec, epoch)[(steps - after) * batch : steps * batch]} if after else {}
-        val_loss, val_accuracy, norm_state = on(evaluate_in_train_mode, run.val_index, **last)
+        trained = _order(run, spec, epoch)[(steps - after) * batch : steps * batch]
+        val_loss, val_accuracy, norm_state = on(evaluate_in_train_mode, run.val_index, then=trained)
         run = run.replace(train=run.train.replace(norm_state=norm_state))
         _, train_accuracy = on(evaluate, train_rows)
     else:

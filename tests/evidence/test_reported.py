@@ -108,10 +108,8 @@ def test_a_number_has_its_measure_s_unit(measure, unit):
 
 
 def test_a_gain_of_accuracy_is_a_difference():
-    assert (
-        compare_reported([Reported("E-044", "he", final("test_accuracy"), 0.0, "doc", baseline="he")], ROWS)[0]["unit"]
-        == "pp"
-    )
+    (row,) = compare_reported([Reported("E-044", "he", final("test_accuracy"), 0.0, "doc", baseline="he")], ROWS)
+    assert row["unit"] == "pp"
 
 
 def test_another_machine_s_seconds_neither_agree_nor_disagree():
