@@ -22,4 +22,5 @@ def keep_programs() -> None:
     from jaxmlp.data import cache_folder
 
     jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "xla"))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    # The small ones too: each operation outside a program is one, and a second process need not wait for them.
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

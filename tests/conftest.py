@@ -9,10 +9,11 @@ import pytest
 
 jax.config.update("jax_numpy_rank_promotion", "raise")
 jax.config.update("jax_numpy_dtype_promotion", "strict")
-# Compiling is most of the tests' time: do without what only makes programs faster, and share programs between tests and
-# workers. Tests that start the command line in a process of its own have all optimizations, as users do.
+# Compiling is most of the tests' time: do without what only makes programs faster, and share programs, even small ones,
+# between tests and workers. Tests that start the command line in a process of its own have all optimizations, as users
+# do.
 jax.config.update("jax_disable_most_optimizations", True)
-jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.2)
+jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 COMPILED = "JAXMLP_TEST_COMPILED"
 

@@ -184,10 +184,10 @@ def test_vmapped_steps_are_the_steps_one_by_one():
     states = [start(spec, Hyper()) for _ in rates]
     x, labels = batches(1, jnp.float32)[0]
     stacked = jax.tree.map(lambda *leaves: jnp.stack(leaves), *states)
-    lanes, _ = jax.vmap(lambda s, rate: train_step(s, x, labels, spec=spec, hyper=Hyper(learning_rate=rate)))(
-        stacked, rates
-    )
+    step = lambda state, rate: train_step(state, x, labels, spec=spec, hyper=Hyper(learning_rate=rate))
+    lanes, _ = jax.jit(jax.vmap(step))(stacked, rates)
+    one = jax.jit(step)
     for i, rate in enumerate(rates):
-        alone, _ = train_step(states[i], x, labels, spec=spec, hyper=Hyper(learning_rate=rate))
+        alone, _ = one(states[i], rate)
         for a, b in zip(jax.tree.leaves(alone), jax.tree.leaves(lanes), strict=True):
             np.testing.assert_allclose(a, b[i], rtol=1e-4, atol=1e-6)
