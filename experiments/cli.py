@@ -135,7 +135,7 @@ def _add_study_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of IDX files, plain or .gz")
     parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="default results/")
     parser.add_argument("--resume", action="store_true", help="continue a study: train only what is missing")
-    parser.add_argument("--precision", default="float32", help="float32 (default), tf32 or bfloat16")
+    parser.add_argument("--precision", help="float32, tf32 or bfloat16, of every arm; default: each arm's own, float32")
     parser.add_argument("--lanes", type=_positive, metavar="W", help="runs trained side by side in one block")
     parser.add_argument("--strategy", help="vmap or map: how a block goes through its lanes; default: what is faster")
     parser.add_argument("--checkpoint-minutes", type=float, default=5.0, metavar="M", help="default 5")

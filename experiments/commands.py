@@ -86,7 +86,8 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
 
     for name in arguments.names:
         check_choice("experiment", name, EXPERIMENTS)
-    check_choice("precision", arguments.precision, PRECISIONS)
+    if arguments.precision is not None:
+        check_choice("precision", arguments.precision, PRECISIONS)
     chosen = [EXPERIMENTS[name] for name in dict.fromkeys(arguments.names)]
     for experiment in chosen:
         folder = arguments.out / experiment.name

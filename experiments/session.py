@@ -46,26 +46,26 @@ def run_experiment(
     console: Console,
     command: str,
     arms: Sequence[str] | None = None,
-    precision: str = "float32",
+    precision: str | None = None,
     **options: Any,
 ) -> StudyReport | None:
     """Train what `out/NAME` and the finished studies beside it do not hold yet, then write verdicts, figures, report.
 
-    `options` go to `study.run` as they are. Of several processes the first one writes, the others return None.
+    A `precision` is that of every arm, instead of the arms' own. `options` go to `study.run` as they are. Of several
+    processes the first one writes, the others return None.
 
     Raises:
         InputError: a wrong setting, an unknown arm, or an `out` that cannot be used; nothing is written then.
     """
-    chosen = [
-        replace(arm, spec=replace(arm.spec, precision=precision))
-        for arm in choose_arms(experiment.arms(dataset, preset), arms)
-    ]
+    chosen = choose_arms(experiment.arms(dataset, preset), arms)
+    if precision is not None:
+        chosen = [replace(arm, spec=replace(arm.spec, precision=precision)) for arm in chosen]
     about = {
         "question": experiment.question,
         "command": command,
         "preset": preset_name,
         "epochs": preset.epochs,
-        "precision": precision,
+        "precision": " and ".join(dict.fromkeys(arm.spec.precision for arm in chosen)),
         "commit": _commit(),
     }
     folder = out / experiment.name

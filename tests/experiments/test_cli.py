@@ -134,6 +134,20 @@ def test_arms_are_chosen_by_name(home):
     assert list(rows["arm"].unique()) == ["randn", "he_uniform"]
 
 
+def test_arms_have_their_own_precision_where_none_is_chosen(home):
+    arms = ["--arms", "d4_float32,d4_bfloat16", *TINY]
+    assert main(["run", "precision", *arms, "--out", "o"]) == 0
+    rows = pd.read_parquet("o/precision/results.parquet")
+    assert rows.groupby("arm")["train_loss"].last().nunique() == 2
+    assert json.loads(Path("o/precision/manifest.json").read_text())["precision"] == "float32 and bfloat16"
+
+
+def test_a_chosen_precision_is_that_of_every_arm(home, capsys):
+    failing(capsys, "run", "precision", "--arms", "d4_float32,d4_bfloat16", "--precision", "bfloat16")
+    assert main(["run", "initialization", *TINY, "--arms", "randn", "--precision", "bfloat16", "--out", "o"]) == 0
+    assert json.loads(Path("o/initialization/manifest.json").read_text())["precision"] == "bfloat16"
+
+
 def test_the_tour_runs_from_an_empty_folder_and_prints_its_report(home, monkeypatch, capsys):
     from dataclasses import replace
 
