@@ -3,13 +3,14 @@
     python -m experiments benchmark startup
     python -m experiments benchmark rows
     python -m experiments benchmark speed
+    python -m experiments benchmark floor
 
 `startup`: the seconds from a process's imports to its first training step, with an empty folder of compiled programs
 (cold) and with what the cold process left there (warm), for D0's nets of 5, 22 and 41 layers.
 
-`speed`: training throughput beside PyTorch, flax.nnx, Equinox, Keras, scikit-learn and NumPy, and beside what the
-machine could do at most; see `experiments.speed`. Needs the extra `bench` and a free machine. Where JAX and PyTorch
-have a GPU, the same command measures there, 1, 64 and 1,024 runs.
+`speed`: training throughput beside PyTorch, flax.nnx, Equinox, Keras, scikit-learn and NumPy; `floor`: beside what the
+machine could do at most. See `experiments.speed`. Both need the extra `bench` and a free machine. Where JAX and PyTorch
+have a GPU, the same commands measure there, 1, 64 and 1,024 runs.
 
 `rows`: the seconds to make and to open the results of a large study: 100 settings, 100 seeds, epochs 0 to 99.
 """
@@ -40,6 +41,8 @@ from jaxmlp.study.finished import block_rows
 from jaxmlp.study.manifest import PACKAGES, describe_device
 from jaxmlp.study.results import assemble
 
+FLOOR_WORKLOADS = ("b", "c", "d", "e", "f", "fr")
+"""Not XOR, of whose products only the calls would be timed, and not D2's grid, of which a step is an epoch."""
 PUBLISHED = Path(__file__).parent / "published" / "benchmark"
 
 
@@ -122,7 +125,25 @@ def speed(rounds: int) -> dict[str, Any]:
     from experiments.speed.compare import compare
     from experiments.speed.report import ORDER
 
-    return compare(ORDER, rounds, lambda line: print(line, flush=True))
+    return compare(ORDER, rounds, _say)
+
+
+def floor(rounds: int) -> dict[str, Any]:
+    """The same of us and the machine, for the workloads with products worth timing."""
+    from experiments.speed.compare import beside_the_floor, compare
+
+    return compare(FLOOR_WORKLOADS, rounds, _say, beside_the_floor)
+
+
+def _say(line: str) -> None:
+    print(line, flush=True)
+
+
+def floor_tables(measured: dict[str, Any]) -> str:
+    """One table."""
+    from experiments.speed.report import floor_table
+
+    return floor_table(measured)
 
 
 def speed_tables(measured: dict[str, Any]) -> str:
@@ -155,6 +176,7 @@ BENCHMARKS = {
     "startup": Benchmark(startup, startup_table),
     "rows": Benchmark(rows, rows_table),
     "speed": Benchmark(speed, speed_tables, _speed_figure, "float32 but where bfloat16 is named"),
+    "floor": Benchmark(floor, floor_tables, numbers="float32"),
 }
 """By name."""
 

@@ -117,7 +117,8 @@ def make_parser() -> argparse.ArgumentParser:
     add = commands.add_parser("benchmark", help="measure what jaxmlp costs here, and keep it for the README")
     add.add_argument(
         "name",
-        help="startup (to a first step), rows (opening large results), or speed (beside other libraries)",
+        help="startup (to a first step), rows (opening large results), speed (beside other "
+        "libraries), or floor (beside the machine's own products)",
     )
     add.add_argument("--rounds", type=_positive, default=5, metavar="N", help="default 5")
     add.set_defaults(command=do.benchmark)

@@ -149,6 +149,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "components": components,
     "grid": grid_times,
     "speed": partial(published_table, "speed"),
+    "floor": partial(published_table, "floor"),
     "precision": precision_costs,
     "startup": partial(published_table, "startup"),
     "rows": partial(published_table, "rows"),

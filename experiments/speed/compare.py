@@ -32,16 +32,18 @@ LONGEST_SECONDS = 900
 """For a worker to build its peer or to take a sample, far beyond what either takes: one that hangs may not cost the
 others their measurements."""
 Say = Callable[[str], None]
+Names = Callable[[str, int], list[str]]
+"""Who is sampled on so many runs of a workload."""
 
 
-def compare(keys: Sequence[str], rounds: int, say: Say) -> dict[str, Any]:
-    """Measure these workloads.
+def compare(keys: Sequence[str], rounds: int, say: Say, names: Names | None = None) -> dict[str, Any]:
+    """Measure these workloads: everybody who can train them, or whom `names` says.
 
     Returns:
         `versions` of the peers' packages, and `cells`: one dict per workload, runs and peer, with what its worker said
         of itself (`seconds_to_first_step`, `check_loss`, `steps`, `peak_bytes`; ours also `about`, `plan_bytes` and
         `compile_seconds`) and `samples`, one dict a round: `seconds` of the steps, or for the floor `floor` and its
-        parts; a cell that failed has `failed`, why.
+        parts; beside a floor ours also `parts`, by `parts.seconds_by_part`. A cell that failed has `failed`, why.
 
     Raises:
         InputError: a peer's package is missing.
@@ -54,18 +56,22 @@ def compare(keys: Sequence[str], rounds: int, say: Say) -> dict[str, Any]:
         # On a CPU one run and many in the same rounds, so that any two can be compared round by round; a GPU's memory
         # holds fewer workers.
         for together in [(runs,) for runs in counts] if on_gpu else [counts]:
-            cells += _measure(key, together, rounds, say)
+            cells += _measure(key, together, rounds, say, names or names_of)
     return {"versions": {package: version(package) for package in PACKAGES}, "cells": cells}
 
 
 def names_of(key: str, runs: int) -> list[str]:
-    """Who is sampled on so many runs of a workload: we first, then our variants, the peers, and the machine."""
+    """Everybody: we first, then our variants and the peers."""
     if key == GRID_KEY:
         return [OURS, "torch_loader"]
     ours = [name for name, variant in VARIANTS.items() if among(variant.workloads, key)]
     peers = [name for name, peer in PEERS.items() if peer.trains(key, runs)]
-    # XOR's products are so small that only the calls would be timed.
-    return [*ours, *peers, *([] if key == "a" else [FLOOR])]
+    return [*ours, *peers]
+
+
+def beside_the_floor(key: str, runs: int) -> list[str]:
+    """We and the machine."""
+    return [OURS, FLOOR]
 
 
 def _check_packages() -> None:
@@ -76,7 +82,7 @@ def _check_packages() -> None:
         )
 
 
-def _measure(key: str, counts: Sequence[int], rounds: int, say: Say) -> list[dict[str, Any]]:
+def _measure(key: str, counts: Sequence[int], rounds: int, say: Say, names: Names) -> list[dict[str, Any]]:
     """These numbers of runs, all peers in the same rounds."""
     cells, workers = [], []
     with tempfile.TemporaryDirectory() as name:
@@ -86,7 +92,7 @@ def _measure(key: str, counts: Sequence[int], rounds: int, say: Say) -> list[dic
                 folder.mkdir()
                 if key != GRID_KEY:
                     make_job(WORKLOADS[key], runs, dataset_of(WORKLOADS[key])).write(folder)
-                for peer in names_of(key, runs):
+                for peer in names(key, runs):
                     begin = time.perf_counter()
                     worker = Worker(peer, key, runs, folder)
                     cell = {"workload": key, "runs": runs, "peer": peer, "samples": []} | worker.ask("build")
@@ -100,7 +106,9 @@ def _measure(key: str, counts: Sequence[int], rounds: int, say: Say) -> list[dic
                     if "failed" in answer:
                         cell |= answer
                     cell["samples"].append(answer)
-            for _, cell in workers:
+            for worker, cell in workers:
+                if cell["peer"] == OURS and "failed" not in cell and FLOOR in names(key, cell["runs"]):
+                    cell["parts"] = worker.ask("profile")
                 say(f"{key}, {cell['runs']} runs, {cell['peer']}: {cell.get('failed') or _about(cell)}")
         finally:
             for worker, _ in workers:
@@ -182,6 +190,6 @@ def _environment(peer: str, key: str, runs: int, folder: Path) -> dict[str, str]
     }
     if jax.default_backend() == "gpu":  # true float32 for everybody, as ours and PyTorch's is
         environment["JAX_DEFAULT_MATMUL_PRECISION"] = "float32"
-    if peer in VARIANTS and (runs > 1 or key == GRID_KEY):
+    if peer in (*VARIANTS, FLOOR) and (runs > 1 or key == GRID_KEY):
         environment[NUM_CPU_DEVICES] = str(cpu_devices())  # as on the command line
     return environment

@@ -4,13 +4,13 @@ Drawing orders of the data, gathering and scaling batches, and the mean training
 for no peer.
 """
 
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import jax
 import numpy as np
 
-from experiments.speed.job import Train
 from experiments.speed.workloads import Workload
 from jaxmlp.data import Dataset
 from jaxmlp.study import Arm
@@ -21,12 +21,12 @@ from jaxmlp.study.program import Program
 from jaxmlp.study.timing import pieces
 
 
-def build(workload: Workload, dataset: Dataset, runs: int, **changes: str) -> tuple[Train, dict[str, Any]]:
+def build(workload: Workload, dataset: Dataset, runs: int, **changes: str) -> tuple["Training", dict[str, Any]]:
     """The runs of a study of one arm; `changes` are fields of its `RunSpec`.
 
     Returns:
-        What trains them, and `about`, how they are laid out; `plan_bytes`, what the compiler plans for a block beside
-        the dataset; and `compile_seconds`, of one device's program.
+        What trains them, a `Train`, and `about`, how they are laid out; `plan_bytes`, what the compiler plans for a
+        block beside the dataset; and `compile_seconds`, of one device's program.
     """
     arm = Arm("speed", workload.spec(**changes), workload.hyper)
     group = Group(arm.spec, tuple(make_run(arm, seed, dataset.digest) for seed in range(runs)))
@@ -35,22 +35,29 @@ def build(workload: Workload, dataset: Dataset, runs: int, **changes: str) -> tu
     blocks, layout = group.blocks(work.layout.lanes), work.layout
     others = [Program(arm.spec, jax.device_put(dataset, device), layout) for device in devices[1 : len(blocks)]]
     programs = [work.program, *others]
-    training = [_Block(programs[i % len(programs)], block) for i, block in enumerate(blocks)]
-
-    def on_device(number: int, steps: int) -> list[np.ndarray]:
-        with jax.default_device(devices[number]):
-            return [block.train(steps) for block in training[number :: len(programs)]]
-
-    def train(steps: int) -> np.ndarray:
-        with ThreadPoolExecutor(len(programs)) as threads:
-            losses = threads.map(on_device, range(len(programs)), [steps] * len(programs))
-            return np.concatenate([loss for part in losses for loss in part])
-
-    return train, {
+    return Training(programs, blocks), {
         "about": f"{len(blocks)} blocks of {layout.lanes} lanes ({layout.strategy}), {len(programs)} devices",
         "plan_bytes": work.program.working_bytes,
         "compile_seconds": work.program.compile_seconds,
     }
+
+
+class Training:
+    """Blocks of runs, a thread for each program's device."""
+
+    def __init__(self, programs: Sequence[Program], blocks: Sequence[tuple[Run, ...]]) -> None:
+        self.programs = programs
+        self._blocks = [_Block(programs[i % len(programs)], block) for i, block in enumerate(blocks)]
+
+    def __call__(self, steps: int) -> np.ndarray:
+        """Train all of them for so many steps; the mean losses, [R]."""
+        with ThreadPoolExecutor(len(self.programs)) as threads:
+            losses = threads.map(self._on_device, range(len(self.programs)), [steps] * len(self.programs))
+            return np.concatenate([loss for part in losses for loss in part])
+
+    def _on_device(self, number: int, steps: int) -> list[np.ndarray]:
+        with jax.default_device(self.programs[number].device):
+            return [block.train(steps) for block in self._blocks[number :: len(self.programs)]]
 
 
 class _Block:

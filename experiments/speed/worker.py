@@ -1,6 +1,7 @@
 """One peer and one workload in a process of its own: `python -m experiments.speed.worker PEER WORKLOAD RUNS FOLDER`.
 
-Reads a word a line and answers each with one JSON object: `build`, then `sample` as often as wanted, then nothing more.
+Reads a word a line and answers each with one JSON object: `build`, then `sample` as often as wanted,
+perhaps `profile`, then nothing more.
 """
 
 import json
@@ -66,6 +67,14 @@ class Worker:
         """Seconds of the sample's steps."""
         return {"seconds": self._sample()}
 
+    def profile(self) -> dict[str, float]:
+        """Ours alone: the seconds of a step's parts, from a fraction of a sample."""
+        from experiments.speed.ours import Training
+        from experiments.speed.parts import seconds_by_part
+
+        assert isinstance(self._train, Training)
+        return seconds_by_part(self._train, max(8, self._steps // 10))
+
     def _sample(self) -> float:
         begin = time.perf_counter()
         self._train(self._steps)
@@ -76,17 +85,18 @@ class FloorWorker:
     """Measures the machine instead of a peer."""
 
     def __init__(self, folder: Path) -> None:
-        self._job = Job.read(folder)
+        self._folder = folder
 
     def build(self) -> dict[str, Any]:
-        """Nothing is to be made."""
+        """Compile its products."""
+        from experiments.speed.floor import Floor
+
+        self._floor = Floor(Job.read(self._folder))
         return {}
 
     def sample(self) -> dict[str, Any]:
         """Seconds of one step of all runs, at least."""
-        from experiments.speed.floor import seconds_per_step
-
-        return seconds_per_step(self._job)
+        return self._floor.sample()
 
 
 def _forget_peak() -> None:

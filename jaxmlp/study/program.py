@@ -161,6 +161,13 @@ class Program:
         return states, least
 
     @property
+    def text(self) -> str:
+        """What was compiled to advance, as XLA writes it: every operation with where in the code it comes from. Empty
+        where a backend does not tell.
+        """
+        return self._advance.as_text() or ""
+
+    @property
     def memory_bytes(self) -> int:
         """What the largest of the executables needs, the dataset included, as its compiler planned it."""
         plans = [program.memory_analysis() for program in (self._init, self._advance)]

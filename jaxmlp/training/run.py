@@ -106,16 +106,18 @@ def train_epoch(
         The run after these steps.
     """
     batch = spec.data.batch_size
-    order = lanes(lambda run: _order(run, spec, epoch))(run)
+    with jax.named_scope("order"):
+        order = lanes(lambda run: _order(run, spec, epoch))(run)
     if count is None:
         count = _steps_per_epoch(dataset, spec) - first
 
     def step(progress: _Progress, run: RunState, hyper: Hyper, rows: Array) -> _Progress:
         train, log, loss_sum = progress
-        x = PREPROCESSINGS[spec.data.preprocessing].apply(run.preprocessing, dataset.train_images[rows])
+        with jax.named_scope("batch"):
+            x = PREPROCESSINGS[spec.data.preprocessing].apply(run.preprocessing, dataset.train_images[rows])
+            labels = dataset.train_labels[rows]
         key = stream_key(run.seed, Stream.DROPOUT, train.step) if spec.mlp.dropout != "none" else None
         rate = _rate(run, train.step, dataset, spec=spec, hyper=hyper)
-        labels = dataset.train_labels[rows]
         train, loss, accuracy = counted_step(train, x, labels, spec=spec, hyper=hyper, rate=rate, key=key)
         if log is not None and spec.evaluation.log_every is not None:
             log = log.after_step(train.step, loss, accuracy, spec.evaluation.log_every)

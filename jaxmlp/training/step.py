@@ -98,7 +98,8 @@ def counted_step(
         return loss, (norm_state, logits)
 
     (loss, (norm_state, logits)), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
-    packed, opt_state = update(spec.optimizer, hyper, rate, pack(grads), state.opt_state, pack(state.params))
+    with jax.named_scope("update"):
+        packed, opt_state = update(spec.optimizer, hyper, rate, pack(grads), state.opt_state, pack(state.params))
     accuracy = jnp.mean(jnp.argmax(logits, axis=1) == labels, dtype=loss.dtype)
     return TrainState(unpack(packed, state.params), norm_state, opt_state, state.step + 1), loss, accuracy
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from experiments.d2 import Setting
-from experiments.speed import compare, grid, ours, report
+from experiments.speed import compare, grid, ours, parts, report
 from experiments.speed.job import Job
 from experiments.speed.peers import PEERS
 from experiments.speed.workloads import Workload, make_job
@@ -81,19 +81,12 @@ def _cell(workload, runs, peer, seconds, **more):
 
 
 def _measured():
-    floor = {
-        "workload": "b",
-        "runs": 32,
-        "peer": "floor",
-        "samples": [{"floor": 0.32}, {"floor": 0.32}, {"floor": 0.32}],
-    }
     cells = [
         _cell("b", 1, "jaxmlp", [4.0, 2.0, 1.0]),
         _cell("b", 1, "torch_loader", [40.0, 20.0, 10.0]),
         _cell("b", 32, "jaxmlp", [64.0, 64.0, 64.0]),
         _cell("b", 32, "nnx_vmap", [80.0, 80.0, 80.0], check_loss=1.5),
         {"workload": "b", "runs": 1, "peer": "keras", "samples": [], "failed": "out of luck"},
-        floor,
         _cell("g", 1, "jaxmlp", [30.0, 30.0, 30.0]),
         _cell("g", 1, "torch_loader", [90.0, 90.0, 90.0]),
     ]
@@ -109,8 +102,6 @@ def test_ratios_are_paired_by_round_and_of_one_run_each():
     sequential = report.ratio(report.rival_of(cells, "b", 32, "torch_loader"), cells["b", 32, "jaxmlp"])
     assert sequential.estimate == pytest.approx(10.0)
     assert sequential.low < 10.0 < sequential.high
-    # The floor's 0.32 s are those of one step of all 32 runs.
-    assert report.ratio(cells["b", 32, "jaxmlp"], cells["b", 32, "floor"]).estimate == pytest.approx(2.0)
 
 
 def test_the_table_says_who_failed_and_who_trained_something_else():
@@ -119,20 +110,16 @@ def test_the_table_says_who_failed_and_who_trained_something_else():
     assert "| workload | (b) ×1 |" in one
     assert "| PyTorch eager, DataLoader over jaxmlp | 10 [10, 10] |" in one
     assert "| flax.nnx, vmap ensemble over jaxmlp | 1.25 [1.25, 1.25] | – |" in many
-    assert "| jaxmlp over the floor | 2 [2, 2] | – |" in many
     table = "\n".join(remarks)
     assert "1 of 18 samples took less than 2 s, the shortest 1.00 s." in table
     assert "Keras 3 on JAX failed at (b), 1 runs: out of luck" in table
-    assert (
-        "flax.nnx, vmap ensemble does not train the same net at (b), 32 runs: first losses 1.5000, ours 1.0000" in table
-    )
+    assert "more than 2% from jaxmlp's 1 at (b) ×32: flax.nnx, vmap ensemble 1.5." in table
 
 
 def test_the_table_judges_by_the_goals():
-    """The floor is 10 ms of a run's 20; PyTorch takes ten times as long, of which 6 were to be reached."""
+    """PyTorch takes ten times as long, of which 6 were to be reached."""
     judged = report.speed_table(_measured())
     assert "Faster than jaxmlp: no peer on any workload." in judged
-    assert "More than 1.3 times the floor: (b) ×32." in judged
     assert "(b) ×32 6; all reached." in judged
     fast = _measured()
     fast["cells"][1] |= {"samples": [{"seconds": 4.0}] * 3}  # a tenth of the median of what it was
@@ -140,6 +127,17 @@ def test_the_table_judges_by_the_goals():
     judged = report.speed_table(fast)
     assert "Faster than jaxmlp: flax.nnx, vmap ensemble at (b) ×32." in judged
     assert "(b) ×32 6; missed at (b) ×32." in judged
+
+
+def test_the_floor_s_table_says_where_the_rest_goes():
+    sample = {"products": 0.24, "update": 0.08, "floor": 0.32}  # seconds of one step of all 32 runs
+    ours = _cell("b", 32, "jaxmlp", [64.0, 64.0, 64.0], parts={"update": 0.1, "batch": 0.2})
+    floor = {"workload": "b", "runs": 32, "peer": "floor", "samples": [sample] * 3}
+    table = report.floor_table({"cells": [ours, floor]})
+    assert "| (b) ×32 | 7,500 µs | 2,500 µs | 20,000 µs | 2 [2, 2] | batch 6,250 µs, update 3,125 µs |" in table
+    assert "More than 1.3 times the floor: (b) ×32." in table
+    near = report.floor_table({"cells": [ours, floor | {"samples": [sample | {"floor": 0.6}] * 3}]})
+    assert "More than 1.3 times the floor: none." in near
 
 
 def test_starting_and_variants_are_told():
@@ -184,6 +182,43 @@ def test_the_floor_counts_every_product_of_a_step():
     flops = sum(2 * rows * inner * columns for rows, inner, columns in floor.products(job))
     # Three products of 2 B I O each; the first layer needs no gradient of the images.
     assert flops == 2 * 16 * (3 * sum(i * o for i, o in pairs) - 64 * 12)
+
+
+@pytest.mark.parametrize("batched", [False, True])
+@pytest.mark.parametrize(("over_a", "over_b", "letters"), [(1, 0, "ij,jk"), (1, 1, "ij,kj"), (0, 0, "ji,jk")])
+def test_the_floor_s_products_wait_for_one_another(over_a, over_b, letters, batched):
+    """So XLA cannot do one for many: a factor's first number is that of the product before."""
+    floor = pytest.importorskip("experiments.speed.floor", reason="torch comes with the extra bench")
+    numbers = np.random.default_rng(0)
+    a, b = (numbers.uniform(0.0, 0.1, (2, 3, 3) if batched else (3, 3)).astype(np.float32) for _ in range(2))
+    wanted, first = a.copy(), (0, 0, 0) if batched else (0, 0)
+    for count in (1, 2, 3):
+        by_einsum = np.einsum(f"...{letters.replace(',', ',...')}->...ik", wanted, b)
+        given = floor._multiplier(over_a, over_b, batched=batched)(a, b, count)
+        np.testing.assert_allclose(given, by_einsum, rtol=1e-6)
+        wanted[first] = by_einsum[first]
+
+
+def test_a_profile_tells_the_parts_of_a_step():
+    training, _ = ours.build(_workload("bn_before"), DIGITS, 1)
+    found = parts.seconds_by_part(training, 20)
+    assert set(found) == {"batch", "update", "norms, activations, loss"}
+    assert min(found.values()) > 0
+
+
+def test_parts_are_told_by_where_they_come_from():
+    text = """
+      %dot.1 = f32[2,2]{1,0} dot(%a, %b), metadata={op_name="jit(f)/while/body/jvp()/dot_general"}
+      ROOT add_fusion = f32[2]{0} fusion(%c), kind=kLoop, metadata={op_name="jit(f)/while/body/update/sub" line=3}
+      %while.2 = (f32[]) while(%t), metadata={op_name="jit(f)/while/body/update/while"}
+      %sort.3 = s32[4]{0} sort(%x), metadata={op_name="jit(f)/while/body/order/sort"}
+    """
+    sources = parts.sources_of(text)
+    assert {name: parts.part_of(source) for name, source in sources.items()} == {
+        "dot.1": None,
+        "add_fusion": "update",
+        "sort.3": None,
+    }
 
 
 @pytest.mark.parametrize("loss", ["cross_entropy", "euclidean", "hinge"])
