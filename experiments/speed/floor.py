@@ -1,11 +1,11 @@
 """How fast this machine could do a step: its own matrix products at these shapes, and its copies, measured.
 
 A step of a run needs, for each linear, the products y = x Aᵀ, dA = gᵀ x and, but for the first, dx = g A; then its
-optimizer reads and writes every number of the parameters, the gradient and its own state. Nothing else is counted:
-activations, norms, gathering and drawing are small beside these. Each product is timed again and again on the same
-arrays, by PyTorch and by XLA, stored either way, alone, for some runs at once and for all: what takes least per run
-counts. So do copies as large as the parameters of one run and of all. A net's step, which walks through all of its
-arrays, finds fewer of them in a cache.
+optimizer reads and writes every number of the parameters, the gradient and its own state. Nothing else is counted, not
+activations, norms, gathering or drawing. Each product is timed again and again on the same arrays, by PyTorch and by
+XLA, stored in whatever way is fastest, alone, for some runs at once and for all: what takes least per run counts. So do
+copies as large as the parameters of one run and of all. A net's step, which walks through all of its arrays, finds
+fewer of them in a cache, and is a mean where this is the least of several times.
 """
 
 import time

@@ -95,7 +95,10 @@ def speed_table(measured: Mapping[str, Any]) -> str:
     cells = cells_of(measured)
     tables = [_speed_table(cells, columns) for columns in places]
     legend = "; ".join(map(title_of, by_key))
-    legend = f"{legend}. First row: median; ratios: geometric mean of paired rounds [95 %]."
+    legend = (
+        f"{legend}. ×: runs at once. First row: median; below it, how many times as long a peer takes, above 1 slower: "
+        f"geometric mean of {_rounds(measured)} [95 %]."
+    )
     return "\n\n".join([*tables, legend, *_judged(measured), *_remarks(measured)])
 
 
@@ -136,10 +139,11 @@ def floor_table(measured: Mapping[str, Any]) -> str:
         median = f"{_number(float(np.median(microseconds(ours))))} µs"
         over = ratio(ours, floor)
         parts = sorted(ours.get("parts", {}).items(), key=lambda part: -part[1])
-        rest = ", ".join(f"{part} {number(seconds)}" for part, seconds in parts)
+        whole = 1e-6 * float(np.median(microseconds(ours))) * runs
+        rest = ", ".join(f"{part} {number(seconds)} ({seconds / whole:.0%})" for part, seconds in parts)
         lines.append(f"| ({key}) ×{runs:,} | {' | '.join(least)} | {median} | {_ratio_text(over)} | {rest or '–'} |")
-        above += [f"({key}) ×{runs:,}"] * (over.low > OVER_FLOOR)
-    legend = "Per step and run; medians, the ratio a geometric mean of paired rounds."
+        above += [f"({key}) ×{runs:,}"] * (over.estimate > OVER_FLOOR)
+    legend = f"Per step and run; {_rounds(measured)}: medians, the ratio a geometric mean of them."
     return "\n".join([*lines, "", f"{legend} More than {OVER_FLOOR} times the floor: {', '.join(above) or 'none'}."])
 
 
@@ -163,13 +167,17 @@ def cost_table(measured: Mapping[str, Any]) -> str:
     lines += [f"| {TITLES[name]} | {' | '.join(entry(key, name) for key in keys)} |" for name in names]
     ours = {key: cells[key, 1, OURS] for key in keys if (key, 1, OURS) in cells}
     compiling = ", ".join(f"({key}) {cell['compile_seconds']:.1f} s" for key, cell in ours.items())
-    return "\n".join([*lines, "", f"Of jaxmlp's seconds at one run, compiling took: {compiling}."])
+    legend = (
+        "One measurement of each: seconds after imports and reading the files; the most memory that the process took "
+        "beyond what it had then, compilers and allocators included."
+    )
+    return "\n".join([*lines, "", f"{legend} Of jaxmlp's seconds at one run, compiling took: {compiling}."])
 
 
 def variants_table(measured: Mapping[str, Any]) -> str:
     """What other products and other backward rules cost, against ours as it is; memory as the compiler plans it."""
     cells = cells_of(measured)
-    lines = ["| workload | runs | variant | times as long [95 %] | times the memory |", "|---|---|---|---|---|"]
+    lines = ["| workload | runs | variant | times as long [95 %] | times the planned memory |", "|---|---|---|---|---|"]
     for key, runs in rows_of(measured):
         ours = cells[key, runs, OURS]
         for name in VARIANTS:
@@ -226,6 +234,11 @@ def _remarks(measured: Mapping[str, Any]) -> list[str]:
                 f"{', '.join(far)}."
             )
     return remarks
+
+
+def _rounds(measured: Mapping[str, Any]) -> str:
+    counts = sorted({len(cell["samples"]) for cell in cells_of(measured).values()})
+    return f"{' to '.join(map(str, counts))} rounds"
 
 
 def _ratio_text(interval: Interval) -> str:
