@@ -116,8 +116,8 @@ TWO_LAYERS = Experiment(
     name="two_layers",
     question="Are two hidden layers no better than one, and would the techniques that D2 lacks change that?",
     ledger=("E-025",),
-    # So many nets of so many kinds: a fifth as long as D2's other quick presets.
-    presets={"quick": replace(QUICK, epochs=10), "full": FULL},
+    # So many nets of so many kinds, each to be compiled: a tenth as long as D2's other quick presets.
+    presets={"quick": replace(QUICK, epochs=5), "full": FULL},
     arms=lambda dataset, preset: arms_of(SETTINGS, dataset, preset),
     claims=CLAIMS,
     figures=(
