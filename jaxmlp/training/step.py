@@ -98,6 +98,8 @@ def counted_step(
         return loss, (norm_state, logits)
 
     (loss, (norm_state, logits)), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
+    # XLA on a CPU writes Adam as three loops per weight, and copies a hidden weight first, since dx = g A reads it too.
+    # Tried: an optimization barrier around the gradients leaves loops, copy and time as they are.
     with jax.named_scope("update"):
         packed, opt_state = update(spec.optimizer, hyper, rate, pack(grads), state.opt_state, pack(state.params))
     accuracy = jnp.mean(jnp.argmax(logits, axis=1) == labels, dtype=loss.dtype)
