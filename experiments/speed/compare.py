@@ -36,7 +36,21 @@ Names = Callable[[str, int], list[str]]
 """Who is sampled on so many runs of a workload."""
 
 
-def compare(keys: Sequence[str], rounds: int, say: Say, names: Names | None = None) -> dict[str, Any]:
+def names_of(key: str, runs: int) -> list[str]:
+    """Everybody: we first, then our variants and the peers."""
+    if key == GRID_KEY:
+        return [OURS, "torch_loader"]
+    ours = [name for name, variant in VARIANTS.items() if among(variant.workloads, key)]
+    peers = [name for name, peer in PEERS.items() if peer.trains(key, runs)]
+    return [*ours, *peers]
+
+
+def beside_the_floor(key: str, runs: int) -> list[str]:
+    """We and the machine."""
+    return [OURS, FLOOR]
+
+
+def compare(keys: Sequence[str], rounds: int, say: Say, names: Names = names_of) -> dict[str, Any]:
     """Measure these workloads: everybody who can train them, or whom `names` says.
 
     Returns:
@@ -56,22 +70,8 @@ def compare(keys: Sequence[str], rounds: int, say: Say, names: Names | None = No
         # On a CPU one run and many in the same rounds, so that any two can be compared round by round; a GPU's memory
         # holds fewer workers.
         for together in [(runs,) for runs in counts] if on_gpu else [counts]:
-            cells += _measure(key, together, rounds, say, names or names_of)
+            cells += _measure(key, together, rounds, say, names)
     return {"versions": {package: version(package) for package in PACKAGES}, "cells": cells}
-
-
-def names_of(key: str, runs: int) -> list[str]:
-    """Everybody: we first, then our variants and the peers."""
-    if key == GRID_KEY:
-        return [OURS, "torch_loader"]
-    ours = [name for name, variant in VARIANTS.items() if among(variant.workloads, key)]
-    peers = [name for name, peer in PEERS.items() if peer.trains(key, runs)]
-    return [*ours, *peers]
-
-
-def beside_the_floor(key: str, runs: int) -> list[str]:
-    """We and the machine."""
-    return [OURS, FLOOR]
 
 
 def _check_packages() -> None:

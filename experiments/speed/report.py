@@ -136,12 +136,12 @@ def floor_table(measured: Mapping[str, Any]) -> str:
             return f"{_number(1e6 * seconds / runs)} µs"
 
         least = [number(float(np.median([one[part] for one in floor["samples"]]))) for part in ("products", "update")]
-        median = f"{_number(float(np.median(microseconds(ours))))} µs"
-        over = ratio(ours, floor)
+        whole, over = 1e-6 * runs * float(np.median(microseconds(ours))), ratio(ours, floor)
         parts = sorted(ours.get("parts", {}).items(), key=lambda part: -part[1])
-        whole = 1e-6 * float(np.median(microseconds(ours))) * runs
         rest = ", ".join(f"{part} {number(seconds)} ({seconds / whole:.0%})" for part, seconds in parts)
-        lines.append(f"| ({key}) ×{runs:,} | {' | '.join(least)} | {median} | {_ratio_text(over)} | {rest or '–'} |")
+        lines.append(
+            f"| ({key}) ×{runs:,} | {' | '.join(least)} | {number(whole)} | {_ratio_text(over)} | {rest or '–'} |"
+        )
         above += [f"({key}) ×{runs:,}"] * (over.estimate > OVER_FLOOR)
     legend = f"Per step and run; {_rounds(measured)}: medians, the ratio a geometric mean of them."
     return "\n".join([*lines, "", f"{legend} More than {OVER_FLOOR} times the floor: {', '.join(above) or 'none'}."])

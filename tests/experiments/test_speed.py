@@ -28,7 +28,7 @@ NETS = {
 }
 """By name: the workload that it is a small one of, its optimizer, and options of its `MLPSpec`."""
 
-# Compiling by torch.compile takes minutes; its step and torch_resident's are torch_fused's. Ensembles are tried on
+# torch.compile is slow to compile; its step and torch_resident's are torch_fused's. Ensembles are tried on
 # one net, with a norm, which makes them hard.
 CASES = [
     (name, peer, runs)
