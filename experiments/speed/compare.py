@@ -55,7 +55,7 @@ def compare(keys: Sequence[str], rounds: int, say: Say, names: Names = names_of)
 
     Returns:
         `versions` of the peers' packages, and `cells`: one dict per workload, runs and peer, with what its worker said
-        of itself (`seconds_to_first_step`, `check_loss`, `steps`, `peak_bytes`; ours also `about`, `plan_bytes` and
+        of itself (`first_seconds`, `check_loss`, `steps`, `peak_bytes`; ours also `about`, `plan_bytes` and
         `compile_seconds`) and `samples`, one dict a round: `seconds` of the steps, or for the floor `floor` and its
         parts; beside a floor ours also `parts`, by `parts.seconds_by_part`. A cell that failed has `failed`, why.
 
@@ -192,4 +192,6 @@ def _environment(peer: str, key: str, runs: int, folder: Path) -> dict[str, str]
         environment["JAX_DEFAULT_MATMUL_PRECISION"] = "float32"
     if peer in (*VARIANTS, FLOOR) and (runs > 1 or key == GRID_KEY):
         environment[NUM_CPU_DEVICES] = str(cpu_devices())  # as on the command line
+    if key == GRID_KEY:
+        environment["JAXMLP_CACHE"] = str(folder / peer)  # a first study finds no compiled programs
     return environment

@@ -153,7 +153,7 @@ def cost_table(measured: Mapping[str, Any]) -> str:
     """
     cells = cells_of(measured)
     names = [name for name in TITLES if any(peer == name for _, _, peer in cells)]
-    keys = list(dict.fromkeys(key for key, _ in rows_of(measured) if key != GRID_KEY))
+    keys = list(dict.fromkeys(key for key, _ in rows_of(measured)))
     lines = [f"| to the first step, memory | {' | '.join(f'({key})' for key in keys)} |", "|---|" + "---|" * len(keys)]
 
     def entry(key: str, name: str) -> str:
@@ -162,16 +162,17 @@ def cost_table(measured: Mapping[str, Any]) -> str:
             return "–"
         cell = cells[key, least, name]
         times = f"×{least:,}: " if least > 1 else ""
-        return f"{times}{cell['seconds_to_first_step']:.1f} s, {cell['peak_bytes'] / 1e6:,.0f} MB"
+        return f"{times}{cell['first_seconds']:.1f} s, {cell['peak_bytes'] / 1e6:,.0f} MB"
 
     lines += [f"| {TITLES[name]} | {' | '.join(entry(key, name) for key in keys)} |" for name in names]
-    ours = {key: cells[key, 1, OURS] for key in keys if (key, 1, OURS) in cells}
-    compiling = ", ".join(f"({key}) {cell['compile_seconds']:.1f} s" for key, cell in ours.items())
+    ours = [(place, cells[*place, OURS]["compile_seconds"]) for place in rows_of(measured)]
+    compiling = ", ".join(f"({key}) ×{runs:,} {seconds:.1f} s" for (key, runs), seconds in ours)
     legend = (
         "One measurement of each: seconds after imports and reading the files; the most memory that the process took "
-        "beyond what it had then, compilers and allocators included."
+        "beyond what it had then, compilers and allocators included. "
+        f"({GRID_KEY}): of the whole study, or of an epoch of every setting."
     )
-    return "\n".join([*lines, "", f"{legend} Of jaxmlp's seconds at one run, compiling took: {compiling}."])
+    return "\n".join([*lines, "", f"{legend} Of jaxmlp's seconds, compiling took: {compiling}."])
 
 
 def variants_table(measured: Mapping[str, Any]) -> str:

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from experiments.speed.job import Job, Train
+from experiments.speed.peak import forget_peak, peak_bytes
 from experiments.speed.peers import FLOOR, GRID_KEY, OURS, PEERS, VARIANTS
 
 SAMPLE_SECONDS = 2.5
@@ -31,8 +32,8 @@ class Worker:
     def build(self) -> dict[str, Any]:
         """Prepare, train the first steps, and see how many fill a sample."""
         make = self._maker()
-        _forget_peak()
-        before, begin = _peak_bytes(), time.perf_counter()
+        forget_peak()
+        before, begin = peak_bytes(), time.perf_counter()
         self._train, about = make()
         first = self._train(1)
         ready = time.perf_counter() - begin
@@ -45,10 +46,10 @@ class Worker:
         least = min(seconds, self._sample(), self._sample())
         self._steps = int(self._steps * SAMPLE_SECONDS / least) + 1
         return about | {
-            "seconds_to_first_step": ready,
+            "first_seconds": ready,
             "check_loss": float(np.mean(losses)),
             "steps": self._steps,
-            "peak_bytes": _peak_bytes() - before,
+            "peak_bytes": peak_bytes() - before,
         }
 
     def _maker(self) -> Callable[[], tuple[Train, dict[str, Any]]]:
@@ -97,26 +98,6 @@ class FloorWorker:
     def sample(self) -> dict[str, Any]:
         """Seconds of one step of all runs, at least."""
         return self._floor.sample()
-
-
-def _forget_peak() -> None:
-    """Linux: what imports took at their highest does not count."""
-    Path("/proc/self/clear_refs").write_text("5", encoding="utf-8")
-
-
-def _peak_bytes() -> int:
-    """Most memory so far: a GPU's in the arrays of its library, else the process's on Linux.
-
-    Not that of `resource`, which also knows the process that started this one.
-    """
-    torch, jax = sys.modules.get("torch"), sys.modules.get("jax")
-    if torch is not None and torch.cuda.is_available():
-        return torch.cuda.max_memory_allocated()
-    if jax is not None and jax.default_backend() == "gpu":
-        return jax.local_devices()[0].memory_stats()["peak_bytes_in_use"]
-    lines = Path("/proc/self/status").read_text(encoding="utf-8").splitlines()
-    (line,) = (line for line in lines if line.startswith("VmHWM:"))
-    return int(line.split()[1]) * 1024
 
 
 def _worker_of(peer: str, key: str, runs: int, folder: Path) -> Any:

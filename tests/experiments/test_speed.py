@@ -78,7 +78,7 @@ def _cell(workload, runs, peer, seconds, **more):
     cell = {"workload": workload, "runs": runs, "peer": peer, "steps": 100, "check_loss": 1.0, "peak_bytes": 3e6}
     cell |= {"plan_bytes": 2e6, "compile_seconds": 0.25}
     samples = [{"seconds": one} for one in seconds]
-    return cell | {"seconds_to_first_step": 0.5, "samples": samples} | more
+    return cell | {"first_seconds": 0.5, "samples": samples} | more
 
 
 def _measured():
@@ -153,7 +153,7 @@ def test_starting_and_variants_are_told():
     costs = report.cost_table(measured)
     assert "| jaxmlp | 0.5 s, 3 MB |" in costs
     assert "| flax.nnx, vmap ensemble | ×32: 0.5 s, 3 MB |" in costs
-    assert "compiling took: (b) 0.2 s." in costs  # 0.25, rounded to even
+    assert "compiling took: (b) ×1 0.2 s, (b) ×32 0.2 s, (g) ×1 0.2 s." in costs  # 0.25, rounded to even
     measured["cells"][0] |= {"failed": "out of memory"}
     assert "compiling took" in report.cost_table(measured)  # the others' numbers are told all the same
 
