@@ -2,10 +2,13 @@
 
 A step of a run needs, for each linear, the products y = x Aᵀ, dA = gᵀ x and, but for the first, dx = g A; then its
 optimizer reads and writes every number of the parameters, the gradient and its own state. Nothing else is counted, not
-activations, norms, gathering or drawing. Each product is timed again and again on the same arrays, by PyTorch and by
-XLA, stored in whatever way is fastest, alone, for some runs at once and for all: what takes least per run counts. So do
-copies as large as the parameters of one run and of all. A net's step, which walks through all of its arrays, finds
-fewer of them in a cache, and is a mean where this is the least of several times.
+activations, norms, gathering or drawing.
+
+Each product is timed again and again on the same arrays, by PyTorch and by XLA, stored in whatever way is fastest,
+alone, for some runs at once and for all: what takes least per run counts. A net's step walks through all of its arrays
+and finds fewer of them in a cache. What that costs is measured beside the floor, by the same products in turn. The
+optimizer's bytes take what reading and writing in place takes, of as many numbers as it goes through: those of a large
+net are in no cache either.
 """
 
 import time
@@ -16,13 +19,15 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import torch
 
 from experiments.speed.job import Job
 from experiments.speed.torch_peers import DEVICE
+from jaxmlp.study.memory import Device
 
-PASSES = {"sgd": 3, "momentum": 5, "adam": 7}
-"""Times that an update reads or writes an array as large as the parameters."""
+ARRAYS = {"sgd": 2, "momentum": 3, "adam": 4}
+"""As large as the parameters, that an update reads: these, the gradient, its own. It writes all but the gradient."""
 SECONDS = 0.02
 """Of one measurement."""
 REPEATS = 2
@@ -46,12 +51,16 @@ class Floor:
 
     def __init__(self, job: Job) -> None:
         self._job, self._shapes = job, products(job)
+        self._in_turn = products_in_turn(job)
+        self._in_turn(1)  # compiled before anything is timed
         for shape in set(self._shapes):
             for _, work in _by_xla(shape, job.runs):
-                work(1)  # compiled before anything is timed
+                work(1)
 
     def sample(self) -> dict[str, float]:
-        """Seconds of a step of all runs: `products`, `update`, their sum `floor`; `gflops` and `gb_per_second`."""
+        """Seconds of a step of all runs: `products`, `update`, their sum `floor`; `in_turn`, of the same products in
+        turn; `gflops` and `gb_per_second`, the rates of products and update.
+        """
         job, runs = self._job, self._job.runs
         # Not in turn: threads of one library go on turning for a while, in the way of the other's.
         least = dict.fromkeys(self._shapes, float("inf"))
@@ -61,13 +70,15 @@ class Floor:
                 least[shape] = min(least[shape], *each)
         in_products = runs * sum(least[shape] for shape in self._shapes)
         count = sum(array.size for array in job.params.values())
-        bandwidth = max(_copy_bandwidth(4 * size) for size in {count, count // runs})
-        moved = 4 * count * PASSES[job.optimizer]
+        arrays = ARRAYS[job.optimizer]
+        bandwidth = max(_bandwidth(arrays * size) for size in {count, count // runs})
+        moved = 4 * count * (2 * arrays - 1)
         flops = 2 * runs * sum(rows * inner * columns for rows, inner, columns in self._shapes)
         return {
             "products": in_products,
             "update": moved / bandwidth,
             "floor": in_products + moved / bandwidth,
+            "in_turn": _least_seconds(self._in_turn) * runs / len(_devices(runs)),
             "gflops": flops / in_products / 1e9,
             "gb_per_second": bandwidth / 1e9,
         }
@@ -94,7 +105,7 @@ def _by_torch(shape: Shape, runs: int) -> Iterator[tuple[int, Work]]:
 def _by_xla(shape: Shape, runs: int) -> Iterator[tuple[int, Work]]:
     """The same, on one device and on all of them."""
     rows, inner, columns = shape
-    devices = jax.local_devices()[:runs]
+    devices = _devices(runs)
     for places, lanes in sorted({(1, 1), (len(devices), 1), (len(devices), -(-runs // len(devices)))}):
         # As `_by_torch` stores them: which axis of either factor is summed over.
         for over_a, over_b in ((1, 0), (1, 1), (0, 0)):
@@ -104,7 +115,7 @@ def _by_xla(shape: Shape, runs: int) -> Iterator[tuple[int, Work]]:
             yield places * lanes, partial(_on_devices, factors, _multiplier(over_a, over_b, batched=lanes > 1))
 
 
-def _on_devices(factors: list[tuple[jax.Array, jax.Array]], multiply: Callable[..., jax.Array], count: int) -> None:
+def _on_devices(factors: list[tuple[Any, Any]], multiply: Callable[..., Any], count: int) -> None:
     if len(factors) == 1:
         jax.block_until_ready(multiply(*factors[0], count))
         return
@@ -131,11 +142,48 @@ def _multiplier(over_a: int, over_b: int, *, batched: bool) -> Callable[..., jax
     return multiply
 
 
-def _copy_bandwidth(num_bytes: int) -> float:
-    """Bytes read and written per second by a copy of arrays of this size, as an update walks through them."""
-    source = torch.rand(max(num_bytes // 4, 1024), device=DEVICE)
-    target = torch.empty_like(source)
-    return 2 * source.nbytes / _least_seconds(partial(_again, lambda: target.copy_(source)))
+def products_in_turn(job: Job) -> Work:
+    """A linear net's loss and gradient as often as asked for, of a run on every device: a step's products, in the order
+    and on the arrays of a step.
+    """
+    weights = {name: array[0] for name, array in job.params.items() if array.ndim == 3}
+    x = np.ones((job.batch_size, job.layers[0].inputs), np.float32)
+    factors = [jax.device_put((x, weights), device) for device in _devices(job.runs)]
+    return partial(_on_devices, factors, linear_net(job))
+
+
+def linear_net(job: Job) -> Callable[..., dict[str, jax.Array]]:
+    """The gradient of ½‖y‖² by every weight, so many times; the first number of x comes from the gradient before."""
+
+    def apply(weights: dict[str, jax.Array], x: jax.Array) -> jax.Array:
+        across, module = x, 0
+        for number, layer in enumerate(job.layers):
+            across = x if layer.begins_module else across
+            x = x @ weights[f"weight{number}"].T
+            if layer.ends_module:
+                x, module = x + across @ weights[f"skip_weight{module}"].T, module + 1
+        return x
+
+    @jax.jit
+    def repeat(x: jax.Array, weights: dict[str, jax.Array], count: int) -> dict[str, jax.Array]:
+        def once(_: jax.Array, carried: tuple[jax.Array, dict[str, jax.Array]]) -> tuple[jax.Array, Any]:
+            x = carried[0]
+            grads = jax.grad(lambda weights: 0.5 * jnp.sum(jnp.square(apply(weights, x))))(weights)
+            return x.at[0, 0].set(jnp.clip(grads["weight0"][0, 0], 0.5, 1.5)), grads
+
+        return jax.lax.fori_loop(0, count, once, (x, jax.tree.map(jnp.zeros_like, weights)))[1]
+
+    return repeat
+
+
+def _bandwidth(numbers: int) -> float:
+    """Bytes read and written per second where so many numbers are changed in place, as by an update."""
+    array = torch.rand(max(numbers, 1024), device=DEVICE)
+    return 2 * array.nbytes / _least_seconds(partial(_again, partial(array.mul_, 1.0)))
+
+
+def _devices(runs: int) -> list[Device]:
+    return jax.local_devices()[:runs]
 
 
 def _again(function: Callable[[], object], count: int) -> None:

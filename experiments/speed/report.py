@@ -123,8 +123,8 @@ def floor_table(measured: Mapping[str, Any]) -> str:
     """What a step's products and its update take by themselves, how long ours takes, and where the rest goes."""
     cells = cells_of(measured)
     lines = [
-        "| workload | products | update | jaxmlp | over the floor [95 %] | of jaxmlp, not products (profiled) |",
-        "|---|---|---|---|---|---|",
+        "| workload | products | in turn | update | jaxmlp | over the floor [95 %] | not products (profiled) |",
+        "|---|---|---|---|---|---|---|",
     ]
     above = []
     for key, runs in rows_of(measured):
@@ -135,7 +135,8 @@ def floor_table(measured: Mapping[str, Any]) -> str:
         def number(seconds: float, runs: int = runs) -> str:
             return f"{_number(1e6 * seconds / runs)} µs"
 
-        least = [number(float(np.median([one[part] for one in floor["samples"]]))) for part in ("products", "update")]
+        measured_parts = ("products", "in_turn", "update")
+        least = [number(float(np.median([one[part] for one in floor["samples"]]))) for part in measured_parts]
         whole, over = 1e-6 * runs * float(np.median(microseconds(ours))), ratio(ours, floor)
         parts = sorted(ours.get("parts", {}).items(), key=lambda part: -part[1])
         rest = ", ".join(f"{part} {number(seconds)} ({seconds / whole:.0%})" for part, seconds in parts)
@@ -144,7 +145,8 @@ def floor_table(measured: Mapping[str, Any]) -> str:
         )
         above += [f"({key}) ×{runs:,}"] * (over.estimate > OVER_FLOOR)
     legend = f"Per step and run; {_rounds(measured)}: medians, the ratio a geometric mean of them."
-    return "\n".join([*lines, "", f"{legend} More than {OVER_FLOOR} times the floor: {', '.join(above) or 'none'}."])
+    judged = f"{legend} More than {OVER_FLOOR} times the floor: {', '.join(above) or 'none'}."
+    return "\n".join([*lines, "", "\n\n".join([judged, *_failures(measured)])])
 
 
 def cost_table(measured: Mapping[str, Any]) -> str:
@@ -216,8 +218,7 @@ def _judged(measured: Mapping[str, Any]) -> list[str]:
 def _remarks(measured: Mapping[str, Any]) -> list[str]:
     """What a reader of the table must know: who failed, whose loss is another one."""
     cells = cells_of(measured)
-    failed = [cell for cell in measured["cells"] if "failed" in cell]
-    remarks = [f"{TITLES[c['peer']]} failed at ({c['workload']}), {c['runs']} runs: {c['failed']}" for c in failed]
+    remarks = _failures(measured)
     seconds = [sample["seconds"] for cell in cells.values() for sample in cell["samples"]]
     short = [one for one in seconds if one < SHORTEST]
     if short:
@@ -235,6 +236,12 @@ def _remarks(measured: Mapping[str, Any]) -> list[str]:
                 f"{', '.join(far)}."
             )
     return remarks
+
+
+def _failures(measured: Mapping[str, Any]) -> list[str]:
+    failed = [cell for cell in measured["cells"] if "failed" in cell]
+    titles = TITLES | {FLOOR: "The floor"}
+    return [f"{titles[c['peer']]} failed at ({c['workload']}), {c['runs']} runs: {c['failed']}" for c in failed]
 
 
 def _rounds(measured: Mapping[str, Any]) -> str:

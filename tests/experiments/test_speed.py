@@ -131,17 +131,18 @@ def test_the_table_judges_by_the_goals():
 
 
 def test_the_floor_s_table_says_where_the_rest_goes():
-    sample = {"products": 0.24, "update": 0.08, "floor": 0.32}  # seconds of one step of all 32 runs
+    # Seconds of one step of all 32 runs.
+    sample = {"products": 0.24, "in_turn": 0.48, "update": 0.08, "floor": 0.32}
     ours = _cell("b", 32, "jaxmlp", [64.0, 64.0, 64.0], parts={"update": 0.1, "batch": 0.2})
     floor = {"workload": "b", "runs": 32, "peer": "floor", "samples": [sample] * 3}
     table = report.floor_table({"cells": [ours, floor]})
-    assert (
-        "| (b) ×32 | 7,500 µs | 2,500 µs | 20,000 µs | 2 [2, 2] | batch 6,250 µs (31%), update 3,125 µs (16%) |"
-        in table
-    )
+    row = "| (b) ×32 | 7,500 µs | 15,000 µs | 2,500 µs | 20,000 µs | 2 [2, 2] |"
+    assert f"{row} batch 6,250 µs (31%), update 3,125 µs (16%) |" in table
     assert "More than 1.3 times the floor: (b) ×32." in table
     near = report.floor_table({"cells": [ours, floor | {"samples": [sample | {"floor": 0.6}] * 3}]})
     assert "More than 1.3 times the floor: none." in near
+    lost = {"workload": "b", "runs": 1, "peer": "floor", "samples": [], "failed": "out of luck"}
+    assert report.floor_table({"cells": [ours, floor, lost]}).endswith("The floor failed at (b), 1 runs: out of luck")
 
 
 def test_starting_and_variants_are_told():
@@ -188,15 +189,52 @@ def test_the_floor_counts_every_product_of_a_step():
     assert flops == 2 * 16 * (3 * sum(i * o for i, o in pairs) - 64 * 12)
 
 
-def test_the_floor_is_what_products_and_update_take(monkeypatch):
+@pytest.mark.parametrize(("name", "passes"), [("sigmoid", 3), ("bn_before", 5), ("adam", 7)])
+def test_the_floor_is_what_products_and_update_take(name, passes, monkeypatch):
+    """SGD reads parameters and gradient, and writes the former; momentum and Adam read and write one or two more."""
     floor = pytest.importorskip("experiments.speed.floor", reason="torch comes with the extra bench")
     monkeypatch.setattr(floor, "SECONDS", 1e-3)
-    job = make_job(_workload("sigmoid"), 2, DIGITS)
+    job = make_job(_workload(name), 2, DIGITS)
     measured = floor.Floor(job).sample()
     assert measured["floor"] == pytest.approx(measured["products"] + measured["update"])
-    # Momentum and Adam move more than plain SGD, which reads the parameters and the gradient and writes the former.
-    moved = 4 * 3 * sum(array.size for array in job.params.values())
+    moved = 4 * passes * sum(array.size for array in job.params.values())
     assert measured["update"] * measured["gb_per_second"] * 1e9 == pytest.approx(moved)
+
+
+def test_products_in_turn_are_a_linear_net_s_gradient():
+    """By NumPy, of a net with one skip; the second gradient is of an x that knows the first."""
+    floor = pytest.importorskip("experiments.speed.floor", reason="torch comes with the extra bench")
+    job = make_job(_workload("residual"), 1, DIGITS)
+    weights = {name: array[0] for name, array in job.params.items() if array.ndim == 3}
+    assert {name: array.shape for name, array in weights.items() if "skip" in name} == {"skip_weight0": (6, 12)}
+    main = [weights[f"weight{layer}"] for layer in range(7)]
+    (first,) = (layer for layer, about in enumerate(job.layers) if about.begins_module)
+    (last,) = (layer for layer, about in enumerate(job.layers) if about.ends_module)
+
+    def gradients(x):
+        inputs = [x]
+        for layer, weight in enumerate(main):
+            inputs.append(inputs[-1] @ weight.T)
+            if layer == last:
+                inputs[-1] = inputs[-1] + inputs[first] @ weights["skip_weight0"].T
+        g, by_weight, waiting = inputs[-1], {}, None
+        for layer in reversed(range(7)):
+            if layer == last:
+                by_weight["skip_weight0"], waiting = g.T @ inputs[first], g @ weights["skip_weight0"]
+            by_weight[f"weight{layer}"] = g.T @ inputs[layer]
+            g = g @ main[layer]
+            if layer == first:
+                g = g + waiting
+        return by_weight
+
+    x = np.ones((16, 64))
+    repeat = floor.linear_net(job)
+    for count in (1, 2):
+        expected, given = gradients(x), repeat(np.ones((16, 64), np.float32), weights, count)
+        assert set(given) == set(expected)
+        for name, gradient in expected.items():
+            np.testing.assert_allclose(given[name], gradient, rtol=1e-3, atol=1e-4 * np.abs(gradient).max())
+        x[0, 0] = np.clip(expected["weight0"][0, 0], 0.5, 1.5)
 
 
 @pytest.mark.parametrize("batched", [False, True])
