@@ -55,9 +55,9 @@ def compare(keys: Sequence[str], rounds: int, say: Say, names: Names = names_of)
 
     Returns:
         `versions` of the peers' packages, and `cells`: one dict per workload, runs and peer, with what its worker said
-        of itself (`first_seconds`, `check_loss`, `steps`, `peak_bytes`; ours also `about`, `plan_bytes` and
-        `compile_seconds`) and `samples`, one dict a round: `seconds` of the steps, or for the floor `floor` and its
-        parts; beside a floor ours also `parts`, by `parts.seconds_by_part`. A cell that failed has `failed`, why.
+        of itself (`first_seconds`, `check_loss`, `steps`, `peak_bytes`; ours also `about`, `compile_seconds` and, but
+        for the grid, `plan_bytes`) and `samples`, one dict a round: `seconds` of the steps, or what `Floor.sample`
+        returns; beside a floor ours also `parts`, by `parts.seconds_by_part`. A cell that failed has `failed`, why.
 
     Raises:
         InputError: a peer's package is missing.

@@ -1,4 +1,4 @@
-"""How fast this machine could do a step: its own matrix products at these shapes, and its copies, measured.
+"""How fast this machine could do a step: its matrix products at these shapes, and changing memory in place, measured.
 
 A step of a run needs, for each linear, the products y = x Aᵀ, dA = gᵀ x and, but for the first, dx = g A; then its
 optimizer reads and writes every number of the parameters, the gradient and its own state. Nothing else is counted, not
@@ -6,9 +6,9 @@ activations, norms, gathering or drawing.
 
 Each product is timed again and again on the same arrays, by PyTorch and by XLA, stored in whatever way is fastest,
 alone, for some runs at once and for all: what takes least per run counts. A net's step walks through all of its arrays
-and finds fewer of them in a cache. What that costs is measured beside the floor, by the same products in turn. The
-optimizer's bytes take what reading and writing in place takes, of as many numbers as it goes through: those of a large
-net are in no cache either.
+and finds fewer of them in a cache. What that costs a single run is measured beside the floor, by the same products in
+turn. The optimizer's bytes take what reading and writing in place takes, of as many numbers as it goes through for one
+run or for all, whichever is faster: those of a large net are in no cache either.
 """
 
 import time
@@ -24,13 +24,16 @@ import torch
 
 from experiments.speed.job import Job
 from experiments.speed.torch_peers import DEVICE
-from jaxmlp.study.memory import Device
 
 ARRAYS = {"sgd": 2, "momentum": 3, "adam": 4}
-"""As large as the parameters, that an update reads: these, the gradient, its own. It writes all but the gradient."""
+"""How many arrays as large as the parameters an optimizer reads: these, the gradient, its own state. It writes all but
+the gradient.
+"""
 SECONDS = 0.02
 """Of one measurement."""
 REPEATS = 2
+IN_TURN = 32
+"""Times of the products in turn in one measurement at least: each begins with arrays for the gradient."""
 
 Shape = tuple[int, int, int]
 """Rows, inner, columns of a product."""
@@ -51,34 +54,33 @@ class Floor:
 
     def __init__(self, job: Job) -> None:
         self._job, self._shapes = job, products(job)
-        self._in_turn = products_in_turn(job)
-        self._in_turn(1)  # compiled before anything is timed
-        for shape in set(self._shapes):
-            for _, work in _by_xla(shape, job.runs):
-                work(1)
+        self._in_turn = products_in_turn(job) if job.runs == 1 else None
+        works = [work for shape in set(self._shapes) for _, work in _by_xla(shape, job.runs)]
+        for work in (*works, *([self._in_turn] if self._in_turn else [])):
+            work(1)  # compiled before anything is timed
 
     def sample(self) -> dict[str, float]:
-        """Seconds of a step of all runs: `products`, `update`, their sum `floor`; `in_turn`, of the same products in
-        turn; `gflops` and `gb_per_second`, the rates of products and update.
+        """Seconds of a step of all runs: `products`, `update`, their sum `floor`; of a single run `in_turn`, the same
+        products in turn; `gflops` and `gb_per_second`, the rates of products and update.
         """
         job, runs = self._job, self._job.runs
-        # Not in turn: threads of one library go on turning for a while, in the way of the other's.
+        # One library after the other: threads of either go on turning for a while, in the way of the other's.
         least = dict.fromkeys(self._shapes, float("inf"))
         for library in (_by_torch, _by_xla):
             for shape in least:
                 each = (_least_seconds(work) / together for together, work in library(shape, runs))
                 least[shape] = min(least[shape], *each)
+        in_turn = {"in_turn": _least_seconds(self._in_turn, at_least=IN_TURN)} if self._in_turn else {}
         in_products = runs * sum(least[shape] for shape in self._shapes)
         count = sum(array.size for array in job.params.values())
         arrays = ARRAYS[job.optimizer]
         bandwidth = max(_bandwidth(arrays * size) for size in {count, count // runs})
         moved = 4 * count * (2 * arrays - 1)
         flops = 2 * runs * sum(rows * inner * columns for rows, inner, columns in self._shapes)
-        return {
+        return in_turn | {
             "products": in_products,
             "update": moved / bandwidth,
             "floor": in_products + moved / bandwidth,
-            "in_turn": _least_seconds(self._in_turn) * runs / len(_devices(runs)),
             "gflops": flops / in_products / 1e9,
             "gb_per_second": bandwidth / 1e9,
         }
@@ -105,7 +107,7 @@ def _by_torch(shape: Shape, runs: int) -> Iterator[tuple[int, Work]]:
 def _by_xla(shape: Shape, runs: int) -> Iterator[tuple[int, Work]]:
     """The same, on one device and on all of them."""
     rows, inner, columns = shape
-    devices = _devices(runs)
+    devices = jax.local_devices()[:runs]
     for places, lanes in sorted({(1, 1), (len(devices), 1), (len(devices), -(-runs // len(devices)))}):
         # As `_by_torch` stores them: which axis of either factor is summed over.
         for over_a, over_b in ((1, 0), (1, 1), (0, 0)):
@@ -143,12 +145,10 @@ def _multiplier(over_a: int, over_b: int, *, batched: bool) -> Callable[..., jax
 
 
 def products_in_turn(job: Job) -> Work:
-    """A linear net's loss and gradient as often as asked for, of a run on every device: a step's products, in the order
-    and on the arrays of a step.
-    """
+    """A linear net's gradient, so many times: a run's products, in the order and on the arrays of a step."""
     weights = {name: array[0] for name, array in job.params.items() if array.ndim == 3}
     x = np.ones((job.batch_size, job.layers[0].inputs), np.float32)
-    factors = [jax.device_put((x, weights), device) for device in _devices(job.runs)]
+    factors = [jax.device_put((x, weights), jax.local_devices()[0])]
     return partial(_on_devices, factors, linear_net(job))
 
 
@@ -182,10 +182,6 @@ def _bandwidth(numbers: int) -> float:
     return 2 * array.nbytes / _least_seconds(partial(_again, partial(array.mul_, 1.0)))
 
 
-def _devices(runs: int) -> list[Device]:
-    return jax.local_devices()[:runs]
-
-
 def _again(function: Callable[[], object], count: int) -> None:
     for _ in range(count):
         function()
@@ -193,13 +189,13 @@ def _again(function: Callable[[], object], count: int) -> None:
         torch.cuda.synchronize()
 
 
-def _least_seconds(work: Work) -> float:
-    """Of one time: the least mean over `SECONDS` of times, of `REPEATS`."""
+def _least_seconds(work: Work, at_least: int = 1) -> float:
+    """Of one time: the least mean over `SECONDS` of times, but so many at least, of `REPEATS`."""
     count, seconds = 1, 0.0
     while seconds < SECONDS / 4:
         count *= 4
         seconds = _seconds(work, count)
-    count = max(1, int(count * SECONDS / seconds))
+    count = max(at_least, int(count * SECONDS / seconds))
     return min(_seconds(work, count) for _ in range(REPEATS)) / count
 
 

@@ -135,8 +135,10 @@ def floor_table(measured: Mapping[str, Any]) -> str:
         def number(seconds: float, runs: int = runs) -> str:
             return f"{_number(1e6 * seconds / runs)} µs"
 
-        measured_parts = ("products", "in_turn", "update")
-        least = [number(float(np.median([one[part] for one in floor["samples"]]))) for part in measured_parts]
+        least = [
+            number(float(np.median([one[part] for one in floor["samples"]]))) if part in floor["samples"][0] else "–"
+            for part in ("products", "in_turn", "update")
+        ]
         whole, over = 1e-6 * runs * float(np.median(microseconds(ours))), ratio(ours, floor)
         parts = sorted(ours.get("parts", {}).items(), key=lambda part: -part[1])
         rest = ", ".join(f"{part} {number(seconds)} ({seconds / whole:.0%})" for part, seconds in parts)
@@ -168,13 +170,17 @@ def cost_table(measured: Mapping[str, Any]) -> str:
 
     lines += [f"| {TITLES[name]} | {' | '.join(entry(key, name) for key in keys)} |" for name in names]
     ours = [(place, cells[*place, OURS]["compile_seconds"]) for place in rows_of(measured)]
-    compiling = ", ".join(f"({key}) ×{runs:,} {seconds:.1f} s" for (key, runs), seconds in ours)
+    compiling = [f"({key}) ×{runs:,} {seconds:.1f} s" for (key, runs), seconds in ours if key != GRID_KEY]
+    of_grid = [
+        f"; ({key})'s, two at a time, add up to {seconds:.1f} s" for (key, _), seconds in ours if key == GRID_KEY
+    ]
     legend = (
         "One measurement of each: seconds after imports and reading the files; the most memory that the process took "
         "beyond what it had then, compilers and allocators included. "
-        f"({GRID_KEY}): of the whole study, or of an epoch of every setting."
+        f"({GRID_KEY}): of jaxmlp's first whole study, of PyTorch's first epoch of every setting."
     )
-    return "\n".join([*lines, "", f"{legend} Of jaxmlp's seconds, compiling took: {compiling}."])
+    compiled = f"Compiling jaxmlp's program for one device took: {', '.join(compiling)}{''.join(of_grid)}."
+    return "\n".join([*lines, "", f"{legend} {compiled}"])
 
 
 def variants_table(measured: Mapping[str, Any]) -> str:

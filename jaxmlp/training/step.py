@@ -109,11 +109,10 @@ def _known_at_last(rate: Array, grads: Params) -> Array:
     """The same rate, but computed from the last gradient, so that no weight is updated before (NaN where that is NaN).
 
     Every dx = g A comes before the first layer's gradient. XLA, not told, lets a weight's update and its dx run in
-    either order, and so copies each hidden weight in every step: much of a deep net's, where they are beyond the cache.
+    either order, and so copies each hidden weight in every step: a deep net's take long, being larger than the cache.
     An optimization barrier does not tell it on a CPU: it is gone before copies are inserted.
     """
-    # On a CPU Adam stays three loops per weight, two for the moments. Tried: one loop for both (XLA's extra option
-    # xla_cpu_use_multi_output_fusion), and quotients replaced by factors; neither gained on both deep nets measured.
+    rate = jnp.asarray(rate)
     last = grads[0]["weight"]
     nothing = jnp.minimum(jnp.abs(last[(0,) * last.ndim]), 0)
     return rate + nothing.astype(rate.dtype)

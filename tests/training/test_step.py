@@ -2,7 +2,6 @@
 
 import importlib
 import re
-from itertools import pairwise
 
 import jax
 import jax.numpy as jnp
@@ -10,7 +9,7 @@ import numpy as np
 import pytest
 from jax.extend import core as jax_core
 
-from jaxmlp.nn import MLPSpec, apply_mlp, init_mlp, losses_of
+from jaxmlp.nn import MLPSpec, init_mlp
 from jaxmlp.training import (
     DataSpec,
     Hyper,
@@ -22,6 +21,7 @@ from jaxmlp.training import (
 
 # import_module, since the package's attribute `linear` is the function.
 linear_module = importlib.import_module("jaxmlp.nn.linear")
+step_module = importlib.import_module("jaxmlp.training.step")
 batch_norm_module = importlib.import_module("jaxmlp.nn.batch_norm")
 
 WIDTHS = (6, 9, 8, 7, 4)
@@ -195,10 +195,11 @@ def test_vmapped_steps_are_the_steps_one_by_one():
             np.testing.assert_allclose(a, b[i], rtol=1e-4, atol=1e-6)
 
 
+@pytest.mark.parametrize("lanes", [1, 2])
 @pytest.mark.parametrize("residual", ["none", "d0"])
 @pytest.mark.parametrize("norm", ["none", "batch_norm"])
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
-def test_no_weight_is_copied_before_its_update(optimizer, norm, residual):
+def test_no_weight_is_copied_before_its_update(optimizer, norm, residual, lanes):
     """dx = g A reads the old weight: in a loop of steps XLA would keep a copy, did the update not wait for it."""
     # Of smaller nets XLA makes products parts of loops, and does some of them twice.
     widths = (50, 90, 80, 70, 60, 40, 30, 20)
@@ -206,29 +207,28 @@ def test_no_weight_is_copied_before_its_update(optimizer, norm, residual):
     spec, hyper = RunSpec(mlp, data=DataSpec(batch_size=32), optimizer=OptimizerSpec(optimizer)), Hyper()
     x, labels = jnp.ones((32, widths[0])), jnp.zeros(32, jnp.int32)
 
-    def steps(state, count):
-        return jax.lax.fori_loop(
-            0, count, lambda _, state: train_step(state, x, labels, spec=spec, hyper=hyper)[0], state
-        )
+    def step(state):
+        return train_step(state, x, labels, spec=spec, hyper=hyper)[0]
 
-    program = jax.jit(steps, donate_argnums=0).lower(start(spec, hyper), 3).compile().as_text()
-    shapes = {f"f32[{outputs},{inputs}]" for inputs, outputs in pairwise(widths)}
+    state = start(spec, hyper)
+    if lanes > 1:
+        state, step = jax.tree.map(lambda leaf: jnp.stack([leaf] * lanes), state), jax.vmap(step)
+
+    def steps(state, count):
+        return jax.lax.fori_loop(0, count, lambda _, state: step(state), state)
+
+    program = jax.jit(steps, donate_argnums=0).lower(state, 3).compile().as_text()
+    ndim = 2 + (lanes > 1)
+    shapes = {f"f32[{','.join(map(str, leaf.shape))}]" for leaf in jax.tree.leaves(state.params) if leaf.ndim == ndim}
     assert all(shape in program for shape in shapes)
-    copied = re.findall(r"= (f32\[\d+,\d+\])\S* copy\(", program)
+    copied = re.findall(r"= (f32\[[\d,]+\])\S* copy\(", program)
     assert not shapes.intersection(copied)
 
 
-def test_a_step_waits_for_its_gradients_but_takes_the_rate_as_it_is():
-    """θ − η g to the last bit, whatever the first gradient's sign."""
-    spec, hyper = make_spec("none", optimizer="sgd"), Hyper(learning_rate=0.1)
-    ((x, labels),) = batches(1, jnp.float32)
-    state = start(spec, hyper)
-
-    def loss(params):
-        logits, *_ = apply_mlp(params, state.norm_state, x, spec=spec.mlp, hyper=hyper, train=True)
-        return jnp.mean(losses_of("cross_entropy", logits, labels, hyper))
-
-    grads = jax.grad(loss)(state.params)
-    after, _ = train_step(state, x, labels, spec=spec, hyper=hyper)
-    for new, old, grad in zip(*map(jax.tree.leaves, (after.params, state.params, grads)), strict=True):
-        np.testing.assert_array_equal(new, old - np.float32(0.1) * grad)
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32])
+def test_the_rate_that_waits_is_the_rate(dtype):
+    for first, expected in ((2.0, 0.1), (-2.0, 0.1), (0.0, 0.1), (np.inf, 0.1), (-np.inf, 0.1), (np.nan, np.nan)):
+        grads = ({"weight": jnp.full((2, 2), first, dtype)},)
+        rate = step_module._known_at_last(jnp.float32(0.1), grads)
+        assert rate.dtype == jnp.float32
+        np.testing.assert_array_equal(rate, np.float32(expected))
