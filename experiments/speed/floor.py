@@ -55,9 +55,12 @@ class Floor:
     def __init__(self, job: Job) -> None:
         self._job, self._shapes = job, products(job)
         self._in_turn = products_in_turn(job) if job.runs == 1 else None
-        works = [work for shape in set(self._shapes) for _, work in _by_xla(shape, job.runs)]
-        for work in (*works, *([self._in_turn] if self._in_turn else [])):
-            work(1)  # compiled before anything is timed
+        # Compiled before anything is timed.
+        if self._in_turn is not None:
+            self._in_turn(1)
+        for shape in set(self._shapes):
+            for _, work in _by_xla(shape, job.runs):
+                work(1)
 
     def sample(self) -> dict[str, float]:
         """Seconds of a step of all runs: `products`, `update`, their sum `floor`; of a single run `in_turn`, the same
