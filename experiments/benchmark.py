@@ -212,5 +212,7 @@ def published_table(name: str) -> str:
 def _table_of(name: str, path: Path) -> str:
     content = json.loads(path.read_text(encoding="utf-8"))
     benchmark = BENCHMARKS[name]
-    where = f"{content['device']}, jax {content['versions']['jax']}, {benchmark.numbers}"
+    packages = {"jax": content["versions"]["jax"]} | content["measured"].get("versions", {})
+    versions = ", ".join(f"{package} {number}" for package, number in packages.items())
+    where = f"{content['device']}, {versions}, {benchmark.numbers}"
     return f"{benchmark.table(content['measured'])}\n\n{where}; `{content['command']}`."

@@ -39,6 +39,8 @@ OVER_FLOOR = 1.3
 """And how many times the floor ours was to take at most."""
 SHORTEST = 2.0
 """Seconds that no sample was to be under."""
+SPREAD = 1.3
+"""Times the smallest that the largest of several rounds may be and go untold."""
 
 Cells = Mapping[tuple[str, int, str], dict[str, Any]]
 """By workload, runs and peer."""
@@ -64,8 +66,11 @@ def rival_of(cells: Cells, key: str, runs: int, peer: str) -> dict[str, Any] | N
 
 def ratio(over: Mapping[str, Any], under: Mapping[str, Any]) -> Interval:
     """How many times as long one takes as the other, paired by round: geometric mean and its 95 % interval."""
-    logs = np.log(microseconds(over) / microseconds(under))
-    interval = mean_interval(logs)
+    return _geometric(microseconds(over) / microseconds(under))
+
+
+def _geometric(ratios: np.ndarray) -> Interval:
+    interval = mean_interval(np.log(ratios))
     return replace(
         interval, estimate=math.exp(interval.estimate), low=math.exp(interval.low), high=math.exp(interval.high)
     )
@@ -123,32 +128,46 @@ def floor_table(measured: Mapping[str, Any]) -> str:
     """What a step's products and its update take by themselves, how long ours takes, and where the rest goes."""
     cells = cells_of(measured)
     lines = [
-        "| workload | products | in turn | update | jaxmlp | over the floor [95 %] | not products (profiled) |",
-        "|---|---|---|---|---|---|---|",
+        "| workload | products | in turn | update | jaxmlp | over the floor [95 %] | over in turn and update "
+        "| not products, at most |",
+        "|---|---|---|---|---|---|---|---|",
     ]
     above = []
     for key, runs in rows_of(measured):
         ours, floor = cells[key, runs, OURS], cells.get((key, runs, FLOOR))
         if floor is None:
             continue
-
-        def number(seconds: float, runs: int = runs) -> str:
-            return f"{_number(1e6 * seconds / runs)} µs"
-
-        least = [
-            number(float(np.median([one[part] for one in floor["samples"]]))) if part in floor["samples"][0] else "–"
+        whole, over = microseconds(ours), ratio(ours, floor)
+        least = {
+            part: np.array([sample[part] for sample in floor["samples"]]) / runs * 1e6
             for part in ("products", "in_turn", "update")
+            if part in floor["samples"][0]
+        }
+        in_turn = _ratio_text(_geometric(whole / (least["in_turn"] + least["update"]))) if "in_turn" in least else "–"
+        measured_ones = [
+            _rounds_text(values) for values in (least["products"], least.get("in_turn"), least["update"], whole)
         ]
-        whole, over = 1e-6 * runs * float(np.median(microseconds(ours))), ratio(ours, floor)
         parts = sorted(ours.get("parts", {}).items(), key=lambda part: -part[1])
-        rest = ", ".join(f"{part} {number(seconds)} ({seconds / whole:.0%})" for part, seconds in parts)
-        lines.append(
-            f"| ({key}) ×{runs:,} | {' | '.join(least)} | {number(whole)} | {_ratio_text(over)} | {rest or '–'} |"
-        )
+        shares = [(part, seconds / runs * 1e6) for part, seconds in parts]
+        rest = ", ".join(f"{part} {_number(one)} µs ({one / np.median(whole):.0%})" for part, one in shares)
+        entries = [f"({key}) ×{runs:,}", *measured_ones, _ratio_text(over), in_turn, rest or "–"]
+        lines.append(f"| {' | '.join(entries)} |")
         above += [f"({key}) ×{runs:,}"] * (over.estimate > OVER_FLOOR)
-    legend = f"Per step and run; {_rounds(measured)}: medians, the ratio a geometric mean of them."
+    legend = (
+        f"Per step and run; {_rounds(measured)}: medians, smallest to largest where that is more than {SPREAD} times as "
+        "much; ratios are geometric means."
+    )
     judged = f"{legend} More than {OVER_FLOOR} times the floor: {', '.join(above) or 'none'}."
     return "\n".join([*lines, "", "\n\n".join([judged, *_failures(measured)])])
+
+
+def _rounds_text(values: np.ndarray | None) -> str:
+    """Of microseconds, round by round."""
+    if values is None:
+        return "–"
+    low, high = float(values.min()), float(values.max())
+    spread = f" ({_number(low)} to {_number(high)})" if high > SPREAD * low else ""
+    return f"{_number(float(np.median(values)))} µs{spread}"
 
 
 def cost_table(measured: Mapping[str, Any]) -> str:
@@ -230,6 +249,12 @@ def _remarks(measured: Mapping[str, Any]) -> list[str]:
     if short:
         share = f"{len(short)} of {len(seconds)} samples"
         remarks.append(f"{share} took less than {SHORTEST:g} s, the shortest {min(short):.2f} s.")
+    ours = {place: microseconds(cells[*place, OURS]) for place in rows_of(measured)}
+    uneven = [
+        f"({key}) ×{runs:,} {_rounds_text(one)}" for (key, runs), one in ours.items() if one.max() > SPREAD * one.min()
+    ]
+    if uneven:
+        remarks.append(f"Rounds of jaxmlp differ by more than {SPREAD} times at {', '.join(uneven)}.")
     for key, runs in rows_of(measured):
         expected = cells[key, runs, OURS]["check_loss"]
         others = {peer: cell["check_loss"] for (*place, peer), cell in cells.items() if place == [key, runs]}

@@ -113,6 +113,8 @@ def test_the_table_says_who_failed_and_who_trained_something_else():
     assert "| flax.nnx, vmap ensemble over jaxmlp | 1.25 [1.25, 1.25] | – |" in many
     table = "\n".join(remarks)
     assert "1 of 18 samples took less than 2 s, the shortest 1.00 s." in table
+    # Each of 100 steps: 40, 20 and 10 ms.
+    assert "more than 1.3 times at (b) ×1 20,000 µs (10,000 to 40,000)." in table
     assert "Keras 3 on JAX failed at (b), 1 runs: out of luck" in table
     assert "more than 2% from jaxmlp's 1 at (b) ×32: flax.nnx, vmap ensemble 1.5." in table
 
@@ -136,13 +138,17 @@ def test_the_floor_s_table_says_where_the_rest_goes():
     ours = _cell("b", 32, "jaxmlp", [64.0, 64.0, 64.0], parts={"update": 0.1, "batch": 0.2})
     floor = {"workload": "b", "runs": 32, "peer": "floor", "samples": [sample] * 3}
     table = report.floor_table({"cells": [ours, floor]})
-    row = "| (b) ×32 | 7,500 µs | 15,000 µs | 2,500 µs | 20,000 µs | 2 [2, 2] |"
+    row = "| (b) ×32 | 7,500 µs | 15,000 µs | 2,500 µs | 20,000 µs | 2 [2, 2] | 1.14 [1.14, 1.14] |"
     assert f"{row} batch 6,250 µs (31%), update 3,125 µs (16%) |" in table
     assert "More than 1.3 times the floor: (b) ×32." in table
     near = report.floor_table({"cells": [ours, floor | {"samples": [sample | {"floor": 0.6}] * 3}]})
     assert "More than 1.3 times the floor: none." in near
     del sample["in_turn"]
-    assert "| (b) ×32 | 7,500 µs | – | 2,500 µs |" in report.floor_table({"cells": [ours, floor]})
+    assert "| (b) ×32 | 7,500 µs | – | 2,500 µs | 20,000 µs | 2 [2, 2] | – |" in report.floor_table(
+        {"cells": [ours, floor]}
+    )
+    floor = floor | {"samples": [sample, sample, sample | {"products": 0.48}]}
+    assert "| 7,500 µs (7,500 to 15,000) |" in report.floor_table({"cells": [ours, floor]})
     lost = {"workload": "b", "runs": 1, "peer": "floor", "samples": [], "failed": "out of luck"}
     assert report.floor_table({"cells": [ours, floor, lost]}).endswith("The floor failed at (b), 1 runs: out of luck")
 
