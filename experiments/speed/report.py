@@ -144,18 +144,16 @@ def floor_table(measured: Mapping[str, Any]) -> str:
             if part in floor["samples"][0]
         }
         in_turn = _ratio_text(_geometric(whole / (least["in_turn"] + least["update"]))) if "in_turn" in least else "–"
-        measured_ones = [
-            _rounds_text(values) for values in (least["products"], least.get("in_turn"), least["update"], whole)
-        ]
+        columns = (least["products"], least.get("in_turn"), least["update"], whole)
         parts = sorted(ours.get("parts", {}).items(), key=lambda part: -part[1])
         shares = [(part, seconds / runs * 1e6) for part, seconds in parts]
         rest = ", ".join(f"{part} {_number(one)} µs ({one / np.median(whole):.0%})" for part, one in shares)
-        entries = [f"({key}) ×{runs:,}", *measured_ones, _ratio_text(over), in_turn, rest or "–"]
+        entries = [f"({key}) ×{runs:,}", *map(_rounds_text, columns), _ratio_text(over), in_turn, rest or "–"]
         lines.append(f"| {' | '.join(entries)} |")
         above += [f"({key}) ×{runs:,}"] * (over.estimate > OVER_FLOOR)
     legend = (
-        f"Per step and run; {_rounds(measured)}: medians, smallest to largest where that is more than {SPREAD} times as "
-        "much; ratios are geometric means."
+        f"Per step and run; {_rounds(measured)}: medians, and smallest to largest where they are more than {SPREAD} "
+        "times apart; ratios are geometric means."
     )
     judged = f"{legend} More than {OVER_FLOOR} times the floor: {', '.join(above) or 'none'}."
     return "\n".join([*lines, "", "\n\n".join([judged, *_failures(measured)])])
