@@ -120,7 +120,7 @@ def _by_xla(shape: Shape, runs: int) -> Iterator[tuple[int, Work]]:
             yield places * lanes, partial(_on_devices, factors, _multiplier(over_a, over_b, batched=lanes > 1))
 
 
-def _on_devices(factors: list[tuple[Any, Any]], multiply: Callable[..., Any], count: int) -> None:
+def _on_devices(factors: list[tuple[jax.Array, jax.Array]], multiply: Callable[..., jax.Array], count: int) -> None:
     if len(factors) == 1:
         jax.block_until_ready(multiply(*factors[0], count))
         return
@@ -151,8 +151,8 @@ def products_in_turn(job: Job) -> Work:
     """A linear net's gradient, so many times: a run's products, in the order and on the arrays of a step."""
     weights = {name: array[0] for name, array in job.params.items() if array.ndim == 3}
     x = np.ones((job.batch_size, job.layers[0].inputs), np.float32)
-    factors = [jax.device_put((x, weights), jax.local_devices()[0])]
-    return partial(_on_devices, factors, linear_net(job))
+    repeat, arrays = linear_net(job), jax.device_put((x, weights))
+    return lambda count: jax.block_until_ready(repeat(*arrays, count))
 
 
 def linear_net(job: Job) -> Callable[..., dict[str, jax.Array]]:

@@ -85,8 +85,7 @@ class TorchOnGrid:
 
 def cost_of(sample: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     """Of a first sample: `first_seconds`, and `peak_bytes` beyond what the process had."""
-    forget_peak()
-    before = peak_bytes()
+    before = forget_peak()
     return {"first_seconds": sample()["seconds"], "peak_bytes": peak_bytes() - before}
 
 

@@ -163,9 +163,12 @@ def _rounds_text(values: np.ndarray | None) -> str:
     """Of microseconds, round by round."""
     if values is None:
         return "–"
-    low, high = float(values.min()), float(values.max())
-    spread = f" ({_number(low)} to {_number(high)})" if high > SPREAD * low else ""
+    spread = f" ({_number(values.min())} to {_number(values.max())})" if _is_uneven(values) else ""
     return f"{_number(float(np.median(values)))} µs{spread}"
+
+
+def _is_uneven(values: np.ndarray) -> bool:
+    return bool(values.max() > SPREAD * values.min())
 
 
 def cost_table(measured: Mapping[str, Any]) -> str:
@@ -248,9 +251,7 @@ def _remarks(measured: Mapping[str, Any]) -> list[str]:
         share = f"{len(short)} of {len(seconds)} samples"
         remarks.append(f"{share} took less than {SHORTEST:g} s, the shortest {min(short):.2f} s.")
     ours = {place: microseconds(cells[*place, OURS]) for place in rows_of(measured)}
-    uneven = [
-        f"({key}) ×{runs:,} {_rounds_text(one)}" for (key, runs), one in ours.items() if one.max() > SPREAD * one.min()
-    ]
+    uneven = [f"({key}) ×{runs:,} {_rounds_text(one)}" for (key, runs), one in ours.items() if _is_uneven(one)]
     if uneven:
         remarks.append(f"Rounds of jaxmlp differ by more than {SPREAD} times at {', '.join(uneven)}.")
     for key, runs in rows_of(measured):

@@ -32,8 +32,7 @@ class Worker:
     def build(self) -> dict[str, Any]:
         """Prepare, train the first steps, and see how many fill a sample."""
         make = self._maker()
-        forget_peak()
-        before, begin = peak_bytes(), time.perf_counter()
+        before, begin = forget_peak(), time.perf_counter()
         self._train, about = make()
         first = self._train(1)
         ready = time.perf_counter() - begin

@@ -105,7 +105,7 @@ def counted_step(
     return TrainState(unpack(packed, state.params), norm_state, opt_state, state.step + 1), loss, accuracy
 
 
-def _known_at_last(rate: Array, grads: Params) -> Array:
+def _known_at_last(rate: Array | float, grads: Params) -> Array:
     """The same rate, but computed from the last gradient, so that no weight is updated before (NaN where that is NaN).
 
     Every dx = g A comes before the first layer's gradient. XLA, not told, lets a weight's update and its dx run in
