@@ -18,14 +18,19 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 COMPILED = "JAXMLP_TEST_COMPILED"
 
 
+MADE_HERE = pytest.StashKey[str]()
+
+
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("filterwarnings", "error")
-    os.environ.setdefault(COMPILED, tempfile.mkdtemp(prefix="jaxmlp-compiled-"))  # xdist's workers inherit it
+    if COMPILED not in os.environ:  # a folder that is given stays: the next run of the tests starts with its programs
+        config.stash[MADE_HERE] = tempfile.mkdtemp(prefix="jaxmlp-compiled-")
+        os.environ[COMPILED] = config.stash[MADE_HERE]  # xdist's workers inherit it
     jax.config.update("jax_compilation_cache_dir", os.environ[COMPILED])
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:
-    if not hasattr(config, "workerinput"):
+    if MADE_HERE in config.stash:
         shutil.rmtree(os.environ.pop(COMPILED), ignore_errors=True)
 
 
