@@ -14,6 +14,7 @@ import pytest
 from experiments.cli import main
 from experiments.initialization import ARMS
 from experiments.ledger import load_ledger
+from experiments.propagation import STARTS
 from experiments.readme import README, comparisons, findings, with_blocks
 from experiments.registry import EXPERIMENTS
 from jaxmlp import data, training
@@ -23,9 +24,10 @@ TINY = ["--seeds", "3", "--epochs", "1"]
 
 
 def make_light(patch):
-    """No compile cache, which is process-wide: what a test set must not outlive it. And few nets to measure."""
+    """No compile cache, which is process-wide: what a test set must not outlive it. And few, small nets to measure."""
     patch.setattr("experiments.jax_settings.keep_programs", lambda: None)
     patch.setattr("experiments.propagation.NETS", 12)
+    patch.setattr("experiments.propagation.STARTS", {arm: one._replace(depth=12) for arm, one in STARTS.items()})
     patch.setattr("experiments.forbidden.HIDDEN_5", (8,))
     patch.setattr("experiments.forbidden.SEEDS", 3)
 
@@ -123,9 +125,9 @@ def test_a_second_run_needs_resume_and_then_trains_nothing_twice(finished, home,
 
 
 def test_arms_are_chosen_by_name(home):
-    assert main(["run", "initialization", *TINY, "--arms", "he_uniform,randn", "--out", "o"]) == 0
-    rows = pd.read_parquet("o/initialization/results.parquet")
-    assert list(rows["arm"].unique()) == ["randn", "he_uniform"]
+    assert main(["run", "preprocessing", *TINY, "--arms", "standardize,unit", "--out", "o"]) == 0
+    rows = pd.read_parquet("o/preprocessing/results.parquet")
+    assert list(rows["arm"].unique()) == ["unit", "standardize"]
 
 
 def test_arms_have_their_own_precision_where_none_is_chosen(home):
@@ -138,10 +140,11 @@ def test_arms_have_their_own_precision_where_none_is_chosen(home):
 
 def test_a_chosen_precision_is_that_of_every_arm(home, capsys):
     failing(capsys, "run", "precision", "--arms", "d4_float32,d4_bfloat16", "--precision", "bfloat16")
-    assert main(["run", "initialization", *TINY, "--arms", "randn", "--precision", "bfloat16", "--out", "o"]) == 0
-    assert json.loads(Path("o/initialization/manifest.json").read_text())["precision"] == "bfloat16"
+    assert main(["run", "preprocessing", *TINY, "--arms", "unit", "--precision", "bfloat16", "--out", "o"]) == 0
+    assert json.loads(Path("o/preprocessing/manifest.json").read_text())["precision"] == "bfloat16"
 
 
+@pytest.mark.slow
 def test_the_tour_runs_from_an_empty_folder_and_prints_its_report(home, monkeypatch, capsys):
     from dataclasses import replace
 

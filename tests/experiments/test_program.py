@@ -23,7 +23,10 @@ WITH_CTRL_C = (
 
 @pytest.mark.parametrize(
     ("number", "code", "chosen"),
-    [(signal.SIGINT, 130, {}), (signal.SIGTERM, 143, {"JAX_NUM_CPU_DEVICES": "3"})],
+    [
+        (signal.SIGINT, 130, {}),
+        pytest.param(signal.SIGTERM, 143, {"JAX_NUM_CPU_DEVICES": "3"}, marks=pytest.mark.slow),
+    ],
 )
 def test_a_signal_leaves_cleanly_and_resume_finishes(tmp_path, number, code, chosen):
     """Interrupted in training: the shell's exit code, one line, no crash; --resume completes the study.

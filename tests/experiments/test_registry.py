@@ -117,9 +117,13 @@ def test_its_figures_have_names_of_their_own(experiment):
 
 # One of each kind: deep nets, own data, D2's many arms, times, a demonstration, nets in the wrong mode.
 KINDS = ("depth", "xor", "learning_rate", "network_size", "digits_demo", "prediction_mode")
+SLOW = ("depth", "prediction_mode")
 
 
-@pytest.mark.parametrize("experiment", [EXPERIMENTS[name] for name in KINDS], ids=KINDS)
+@pytest.mark.parametrize(
+    "experiment",
+    [pytest.param(EXPERIMENTS[name], id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name in KINDS],
+)
 def test_it_trains_and_reports(experiment, digits, tmp_path):
     """The last arm, one epoch, two seeds, of the quick preset: data, program, verdicts, figures, report."""
     preset = resize(experiment.presets["quick"], seeds=2, epochs=1)

@@ -17,7 +17,6 @@ from jaxmlp.study.checkpoint import find_blocks
 from jaxmlp.study.store import Store
 from tests.study.trial import EPOCHS, STEPS, make_arms
 
-KILLS = 20
 THREE = ("--groups", 3, "--seeds", 3)
 
 
@@ -73,19 +72,20 @@ def test_the_trial_has_what_an_interruption_could_lose(undisturbed):
     assert max(chunks(undisturbed).values()) == 1
 
 
-def test_killed_at_twenty_random_moments_nothing_is_lost_or_changed(undisturbed, tmp_path):
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+def test_killed_at_random_moments_nothing_is_lost_or_changed(undisturbed, tmp_path, kills):
     killed = tmp_path / "study"
-    trial(killed, "--kills", KILLS, "--pause")
+    trial(killed, "--kills", kills, "--pause")
     assert_same(killed, undisturbed)
     done, wanted = chunks(killed), chunks(undisturbed)
     assert done.keys() == wanted.keys()
     repeated = sum(done.values()) - sum(wanted.values())
-    assert 0 < repeated <= KILLS  # a checkpoint interval, here one chunk, per kill at most
+    assert 0 < repeated <= kills  # a checkpoint interval, here one chunk, per kill at most
     assert not list((killed).glob("checkpoints"))
     assert not list((killed).glob("blocks"))
 
 
-@pytest.mark.parametrize("devices", [2, 4])
+@pytest.mark.parametrize("devices", [2, pytest.param(4, marks=pytest.mark.slow)])
 def test_any_number_of_devices_gives_the_same_bits(undisturbed, tmp_path, devices):
     out = tmp_path / "study"
     trial(out, "--checkpoint-minutes", 5, flags=f"--xla_force_host_platform_device_count={devices}")
@@ -126,6 +126,7 @@ def finish(processes):
         assert process.returncode == 0, output
 
 
+@pytest.mark.slow
 def test_two_processes_of_two_devices_give_the_same_bits(undisturbed, tmp_path):
     out = tmp_path / "study"
     finish(two_processes(by_hand, out, "--checkpoint-minutes", 5))
@@ -134,6 +135,7 @@ def test_two_processes_of_two_devices_give_the_same_bits(undisturbed, tmp_path):
     assert chunks(out) == chunks(undisturbed)  # disjoint, and together all
 
 
+@pytest.mark.slow
 def test_two_processes_that_die_and_are_started_again_lose_nothing(three_groups, tmp_path):
     """Three groups, so that what is whose must be agreed; a checkpoint after every chunk; found by Slurm's words."""
     out = tmp_path / "study"
@@ -155,6 +157,7 @@ def test_two_processes_that_die_and_are_started_again_lose_nothing(three_groups,
     assert sum(done.values()) <= wanted + 4  # one chunk per device
 
 
+@pytest.mark.slow
 def test_two_processes_that_are_stopped_leave_checkpoints(three_groups, tmp_path):
     out = tmp_path / "study"
     both = two_processes(by_hand, out, *THREE, "--checkpoint-minutes", 5, "--pause")

@@ -73,11 +73,15 @@ def test_any_cut_of_the_same_steps_gives_the_same_bits(digits):
             np.testing.assert_array_equal(other[metric], histories[0][metric])
 
 
+@pytest.fixture(scope="module")
+def program(digits):
+    return Program(make_spec(), jax.device_put(digits), Layout(1))
+
+
 @pytest.mark.parametrize("start", [0, 4, 6, 17])
 @pytest.mark.parametrize("seconds", [1e-9, 1e-3, 1.0, 1e9])
-def test_chunks_cover_every_step_once_and_never_cross_an_epoch(digits, monkeypatch, seconds, start):
+def test_chunks_cover_every_step_once_and_never_cross_an_epoch(program, monkeypatch, seconds, start):
     monkeypatch.setattr("jaxmlp.study.program.CHUNK_SECONDS", seconds)
-    program = Program(make_spec(), jax.device_put(digits), Layout(1))
     done = start
     for clock, count, repeats in program.chunks(start):
         assert clock == done

@@ -96,11 +96,17 @@ def test_arms_of_one_seed_share_split_and_order_and_seeds_do_not(digits):
     assert (a.train.params[0]["weight"] != c.train.params[0]["weight"]).any()
 
 
-@pytest.mark.parametrize("rows", [1, 7, 100, 101, 250])
-@pytest.mark.parametrize("batch_size", [1, 50, 100, 1000])
-def test_evaluation_counts_every_example_once(digits, rows, batch_size):
+@pytest.fixture(scope="module")
+def run(digits):
+    """Before its first step."""
+    return init_run(0, digits, spec=make_spec(), hyper=Hyper())
+
+
+@pytest.mark.parametrize(
+    ("rows", "batch_size"), [(1, 1), (7, 1), (1, 50), (7, 50), (100, 50), (101, 50), (100, 100), (250, 1000)]
+)
+def test_evaluation_counts_every_example_once(digits, run, rows, batch_size):
     spec = make_spec(evaluation=EvalSpec(batch_size=batch_size))
-    run = init_run(0, digits, spec=spec, hyper=Hyper())
     index = jnp.arange(rows, dtype=jnp.int32) * 3 % 300
     loss, accuracy = evaluate(
         run.train.params,

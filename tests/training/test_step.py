@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from itertools import product
 
 import jax
 import jax.numpy as jnp
@@ -83,6 +84,7 @@ def test_the_step_calls_one_custom_rule_per_linear_and_batch_norm(norm, rules):
     assert counts == {"manual": rules, "autodiff": 0}
 
 
+@pytest.mark.slow
 def test_breaking_a_backward_rule_changes_training(monkeypatch):
     spec, hyper = make_spec(), Hyper()
     sound, _ = train(spec, hyper, 1)
@@ -122,7 +124,7 @@ def test_breaking_a_backward_rule_changes_training(monkeypatch):
     jax.clear_caches()
 
 
-@pytest.mark.parametrize("position", ["post_activation", "pre_activation"])
+@pytest.mark.parametrize("position", ["post_activation", pytest.param("pre_activation", marks=pytest.mark.slow)])
 def test_manual_and_autodiff_training_agree_for_50_steps(x64, position):
     end = {b: train(make_spec(position=position, backward=b), Hyper(), 50, jnp.float64) for b in ("manual", "autodiff")}
     for a, b in zip(*(jax.tree.leaves(state) for state, _ in end.values()), strict=True):
@@ -134,7 +136,7 @@ def test_manual_and_autodiff_training_agree_for_50_steps(x64, position):
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_training_follows_torch(x64, optimizer):
     """C-017: 100 steps of a net with batch norm, step for step PyTorch's."""
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
     hyper = Hyper(learning_rate=3e-3)
     spec = make_spec(optimizer=optimizer)
     layers = []
@@ -195,10 +197,22 @@ def test_vmapped_steps_are_the_steps_one_by_one():
             np.testing.assert_allclose(a, b[i], rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("lanes", [1, 2])
-@pytest.mark.parametrize("residual", ["none", "d0"])
-@pytest.mark.parametrize("norm", ["none", "batch_norm"])
-@pytest.mark.parametrize("optimizer", ["sgd", "momentum", "adam"])
+# Every two of these options meet in one of them.
+PAIRS = [
+    ("sgd", "none", "none", 1),
+    ("sgd", "batch_norm", "d0", 2),
+    ("momentum", "none", "d0", 2),
+    ("momentum", "batch_norm", "none", 1),
+    ("adam", "none", "none", 2),
+    ("adam", "batch_norm", "d0", 1),
+]
+ALL = product(("sgd", "momentum", "adam"), ("none", "batch_norm"), ("none", "d0"), (1, 2))
+
+
+@pytest.mark.parametrize(
+    ("optimizer", "norm", "residual", "lanes"),
+    [*PAIRS, *(pytest.param(*case, marks=pytest.mark.slow) for case in ALL if case not in PAIRS)],
+)
 def test_no_weight_is_copied_before_its_update(optimizer, norm, residual, lanes):
     """dx = g A reads the old weight: in a loop of steps XLA would keep a copy, did the update not wait for it."""
     # Of smaller nets XLA makes products parts of loops, and does some of them twice.
