@@ -187,6 +187,7 @@ def test_the_figure_shows_every_peer_s_throughput():
     assert "disc" not in g.get_title(loc="left")
 
 
+@pytest.mark.parity
 def test_the_floor_counts_every_product_of_a_step():
     floor = pytest.importorskip("experiments.speed.floor", reason="torch comes with the extra bench")
     job = make_job(_workload("residual"), 1, DIGITS)
@@ -197,6 +198,7 @@ def test_the_floor_counts_every_product_of_a_step():
     assert flops == 2 * 16 * (3 * sum(i * o for i, o in pairs) - 64 * 12)
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize(("name", "arrays", "passes"), [("sigmoid", 2, 3), ("bn_before", 3, 5), ("adam", 4, 7)])
 @pytest.mark.parametrize("runs", [1, 2])
 def test_the_floor_is_what_products_and_update_take(name, arrays, passes, runs, monkeypatch):
@@ -212,6 +214,7 @@ def test_the_floor_is_what_products_and_update_take(name, arrays, passes, runs, 
     assert measured.get("in_turn") == (2.0 if runs == 1 else None)
 
 
+@pytest.mark.parity
 def test_products_in_turn_are_a_linear_net_s_gradient():
     """By NumPy, of a net with one skip; the second gradient is of an x that knows the first."""
     floor = pytest.importorskip("experiments.speed.floor", reason="torch comes with the extra bench")
@@ -248,6 +251,7 @@ def test_products_in_turn_are_a_linear_net_s_gradient():
         x[0, 0] = np.clip(expected["weight0"][0, 0], 0.5, 1.5)
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("batched", [False, True])
 @pytest.mark.parametrize(("over_a", "over_b", "letters"), [(1, 0, "ij,jk"), (1, 1, "ij,kj"), (0, 0, "ji,jk")])
 def test_the_floor_s_products_wait_for_one_another(over_a, over_b, letters, batched):
@@ -298,6 +302,7 @@ def test_parts_are_told_by_where_they_come_from():
     }
 
 
+@pytest.mark.parity
 @pytest.mark.parametrize("loss", ["cross_entropy", "euclidean", "hinge"])
 def test_the_grid_s_losses_are_d2_s(loss):
     torch = pytest.importorskip("torch", reason="torch comes with the extra bench")

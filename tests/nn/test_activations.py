@@ -77,7 +77,7 @@ def test_value_and_derivative_are_the_formula(x64, name):
 @pytest.mark.parity
 @pytest.mark.parametrize("name", TORCH)
 def test_equals_torch(x64, name):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
     function, options = TORCH[name]
     x = torch.tensor(GRID, requires_grad=True)
     y = getattr(torch.nn.functional, function)(x, **options)
@@ -110,7 +110,7 @@ def test_every_entry_keeps_the_contracts(x64, name):
 @pytest.mark.parametrize("name", TORCH)
 def test_what_is_no_number_is_that_of_torch(x64, name):
     """The limits at ±∞, but NaN for GELU at −∞, where its formula is −∞ · 0."""
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
     function, options = TORCH[name]
     x = np.array([np.inf, -np.inf, np.nan])
     theirs = getattr(torch.nn.functional, function)(torch.tensor(x), **options)

@@ -87,7 +87,7 @@ def test_large_means_do_not_cancel():
 
 @pytest.mark.parity
 def test_equals_torch_up_to_the_unbiased_running_variance(x64):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
     batch = 10
     scale, shift, x, (g, _, _) = make(batch, 4)
     theirs = torch.nn.BatchNorm1d(4, eps=1e-5, momentum=0.1, dtype=torch.float64)

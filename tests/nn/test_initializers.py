@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-import torch
 from scipy import stats
 
 from jaxmlp.nn import INITIALIZERS, MLPSpec, NetHyper, init_mlp
@@ -58,8 +57,10 @@ def test_biases_are_zero_or_drawn_as_the_weights_are(name):
         assert (bias == 0).all()
 
 
+@pytest.mark.parity
 def test_pytorch_s_start_has_pytorch_s_bounds():
     """The bound that nn.Linear draws within, weight and bias alike (S-012)."""
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
     theirs = [p.detach().numpy() for p in torch.nn.Linear(FAN_IN, FAN_OUT).parameters()]
     ours = weights("torch_linear")[0]
     for name, their in zip(("weight", "bias"), theirs, strict=True):
@@ -77,7 +78,7 @@ def test_a_traced_gain_and_lanes_change_nothing(name):
         return init_mlp(key, MLPSpec((6, 5, 4), initializer=name), NetHyper(init_gain=gain))[0]
 
     jitted, keys = jax.jit(draw), jax.random.split(jax.random.key(0), 3)
-    lanes = jax.vmap(draw)(keys, jnp.asarray([0.5, 1.0, 2.0]))
+    lanes = jax.jit(jax.vmap(draw))(keys, jnp.asarray([0.5, 1.0, 2.0]))
     traces.clear()
     for i, gain in enumerate((0.5, 1.0, 2.0)):
         for a, b, c in zip(*map(jax.tree.leaves, (jitted(keys[i], gain), draw(keys[i], gain), lanes)), strict=True):

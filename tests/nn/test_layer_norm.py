@@ -34,7 +34,7 @@ def test_backward_is_the_closed_form_and_the_numeric_derivative(x64):
 
 @pytest.mark.parity
 def test_equals_torch(x64):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
     leaves = [torch.tensor(a, requires_grad=True) for a in (SCALE, SHIFT, X)]
     out = torch.nn.functional.layer_norm(leaves[2], (5,), leaves[0], leaves[1], eps=1e-5)
     out.backward(torch.tensor(G))

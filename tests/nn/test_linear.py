@@ -74,7 +74,7 @@ def test_backward_equals_its_autodiff_twin(x64, transform, shape):
 
 @pytest.mark.parity
 def test_equals_torch(x64):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
     weight, bias, x, g = make(8, 6, 5)
     leaves = [torch.tensor(a, requires_grad=True) for a in (weight, bias, x)]
     theirs = torch.nn.functional.linear(leaves[2], leaves[0], leaves[1])

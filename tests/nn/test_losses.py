@@ -63,7 +63,7 @@ def test_value_and_gradient_are_the_formula(x64, name):
 @pytest.mark.parity
 @pytest.mark.parametrize("name", LOSSES)
 def test_equals_torch(x64, name):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
     functional = torch.nn.functional
     z, labels = torch.tensor(LOGITS, requires_grad=True), torch.tensor(LABELS)
     log_p, smooth = functional.log_softmax(z, dim=1), torch.tensor(SMOOTH)
@@ -87,7 +87,7 @@ def test_equals_torch(x64, name):
 @pytest.mark.parametrize(("name", "margin"), [("hinge", 1.0), ("hinge", 5.0), ("softmax_hinge", 0.5)])
 def test_the_documents_margins_are_torch_s_too(x64, name, margin):
     """CS231n's 1, D2's 5, and the 0.5 that was suggested behind a softmax (S-062, S-063)."""
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
     scores = torch.tensor(softmax(LOGITS, axis=1) if name == "softmax_hinge" else LOGITS)
     theirs = torch.nn.functional.multi_margin_loss(scores, torch.tensor(LABELS), margin=margin, reduction="none")
     np.testing.assert_allclose(values(name, margin=margin), CLASSES * theirs.numpy(), rtol=1e-10)

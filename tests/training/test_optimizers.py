@@ -104,7 +104,7 @@ TORCH = {
 
 
 def torch_descend(name, rates, decay=0.0):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
     rule, numbers = TORCH[name]
     parts = [torch.tensor(flat(START)[WEIGHTS == 1]), torch.tensor(flat(START)[WEIGHTS == 0])]
     groups = [{"params": [part], "weight_decay": d} for part, d in zip(parts, (decay, 0.0), strict=True)]

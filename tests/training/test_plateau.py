@@ -54,7 +54,7 @@ def scales(losses, hyper):
 
 
 def torch_rates(losses, factor, patience, threshold):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
     optimizer = torch.optim.SGD([torch.zeros(1)], lr=1.0)
     # torch leaves out cuts of the rate by less than eps; ours has no such floor.
     rule = torch.optim.lr_scheduler.ReduceLROnPlateau(

@@ -116,7 +116,7 @@ def test_equal_nets_are_equal_files(tmp_path):
 
 @pytest.mark.parity
 def test_torch_reads_it_and_computes_the_same(file):
-    torch = pytest.importorskip("torch")
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
     from safetensors.torch import load_file
 
     tensors = load_file(file)
