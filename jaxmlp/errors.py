@@ -10,6 +10,12 @@ class InputError(ValueError):
     """
 
 
+def check_count(what: str, given: object) -> None:
+    """Raise `InputError` unless `given` is a positive integer."""
+    if type(given) is not int or given < 1:
+        raise InputError(f"{what} is {given!r}: give a positive integer")
+
+
 def check_choice(what: str, given: object, accepted: Iterable[str]) -> None:
     """Raise `InputError` unless `given` is one of `accepted`; `what` names the thing, e.g. "activation"."""
     names = list(accepted)

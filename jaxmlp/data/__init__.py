@@ -2,7 +2,7 @@
 
 from jaxmlp.data.cache import cache_folder
 from jaxmlp.data.dataset import DATASETS, Dataset, load
-from jaxmlp.data.preprocessing import PREPROCESSINGS, check_preprocessing
+from jaxmlp.data.preprocessing import PREPROCESSINGS, Preprocessing, check_preprocessing
 from jaxmlp.data.split import SPLITS, split_indices, split_sizes
 
 __all__ = [
@@ -10,6 +10,7 @@ __all__ = [
     "PREPROCESSINGS",
     "SPLITS",
     "Dataset",
+    "Preprocessing",
     "cache_folder",
     "check_preprocessing",
     "load",

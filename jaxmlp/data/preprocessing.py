@@ -28,6 +28,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax import Array, lax
 
+from jaxmlp.components import Components
 from jaxmlp.data.dataset import Dataset
 from jaxmlp.errors import InputError, check_choice
 
@@ -46,28 +47,43 @@ State = Any
 
 
 class Preprocessing(NamedTuple):
-    """`fit(images uint8 [N, I], index int32 [M]) -> state` and `apply(state, images [B, I]) -> float32 [B, I]`."""
+    """`fit(images [N, I], index int32 [M]) -> state` and `apply(state, images [B, I]) -> float32 [B, I]`.
+
+    The shapes of the state depend on N, M and I alone: `fit` runs inside compiled programs.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxmlp import data, training
+    >>> def highest(images, index):
+    ...     return jnp.max(images[index]).astype(jnp.float32)
+    >>> row = data.Preprocessing(highest, lambda highest, images: images.astype(jnp.float32) / highest)
+    >>> training.DataSpec(preprocessing=data.PREPROCESSINGS.register("by_highest", row)).preprocessing
+    'by_highest'
+    """
 
     fit: Callable[[Array, Array], State]
     apply: Callable[[State, Array], Array]
+    images: bool = True
+    """It takes uint8 images; False: float points."""
+
+    @property
+    def takes(self) -> str:
+        """What it takes, in words."""
+        return "uint8 images" if self.images else "float points"
 
 
 def check_preprocessing(name: str, dataset: Dataset) -> None:
     """Check that a preprocessing exists and suits the values of a data set.
 
     Raises:
-        InputError: unknown name, "none" for uint8 images, or anything else for float points.
+        InputError: unknown name, one of float points for uint8 images, or the other way round.
     """
     check_choice("preprocessing", name, PREPROCESSINGS)
-    is_images = dataset.train_images.dtype == np.uint8
-    if is_images and name == "none":
-        scaled = ", ".join(other for other in PREPROCESSINGS if other != "none")
+    row, images = PREPROCESSINGS[name], dataset.train_images.dtype == np.uint8
+    if row.images != images:
+        suited = [other for other in PREPROCESSINGS if PREPROCESSINGS[other].images == images]
         raise InputError(
-            f"preprocessing 'none' leaves the uint8 images of {dataset.name!r} unscaled: choose one of {scaled}"
-        )
-    if not is_images and name != "none":
-        raise InputError(
-            f"preprocessing {name!r} is for uint8 images, {dataset.name!r} has float points: choose 'none'"
+            f"preprocessing {name!r} is for {row.takes}, {dataset.name!r} has "
+            f"{PREPROCESSINGS[suited[0]].takes}: choose one of {', '.join(suited)}"
         )
 
 
@@ -157,16 +173,21 @@ def _apply_sample_mean(state: State, images: Array) -> Array:
     return u - jnp.mean(u, axis=1, keepdims=True)
 
 
-PREPROCESSINGS: dict[str, Preprocessing] = {
-    "unit": Preprocessing(_fit_nothing, lambda state, images: _unit(images)),
-    "shifted": Preprocessing(_fit_nothing, lambda state, images: (images.astype(jnp.float32) - 128) / 255),
-    "global_mean": Preprocessing(_fit_global_mean, lambda mean, images: images.astype(jnp.float32) - mean),
-    "train_mean": Preprocessing(_fit_train_mean, lambda mean, images: _unit(images) - mean),
-    "sample_mean": Preprocessing(_fit_nothing, _apply_sample_mean),
-    "standardize": Preprocessing(
-        _fit_standardize, lambda state, images: (_unit(images) - state[0][None, :]) / state[1][None, :]
-    ),
-    "pca_whiten": Preprocessing(partial(_fit_whitening, back=False), _whiten),
-    "zca_whiten": Preprocessing(partial(_fit_whitening, back=True), _whiten),
-    "none": Preprocessing(_fit_nothing, lambda state, images: images),
-}
+PREPROCESSINGS: Components[Preprocessing] = Components(
+    "preprocessing",
+    Preprocessing,
+    {
+        "unit": Preprocessing(_fit_nothing, lambda state, images: _unit(images)),
+        "shifted": Preprocessing(_fit_nothing, lambda state, images: (images.astype(jnp.float32) - 128) / 255),
+        "global_mean": Preprocessing(_fit_global_mean, lambda mean, images: images.astype(jnp.float32) - mean),
+        "train_mean": Preprocessing(_fit_train_mean, lambda mean, images: _unit(images) - mean),
+        "sample_mean": Preprocessing(_fit_nothing, _apply_sample_mean),
+        "standardize": Preprocessing(
+            _fit_standardize, lambda state, images: (_unit(images) - state[0][None, :]) / state[1][None, :]
+        ),
+        "pca_whiten": Preprocessing(partial(_fit_whitening, back=False), _whiten),
+        "zca_whiten": Preprocessing(partial(_fit_whitening, back=True), _whiten),
+        "none": Preprocessing(_fit_nothing, lambda state, images: images, images=False),
+    },
+)
+"""The library's own, and what `PREPROCESSINGS.register` adds."""

@@ -1,13 +1,14 @@
 """Layers and networks as pure functions; every backward rule stands below its forward."""
 
-from jaxmlp.nn.activations import ACTIVATIONS
+from jaxmlp.nn.activations import ACTIVATIONS, Activation
 from jaxmlp.nn.batch_norm import batch_norm_eval, batch_norm_train
 from jaxmlp.nn.dropout import dropout, keep_probability_dropout
-from jaxmlp.nn.init import NetHyper, NormState, Params, count_parameters, init_mlp
-from jaxmlp.nn.initializers import INITIALIZERS
+from jaxmlp.nn.hyper import NetHyper
+from jaxmlp.nn.init import NormState, Params, count_parameters, init_mlp
+from jaxmlp.nn.initializers import INITIALIZERS, Initializer
 from jaxmlp.nn.layer_norm import layer_norm
 from jaxmlp.nn.linear import BACKWARDS, PRECISIONS, linear
-from jaxmlp.nn.losses import LOSSES, cross_entropy, hinge, losses_of
+from jaxmlp.nn.losses import LOSSES, Loss, cross_entropy, hinge, losses_of
 from jaxmlp.nn.mlp import apply_mlp, norm_input
 from jaxmlp.nn.penalties import PENALTIES
 from jaxmlp.nn.spec import MLPSpec
@@ -19,6 +20,9 @@ __all__ = [
     "LOSSES",
     "PENALTIES",
     "PRECISIONS",
+    "Activation",
+    "Initializer",
+    "Loss",
     "MLPSpec",
     "NetHyper",
     "NormState",

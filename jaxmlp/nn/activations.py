@@ -1,6 +1,6 @@
 """Activations: one table, from the name a spec uses to the function and its number.
 
-Adding one is adding one entry; specs, the command line and the contract tests read the table. Derivatives at a
+Adding one is `ACTIVATIONS.register`; specs, the command line and the contract tests read the table. Derivatives at a
 kink are those of the side x <= 0, as the documents and PyTorch have it. NaN stays NaN in every entry, so that a net
 that has left the floats is seen in its loss.
 """
@@ -12,7 +12,9 @@ import jax
 import jax.numpy as jnp
 from jax import Array, lax
 
+from jaxmlp.components import Components
 from jaxmlp.errors import InputError
+from jaxmlp.nn.hyper import check_number
 
 _SQRT_2_OVER_PI = 0.7978845608028654
 GELU_CUBIC = 0.044715
@@ -101,22 +103,77 @@ def maxout(x: Array, pieces: int) -> Array:
 
 
 class Activation(NamedTuple):
-    """An elementwise function, and the `NetHyper` field of its number where it has one."""
+    """An elementwise function: from any shape to the same.
+
+    >>> import jax, jaxmlp.nn as nn
+    >>> def swish(x, beta):
+    ...     return x * jax.nn.sigmoid(beta * x)
+    >>> nn.ACTIVATIONS.register("swish", nn.Activation(swish, "user.beta", learned=True))
+    'swish'
+    >>> spec, hyper = nn.MLPSpec((4, 3, 2), activation="swish"), nn.NetHyper(user={"beta": 1.5})
+    >>> nn.init_mlp(jax.random.key(0), spec, hyper)[0][0]["slope"]
+    Array(1.5, dtype=float32)
+    """
 
     function: Callable[..., Array]
+    """Of x, and of its number where it has one."""
     number: str | None = None
+    """A field of `NetHyper`, or a user's number such as `user.beta`: the function's second argument."""
     learned: bool = False
-    """The number is only where a parameter of each layer starts."""
+    """Each layer has its own number, a parameter that is trained; `number` is where it starts."""
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers it asks for."""
+        return () if self.number is None else (self.number,)
 
 
-ACTIVATIONS: dict[str, Activation] = {
-    "sigmoid": Activation(sigmoid),
-    "tanh": Activation(tanh),
-    "relu": Activation(relu),
-    "leaky_relu": Activation(leaky_relu, "leaky_slope"),
-    "prelu": Activation(leaky_relu, "prelu_slope", learned=True),
-    "elu": Activation(elu, "elu_alpha"),
-    "gelu_tanh": Activation(gelu_tanh),
-    "gelu_erf": Activation(gelu_erf),
-    "gelu_finite_difference": Activation(gelu_finite_difference),
-}
+def _check_activation(row: Activation) -> None:
+    for number in row.numbers:
+        check_number(number)
+    if row.learned and row.number is None:
+        raise InputError("a learned activation without number: name the one that its parameter starts from")
+
+
+MAXOUTS = ("maxout", "maxout_layer")
+"""What stands in an activation's place and has linear maps of its own: see `MLPSpec`."""
+
+ACTIVATIONS: Components[Activation] = Components(
+    "activation",
+    Activation,
+    {
+        "sigmoid": sigmoid,
+        "tanh": tanh,
+        "relu": relu,
+        "leaky_relu": Activation(leaky_relu, "leaky_slope"),
+        "prelu": Activation(leaky_relu, "prelu_slope", learned=True),
+        "elu": Activation(elu, "elu_alpha"),
+        "gelu_tanh": gelu_tanh,
+        "gelu_erf": gelu_erf,
+        "gelu_finite_difference": gelu_finite_difference,
+    },
+    from_function=Activation,
+    check=_check_activation,
+    reserved=MAXOUTS,
+)
+"""The library's own, and what `ACTIVATIONS.register` adds; `MLPSpec(activation=function)` registers too."""
+
+
+def activate(name: str, x: Array, number: Callable[[str], Array | float]) -> Array:
+    """Apply an activation.
+
+    Args:
+        name: a key of `ACTIVATIONS`.
+        x: any shape.
+        number: gives the value of the number it asks for, if any.
+
+    Raises:
+        InputError: a function that does not keep the shape of x.
+    """
+    activation = ACTIVATIONS[name]
+    y = activation.function(x, *map(number, activation.numbers))
+    if jnp.shape(y) != x.shape:
+        raise InputError(
+            f"activation {name!r} makes {jnp.shape(y)} of an x of shape {x.shape}: let it work on each number alone"
+        )
+    return y

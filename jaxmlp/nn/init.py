@@ -1,52 +1,24 @@
-"""Drawing a network: `init_mlp`, the numbers it reads, and the count of what it draws."""
+"""Drawing a network: `init_mlp`, and the count of what it draws."""
 
 import math
-from typing import Any
 
 import jax
 import jax.numpy as jnp
-from flax import struct
 from jax import Array
 
 from jaxmlp.nn.activations import ACTIVATIONS
+from jaxmlp.nn.hyper import NetHyper
 from jaxmlp.nn.initializers import INITIALIZERS, init_linear
 from jaxmlp.nn.spec import MLPSpec
 
 Params = tuple[dict[str, Array], ...]
 """One dict per linear of the main path: weight [O, I]; where it has them, bias [O], the norm's scale and shift [C],
-PReLU's slope [], and weight and bias of D3's maxout layer (maxout_) and of a module's skip (skip_), linears as well."""
+the parameter [] of a learned activation (slope, as PReLU's is), and weight and bias of D3's maxout layer (maxout_) and
+of a module's skip (skip_), linears as well."""
 
 NormState = tuple[dict[str, Array], ...]
 """One dict per linear: the running mean [C] and var [C] of its batch norm (the biased variance, as in flax and the
 documents), or nothing."""
-
-
-class NetHyper(struct.PyTreeNode):
-    """The numbers a network and its loss read; any may be a traced array, so new values never recompile.
-
-    Each field's default is the documents' common value; `init_gain` 1 and rates of 0 are neutral.
-    """
-
-    init_gain: Any = 1.0
-    """Multiplies every weight's initial scale; s of the initializers N(0, s²) and U(−s, s)."""
-    leaky_slope: Any = 0.01
-    """Slope of leaky ReLU below 0 (S-053)."""
-    prelu_slope: Any = 0.25
-    """Where PReLU's learned slopes start (S-054)."""
-    elu_alpha: Any = 1.0
-    """α of ELU (S-055)."""
-    norm_eps: Any = 1e-5
-    """ε of the norms (S-025; D4 uses 1e-3: S-029)."""
-    norm_momentum: Any = 0.1
-    """m in running ← (1 − m) running + m batch (S-025)."""
-    running_var_start: Any = 1.0
-    """Running variance before the first update: 1 as in PyTorch, 0 as in D0 (S-025, A-12)."""
-    dropout_rate: Any = 0.0
-    """Drop probability; read only where `MLPSpec.dropout` is on."""
-    smoothing: Any = 0.1
-    """ε of the losses with smoothed targets (S-066); 0 is neutral."""
-    margin: Any = 5.0
-    """Δ of the hinge losses: 5 in D2 (S-062), 1 in CS231n (S-063)."""
 
 
 # Further linears of a layer draw from keys of their own, beyond every layer's number.
@@ -59,7 +31,7 @@ def init_mlp(key: Array, spec: MLPSpec, hyper: NetHyper) -> tuple[Params, NormSt
     Args:
         key: a typed key.
         spec: the network.
-        hyper: reads `init_gain`, `prelu_slope` and `running_var_start`.
+        hyper: reads `init_gain`, `running_var_start`, and where a learned activation starts, such as `prelu_slope`.
 
     Returns:
         (params, norm_state), in JAX's default float dtype; norm scale 1, shift 0, running mean 0.
@@ -94,7 +66,7 @@ def _init_layer(key: Array, layer: int, spec: MLPSpec, hyper: NetHyper) -> dict[
         maps = _draw(jax.random.fold_in(key, _MAXOUT_STREAM), layer, width, fan_out, spec, hyper, bias=spec.bias)
         parameters |= {f"maxout_{name}": value for name, value in maps.items()}
     elif spec.activation in ACTIVATIONS and ACTIVATIONS[spec.activation].learned:
-        parameters |= {"slope": jnp.asarray(getattr(hyper, str(ACTIVATIONS[spec.activation].number)), dtype)}
+        parameters |= {"slope": jnp.asarray(hyper.number(str(ACTIVATIONS[spec.activation].number)), dtype)}
     return parameters
 
 
@@ -114,5 +86,6 @@ def _init_norm_state(layer: int, spec: MLPSpec, hyper: NetHyper) -> dict[str, Ar
 
 def count_parameters(spec: MLPSpec) -> int:
     """The number of trainable parameters (S-094, P-01 to P-14); running statistics are not among them."""
-    params, _ = jax.eval_shape(lambda: init_mlp(jax.random.key(0), spec, NetHyper()))
+    hyper = NetHyper(user=dict.fromkeys(spec.user_numbers, 0.0))
+    params, _ = jax.eval_shape(lambda: init_mlp(jax.random.key(0), spec, hyper))
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))

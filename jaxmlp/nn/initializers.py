@@ -17,9 +17,21 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxmlp.components import Components
+
 
 class Initializer(NamedTuple):
-    """How a linear layer starts: `variate(key, shape)` times `scale(fan_in, fan_out)`; the bias likewise, or zero."""
+    """How a linear layer starts: `variate(key, shape)` times `scale(fan_in, fan_out)`; the bias likewise, or zero.
+
+    A weight's shape is [O, I]: the transpose of what flax's own initializers are given.
+
+    >>> import math, jax, jaxmlp.nn as nn
+    >>> def truncated(key, shape):
+    ...     return jax.random.truncated_normal(key, -2.0, 2.0, shape)
+    >>> row = nn.Initializer(truncated, lambda fan_in, fan_out: 1.0 / math.sqrt(fan_in))
+    >>> nn.MLPSpec((4, 3, 2), initializer=nn.INITIALIZERS.register("truncated", row)).initializer
+    'truncated'
+    """
 
     variate: Callable[[Array, tuple[int, ...]], Array]
     scale: Callable[[int, int], float]
@@ -60,28 +72,34 @@ def prefix_normal(key: Array, shape: tuple[int, ...]) -> Array:
     return jax.random.normal(key, (math.prod(shape),)).reshape(shape)
 
 
-INITIALIZERS: dict[str, Initializer] = {
-    # S-040, D0: torch.randn for weight and bias alike.
-    "randn": Initializer(standard_normal, lambda fan_in, fan_out: 1.0, random_bias=True),
-    # PyTorch's nn.Linear, weight and bias alike: what D3's nets start from, since it names no other (S-012).
-    "torch_linear": Initializer(standard_uniform, lambda fan_in, fan_out: 1.0 / math.sqrt(fan_in), random_bias=True),
-    # S-043, S-044: N(0, s²) and U(−s, s) with s = `NetHyper.init_gain`: 0.01 in D1, D2 and D4.
-    "normal": Initializer(standard_normal, lambda fan_in, fan_out: 1.0),
-    "uniform": Initializer(standard_uniform, lambda fan_in, fan_out: 1.0),
-    # S-044, D2's program: the generator is seeded anew in every layer. Only to check that it does not matter.
-    "normal_shared_prefix": Initializer(prefix_normal, lambda fan_in, fan_out: 1.0, shared_prefix=True),
-    # S-043: what D1 forbids; alike, units are a multiple of the mean of their inputs.
-    "zeros": Initializer(zeros, lambda fan_in, fan_out: 1.0),
-    "symmetric": Initializer(one_half_normal, lambda fan_in, fan_out: 1.0 / fan_in),
-    # S-045, D4's randn/√n: Var(w) = 1/fan_in.
-    "lecun_normal": Initializer(standard_normal, lambda fan_in, fan_out: math.sqrt(1.0 / fan_in)),
-    # S-043: Var(w) = 2/(fan_in + fan_out).
-    "xavier_normal": Initializer(standard_normal, lambda fan_in, fan_out: math.sqrt(2.0 / (fan_in + fan_out))),
-    "xavier_uniform": Initializer(standard_uniform, lambda fan_in, fan_out: math.sqrt(6.0 / (fan_in + fan_out))),
-    # S-041, S-045: Var(w) = 2/fan_in.
-    "he_normal": Initializer(standard_normal, lambda fan_in, fan_out: math.sqrt(2.0 / fan_in)),
-    "he_uniform": Initializer(standard_uniform, lambda fan_in, fan_out: math.sqrt(6.0 / fan_in)),
-}
+INITIALIZERS: Components[Initializer] = Components(
+    "initializer",
+    Initializer,
+    {
+        # S-040, D0: torch.randn for weight and bias alike.
+        "randn": Initializer(standard_normal, lambda fan_in, fan_out: 1.0, random_bias=True),
+        # PyTorch's nn.Linear, weight and bias alike: what D3's nets start from, since it names no other (S-012).
+        "torch_linear": Initializer(
+            standard_uniform, lambda fan_in, fan_out: 1.0 / math.sqrt(fan_in), random_bias=True
+        ),
+        # S-043, S-044: N(0, s²) and U(−s, s) with s = `NetHyper.init_gain`: 0.01 in D1, D2 and D4.
+        "normal": Initializer(standard_normal, lambda fan_in, fan_out: 1.0),
+        "uniform": Initializer(standard_uniform, lambda fan_in, fan_out: 1.0),
+        # S-044, D2's program: the generator is seeded anew in every layer. Only to check that it does not matter.
+        "normal_shared_prefix": Initializer(prefix_normal, lambda fan_in, fan_out: 1.0, shared_prefix=True),
+        # S-043: what D1 forbids; alike, units are a multiple of the mean of their inputs.
+        "zeros": Initializer(zeros, lambda fan_in, fan_out: 1.0),
+        "symmetric": Initializer(one_half_normal, lambda fan_in, fan_out: 1.0 / fan_in),
+        # S-045, D4's randn/√n: Var(w) = 1/fan_in.
+        "lecun_normal": Initializer(standard_normal, lambda fan_in, fan_out: math.sqrt(1.0 / fan_in)),
+        # S-043: Var(w) = 2/(fan_in + fan_out).
+        "xavier_normal": Initializer(standard_normal, lambda fan_in, fan_out: math.sqrt(2.0 / (fan_in + fan_out))),
+        "xavier_uniform": Initializer(standard_uniform, lambda fan_in, fan_out: math.sqrt(6.0 / (fan_in + fan_out))),
+        # S-041, S-045: Var(w) = 2/fan_in.
+        "he_normal": Initializer(standard_normal, lambda fan_in, fan_out: math.sqrt(2.0 / fan_in)),
+        "he_uniform": Initializer(standard_uniform, lambda fan_in, fan_out: math.sqrt(6.0 / fan_in)),
+    },
+)
 
 _WEIGHT, _BIAS = 0, 1  # the parameter counters of a layer's key
 

@@ -15,13 +15,15 @@ A row with NaN among its logits has the loss NaN in all of them: that is how a r
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxmlp.errors import check_choice
+from jaxmlp.components import Components
+from jaxmlp.errors import InputError, check_choice
+from jaxmlp.nn.hyper import NetHyper, check_number
 
 
 def cross_entropy(logits: Array, labels: Array) -> Array:
@@ -89,38 +91,72 @@ def _smoothed(logits: Array, labels: Array, smoothing: Array | float) -> Array:
 
 
 class Loss(NamedTuple):
-    """A loss per example, and the `NetHyper` field of its number where it has one."""
+    """A loss per example, from logits [B, K] and labels [B] to [B].
+
+    >>> import jax, jax.numpy as jnp, jaxmlp.nn as nn
+    >>> def tempered(logits, labels, temperature):
+    ...     return nn.cross_entropy(logits / temperature, labels)
+    >>> nn.LOSSES.register("tempered", nn.Loss(tempered, "user.temperature"))
+    'tempered'
+    >>> nn.losses_of("tempered", jnp.zeros((2, 4)), jnp.arange(2), nn.NetHyper(user={"temperature": 2.0}))
+    Array([1.3862944, 1.3862944], dtype=float32)
+    """
 
     function: Callable[..., Array]
+    """Of the logits and labels, and of its number where it has one."""
     number: str | None = None
+    """A field of `NetHyper`, or a user's number such as `user.temperature`: the function's third argument."""
+
+    @property
+    def numbers(self) -> tuple[str, ...]:
+        """The numbers it asks for."""
+        return () if self.number is None else (self.number,)
 
 
-LOSSES: dict[str, Loss] = {
-    "cross_entropy": Loss(cross_entropy),
-    "label_smoothed_cross_entropy": Loss(label_smoothed_cross_entropy, "smoothing"),
-    "kl_divergence": Loss(kl_divergence, "smoothing"),
-    "kl_divergence_mean": Loss(kl_divergence_mean, "smoothing"),
-    "euclidean": Loss(euclidean),
-    "hinge": Loss(hinge, "margin"),
-    "softmax_hinge": Loss(softmax_hinge, "margin"),
-}
+def _check_loss(row: Loss) -> None:
+    for number in row.numbers:
+        check_number(number)
 
 
-def losses_of(name: str, logits: Array, labels: Array, hyper: Any) -> Array:
+LOSSES: Components[Loss] = Components(
+    "loss",
+    Loss,
+    {
+        "cross_entropy": cross_entropy,
+        "label_smoothed_cross_entropy": Loss(label_smoothed_cross_entropy, "smoothing"),
+        "kl_divergence": Loss(kl_divergence, "smoothing"),
+        "kl_divergence_mean": Loss(kl_divergence_mean, "smoothing"),
+        "euclidean": euclidean,
+        "hinge": Loss(hinge, "margin"),
+        "softmax_hinge": Loss(softmax_hinge, "margin"),
+    },
+    from_function=Loss,
+    check=_check_loss,
+)
+"""The library's own, and what `LOSSES.register` adds; `LossSpec(name=function)` registers too."""
+
+
+def losses_of(name: str, logits: Array, labels: Array, hyper: NetHyper) -> Array:
     """One loss per example, with its number read from `hyper`.
 
     Args:
         name: a key of `LOSSES`.
         logits: [B, K].
         labels: [B] integers.
-        hyper: a `NetHyper`.
+        hyper: the numbers.
 
     Returns:
         [B].
 
     Raises:
-        InputError: an unknown name.
+        InputError: an unknown name, a user's number that is not there, or a function that gives another shape.
     """
     check_choice("loss", name, LOSSES)
     loss = LOSSES[name]
-    return loss.function(logits, labels, *(() if loss.number is None else (getattr(hyper, loss.number),)))
+    losses = loss.function(logits, labels, *map(hyper.number, loss.numbers))
+    if jnp.shape(losses) != labels.shape:
+        raise InputError(
+            f"loss {name!r} gives shape {jnp.shape(losses)} for labels of shape {labels.shape}: let it give one number "
+            "per example; the mean is taken later"
+        )
+    return losses

@@ -11,10 +11,11 @@ import jax.numpy as jnp
 from jax import Array
 
 from jaxmlp.errors import InputError, check_choice
-from jaxmlp.nn.activations import ACTIVATIONS, maxout
+from jaxmlp.nn.activations import ACTIVATIONS, activate, maxout
 from jaxmlp.nn.batch_norm import batch_norm_eval, batch_norm_train
 from jaxmlp.nn.dropout import dropout, keep_probability_dropout
-from jaxmlp.nn.init import NetHyper, NormState, Params
+from jaxmlp.nn.hyper import NetHyper
+from jaxmlp.nn.init import NormState, Params
 from jaxmlp.nn.layer_norm import layer_norm
 from jaxmlp.nn.linear import linear
 from jaxmlp.nn.spec import NORM_STATS, MLPSpec
@@ -143,10 +144,8 @@ def _activate(parameters: dict[str, Array], x: Array, spec: MLPSpec, hyper: NetH
     if spec.activation == "maxout_layer":
         maps = linear(parameters["maxout_weight"], parameters.get("maxout_bias"), x, **how)
         return maxout(maps, spec.maxout_pieces)
-    activation = ACTIVATIONS[spec.activation]
-    if activation.number is None:
-        return activation.function(x)
-    return activation.function(x, parameters["slope"] if activation.learned else getattr(hyper, activation.number))
+    learned = ACTIVATIONS[spec.activation].learned
+    return activate(spec.activation, x, lambda number: parameters["slope"] if learned else hyper.number(number))
 
 
 def _skip(parameters: dict[str, Array], module_input: Array, how: dict[str, str]) -> Array:

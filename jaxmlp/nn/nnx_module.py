@@ -17,7 +17,8 @@ from jax import Array
 
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.nn.activations import ACTIVATIONS, maxout
-from jaxmlp.nn.init import NetHyper, NormState, Params
+from jaxmlp.nn.hyper import NetHyper
+from jaxmlp.nn.init import NormState, Params
 from jaxmlp.nn.linear import PRECISIONS, product
 from jaxmlp.nn.spec import MAXOUTS, MLPSpec
 
@@ -34,7 +35,8 @@ def to_nnx(
         params: of `spec`; kernels are their weights transposed, [I, O].
         norm_state: the running statistics; flax's momentum is 1 − `hyper.norm_momentum`.
         spec: the network.
-        hyper: its numbers, concrete; they are constants of the module, but PReLU's slopes are parameters.
+        hyper: its numbers, concrete; they are constants of the module, but those of a learned activation are
+            parameters.
         precision: one of `PRECISIONS`.
 
     Raises:
@@ -93,6 +95,18 @@ class NnxLayer(nnx.Module):
         if self.ends_module:
             x = x + self.skip(module_input)
         return self.dropout(self.post_norm(self.activation(x)))
+
+
+class NnxLearned(nnx.Module):
+    """An activation whose number is a parameter of the layer, as PReLU's slope is."""
+
+    def __init__(self, function: Callable[[Array, Array], Array], slope: Array):
+        self.function = function
+        self.slope = nnx.Param(jnp.array(slope))
+
+    def __call__(self, x: Array) -> Array:
+        """The function of x, any shape, and of the parameter."""
+        return self.function(x, self.slope[...])
 
 
 @dataclass(frozen=True)
@@ -159,10 +173,10 @@ def _activation(parameters: dict[str, Array], spec: MLPSpec, hyper: NetHyper, li
         return nnx.Sequential(linear("maxout_"), largest) if "maxout_weight" in parameters else largest
     activation = ACTIVATIONS[spec.activation]
     if activation.learned:
-        return nnx.PReLU(float(parameters["slope"]), param_dtype=parameters["slope"].dtype)
+        return NnxLearned(activation.function, parameters["slope"])
     if activation.number is None:
         return activation.function
-    return _With(activation.function, float(getattr(hyper, activation.number)))
+    return _With(activation.function, float(hyper.number(activation.number)))
 
 
 def _dropout(spec: MLPSpec, hyper: NetHyper, rngs: nnx.Rngs):

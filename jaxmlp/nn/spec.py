@@ -4,14 +4,14 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from jaxmlp.errors import InputError, check_choice
-from jaxmlp.nn.activations import ACTIVATIONS
+from jaxmlp.nn.activations import ACTIVATIONS, MAXOUTS
+from jaxmlp.nn.hyper import user_numbers
 from jaxmlp.nn.initializers import INITIALIZERS
 
 NORMS = ("none", "batch_norm", "layer_norm")
 NORM_POSITIONS = ("post_activation", "pre_activation")
 NORM_STATS = ("batch", "running")
 DROPOUTS = ("none", "inverted", "keep_probability")
-MAXOUTS = ("maxout", "maxout_layer")
 
 
 class Residual(NamedTuple):
@@ -47,8 +47,9 @@ class MLPSpec:
     widths: tuple[int, ...]
     """From input to classes: (784, 100, 10) is one hidden layer of 100."""
     activation: str = "relu"
-    """A key of `ACTIVATIONS`, or one of `MAXOUTS`: `maxout` gives every unit `maxout_pieces` affine maps,
-    `maxout_layer` is D3's, which puts those maps behind the layer's own linear (S-039)."""
+    """A key of `ACTIVATIONS`, an `Activation` or a function, which is registered and kept by its name, or one of
+    `MAXOUTS`: `maxout` gives every unit `maxout_pieces` affine maps, `maxout_layer` is D3's, which puts those maps
+    behind the layer's own linear (S-039)."""
     maxout_pieces: int = 2
     """k, read by maxout alone."""
     norm: str = "none"
@@ -73,6 +74,8 @@ class MLPSpec:
                 f"widths {self.widths} are not a network: give at least two positive integers, "
                 "from inputs to classes, such as 784,100,10"
             )
+        object.__setattr__(self, "activation", ACTIVATIONS.name_of(self.activation))
+        object.__setattr__(self, "initializer", INITIALIZERS.name_of(self.initializer))
         check_choice("activation", self.activation, (*ACTIVATIONS, *MAXOUTS))
         check_choice("norm", self.norm, NORMS)
         check_choice("norm position", self.norm_position, NORM_POSITIONS)
@@ -86,6 +89,11 @@ class MLPSpec:
                 f"widths {self.widths} leave no layer between the first and the last for a residual module: "
                 "give at least four widths"
             )
+
+    @property
+    def user_numbers(self) -> tuple[str, ...]:
+        """The user's numbers that its activation asks for, by their key in `NetHyper.user`."""
+        return user_numbers(ACTIVATIONS[self.activation].numbers if self.activation in ACTIVATIONS else ())
 
     @property
     def num_layers(self) -> int:

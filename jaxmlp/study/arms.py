@@ -10,7 +10,7 @@ from typing import Any
 from jaxmlp.data import Dataset, check_preprocessing
 from jaxmlp.errors import InputError
 from jaxmlp.nn import count_parameters
-from jaxmlp.training import Hyper, RunSpec, check_hyper, hyper_values
+from jaxmlp.training import Hyper, RunSpec, check_hyper, check_numbers, hyper_values
 
 
 @dataclass(frozen=True)
@@ -60,9 +60,9 @@ def flat_settings(described: Mapping[str, Any]) -> dict[str, Any]:
 def varying_settings(described: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
     """For every arm's name, the spec and hyper fields that differ between the arms, as dotted columns."""
     settings = {name: flat_settings(arm) for name, arm in described.items()}
-    first = next(iter(settings.values()))
-    varies = [key for key in first if len({str(values[key]) for values in settings.values()}) > 1]
-    return {name: {key: values[key] for key in varies} for name, values in settings.items()}
+    keys = dict.fromkeys(key for values in settings.values() for key in values)  # a user's numbers are not in every arm
+    varies = [key for key in keys if len({str(values.get(key)) for values in settings.values()}) > 1]
+    return {name: {key: values.get(key) for key in varies} for name, values in settings.items()}
 
 
 def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
@@ -115,6 +115,7 @@ def check_arms(arms: Sequence[Arm], dataset: Dataset) -> None:
     known: dict[str, str] = {}
     for arm in arms:
         check_hyper(arm.hyper)
+        check_numbers(arm.spec, arm.hyper)
         _check_fit(arm, dataset)
         identity = make_run(arm, 0, "").run_id
         if arm.name in known.values():

@@ -7,8 +7,10 @@ from numbers import Real
 from typing import Any
 
 from jaxmlp.errors import InputError
+from jaxmlp.nn.hyper import is_user_number
 from jaxmlp.study.arms import Arm, describe_arm, flat_settings
-from jaxmlp.training import Hyper, RunSpec, check_hyper
+from jaxmlp.training import Hyper, RunSpec, check_hyper, hyper_of, hyper_values
+from jaxmlp.training.spec import TABLES
 
 
 def grid(
@@ -24,7 +26,9 @@ def grid(
         spec: the base's structure.
         hyper: the base's numbers.
         axes: by dotted name, as in the columns of results, the values to take: `{"loss.name": ["hinge", "euclidean"],
-            "mlp.widths": [(784, 100, 10)], "hyper.learning_rate": [1e-3, 1e-2]}`. Axes of `hyper` cost no compiling.
+            "mlp.widths": [(784, 100, 10)], "hyper.learning_rate": [1e-3, 1e-2]}`. Axes of `hyper` cost no compiling;
+            `hyper.user.NAME` is one of the user's numbers. Where a spec takes a component's name, an axis may give the
+            component itself, as a spec may.
         name: an arm's name from its spec and hyper; by default every axis and its value, such as
             `loss=hinge widths=784-100-10 learning_rate=0.001`, which stays as it is when an axis gets more values.
 
@@ -35,8 +39,10 @@ def grid(
         InputError: no axis, an unknown setting, an axis that is empty or gives a value twice, a combination that
             cannot be, or a name given twice.
     """
-    known = list(flat_settings(describe_arm(Arm("base", spec, hyper))))
+    users = [path for path in axes if path.startswith("hyper.") and is_user_number(path.removeprefix("hyper."))]
+    known = list(dict.fromkeys([*flat_settings(describe_arm(Arm("base", spec, hyper))), *users]))
     _check_axes(axes, known)
+    axes = {path: list(map(TABLES[path].name_of, axes[path])) if path in TABLES else axes[path] for path in axes}
     labels = {path: _label(path, known) for path in axes}
     arms: dict[str, Arm] = {}
     for values in itertools.product(*axes.values()):
@@ -56,7 +62,7 @@ def _arm_at(base: Arm, changes: Mapping[str, Any]) -> Arm:
     numbers = {path.removeprefix("hyper."): value for path, value in changes.items() if path.startswith("hyper.")}
     static = {path: value for path, value in changes.items() if not path.startswith("hyper.")}
     try:
-        hyper = base.hyper.replace(**{field: float(value) for field, value in numbers.items()})
+        hyper = hyper_of(hyper_values(base.hyper) | {name: float(value) for name, value in numbers.items()})
         check_hyper(hyper)
         return Arm(base.name, _replaced(base.spec, static), hyper)
     except InputError as error:

@@ -56,7 +56,7 @@ class Program:
 
     def _compile(self) -> None:
         spec, layout = self.spec, self.layout
-        hypers = _stack_hypers([Hyper()] * layout.lanes)
+        hypers = _stack_hypers([Hyper()] * layout.lanes, spec.user_numbers)
         seeds = jax.ShapeDtypeStruct((layout.lanes,), jnp.int32)
         number = jax.ShapeDtypeStruct((), jnp.int32)
         with _no_garbage_collection(), ThreadPoolExecutor(1) as beside:
@@ -80,7 +80,7 @@ class Program:
 
     def hypers(self, block: tuple[Run, ...]) -> Hyper:
         """The block's stacked numbers, [W] each."""
-        return _stack_hypers([run.arm.hyper for run in padded(block, self.layout.lanes)])
+        return _stack_hypers([run.arm.hyper for run in padded(block, self.layout.lanes)], self.spec.user_numbers)
 
     def advance(self, states: RunState, hypers: Hyper, clock: int, count: int, repeats: int) -> RunState:
         """Do `repeats` pieces of `count` steps from global step `clock` on; gives up `states`' buffers.
@@ -102,7 +102,8 @@ class Program:
     @cached_property
     def _finish(self) -> Any:
         finish = jax.jit(partial(_finish, spec=self.spec, strategy=self.layout.strategy), donate_argnums=0)
-        return finish.lower(self.state_shapes, _stack_hypers([Hyper()] * self.layout.lanes), self.dataset).compile()
+        hypers = _stack_hypers([Hyper()] * self.layout.lanes, self.spec.user_numbers)
+        return finish.lower(self.state_shapes, hypers, self.dataset).compile()
 
     def chunks(self, clock: int = 0) -> Iterator[tuple[int, int, int]]:
         """(clock, count, repeats) of every chunk from a step on to the end, each about `CHUNK_SECONDS`."""
@@ -135,7 +136,7 @@ class Program:
     @cached_property
     def cost(self) -> Cost:
         """Time the program on throw-away states: one step, then several, then the end of an epoch."""
-        hypers = _stack_hypers([Hyper()] * self.layout.lanes)
+        hypers = _stack_hypers([Hyper()] * self.layout.lanes, self.spec.user_numbers)
         states = self._init(np.zeros(self.layout.lanes, np.int32), hypers, self.dataset)
         states, _ = self._timed(states, hypers, 0, 1)
         states, one = self._timed(states, hypers, 0, 1)
@@ -249,9 +250,10 @@ def _advance(
     return jax.lax.fori_loop(0, repeats, piece, (states, clock))[0]
 
 
-def _stack_hypers(hypers: list[Hyper]) -> Hyper:
-    """[W] float32 of every number."""
-    stacked = {
-        field.name: np.asarray([getattr(hyper, field.name) for hyper in hypers], np.float32) for field in fields(Hyper)
-    }
-    return Hyper(**stacked)
+def _stack_hypers(hypers: list[Hyper], users: tuple[str, ...] = ()) -> Hyper:
+    """[W] float32 of every number; of a user's, those that the spec asks for, so that all its runs fit one program."""
+    names = [field.name for field in fields(Hyper) if field.name != "user"]
+    stacked = {name: np.asarray([getattr(hyper, name) for hyper in hypers], np.float32) for name in names}
+    # Programs are compiled, and timed, with numbers of no run.
+    user = {name: np.asarray([hyper.user.get(name, 1.0) for hyper in hypers], np.float32) for name in users}
+    return Hyper(**stacked, user=user)

@@ -1,11 +1,17 @@
 """What is traced about a run: `Hyper`, every number it reads, and the range of each."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import fields
+from numbers import Real
 from typing import Any
+
+import jax
+import numpy as np
 
 from jaxmlp.errors import InputError
 from jaxmlp.nn import NetHyper
+from jaxmlp.nn.hyper import USER, is_user_number
 
 
 class Hyper(NetHyper):
@@ -77,15 +83,45 @@ _RANGES: dict[str, tuple[float, bool, float]] = {
 
 
 def hyper_values(hyper: Hyper) -> dict[str, float]:
-    """The numbers of a concrete `Hyper` as Python floats, by field."""
-    return {field.name: float(getattr(hyper, field.name)) for field in fields(hyper)}
+    """The numbers of a concrete `Hyper` as Python floats, by field; a user's as `user.NAME`, in order."""
+    names = [field.name for field in fields(hyper) if field.name != "user"]
+    values = {name: float(getattr(hyper, name)) for name in names}
+    return values | {f"{USER}{name}": float(hyper.user[name]) for name in sorted(hyper.user)}
+
+
+def hyper_of(values: Mapping[str, Any]) -> Hyper:
+    """The `Hyper` with these numbers, the inverse of `hyper_values`; those that are left out have their defaults.
+
+    Raises:
+        TypeError: a name that is neither a number's nor `user.NAME`.
+
+    >>> hyper_of({"learning_rate": 0.1, "user.temperature": 2.0}).user["temperature"]
+    2.0
+    """
+    fixed = {name: value for name, value in values.items() if not is_user_number(name)}
+    user = {name.removeprefix(USER): value for name, value in values.items() if is_user_number(name)}
+    return Hyper(**fixed, user=user)
 
 
 def check_hyper(hyper: Hyper) -> None:
     """Raise `InputError` for a number outside its range; call with concrete values, before anything runs."""
     for field in fields(hyper):
+        if field.name == "user":
+            continue
         value, (low, closed, high) = float(getattr(hyper, field.name)), _RANGES[field.name]
         if not (low <= value < high) or (value == low and not closed):
             bounds = f"{'at least' if closed else 'above'} {low:g}"
             bounds += "" if high == math.inf else f" and {'at most' if high > 1 else 'below'} 1"
             raise InputError(f"{field.name.replace('_', ' ')} is {value:g}: give a number {bounds}")
+    _check_user(hyper.user)
+
+
+def _check_user(user: object) -> None:
+    if not isinstance(user, Mapping):
+        raise InputError(f"user is {user!r}: give names and numbers, such as {{'temperature': 2.0}}")
+    for name, value in user.items():
+        if not isinstance(name, str) or not name.isidentifier():
+            raise InputError(f"user has a number called {name!r}: give a word such as 'temperature'")
+        is_one = isinstance(value, Real | np.ndarray | jax.Array) and getattr(value, "shape", ()) == ()
+        if not is_one or not math.isfinite(value):
+            raise InputError(f"{USER}{name} is {value!r}: give a finite number")

@@ -1,7 +1,10 @@
 """Optimizers on optax, built inside the traced function from traced numbers.
 
-A row of the table turns the gradient g into a direction d, and `update` steps θ ← θ − η d; so no schedule hides in an
-optimizer's own counter. With the documents' printing slips mended (A-24), and every ε outside the root:
+Every step of a run has a rate η of its own, the schedule's and the plateau's, which `update` is told; so no schedule
+hides in an optimizer's own counter. A row makes optax's transformation of gradients from the run's numbers, in one of
+two forms. A user's is optax's own: its update is added, θ ← θ + u, and η is the `hyper.learning_rate` that its maker
+finds. The documents' rows turn the gradient g into a direction d, and `update` steps θ ← θ − η d. With the printing
+slips mended (A-24), and every ε outside the root:
 
     sgd          d = g                                                           S-071, S-075, S-076
     momentum     v ← m v + η g;                          θ ← θ − v               S-077 (D4)
@@ -21,33 +24,99 @@ for the look-ahead points themselves, which are the parameters one trains and te
 A momentum of 0 makes the three velocities sgd. The direction of `adam_nobc` starts (1 − β₁)/√(1 − β₂) = 3.2 times as
 long as Adam's.
 
-Weight decay, where `OptimizerSpec` asks for it, adds weight_decay·θ to the gradient before the rule (S-074, C-308);
+Weight decay, where `OptimizerSpec` asks for it, adds weight_decay·θ to the gradient before any rule (S-074, C-308);
 `adamw` alone adds it to the direction after the rule.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NamedTuple
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import optax
 from jax import Array
 
+from jaxmlp.components import Components
+from jaxmlp.errors import InputError, check_choice
+from jaxmlp.nn import Params
+from jaxmlp.nn.hyper import check_user_numbers
 from jaxmlp.training.hyper import Hyper
+from jaxmlp.training.packed import pack, unpack
 from jaxmlp.training.regularized import is_regularized
 
-if TYPE_CHECKING:
-    from jaxmlp.training.spec import OptimizerSpec  # spec.py reads the table below
+
+@dataclass(frozen=True)
+class OptimizerSpec:
+    """Which update rule, and what happens to the gradient before it."""
+
+    name: str = "adam"
+    """A key of `OPTIMIZERS`; an `Optimizer` or a function is registered and kept by its name."""
+    weight_decay: bool = False
+    """Add `Hyper.weight_decay`·θ to the gradient, after any clipping (S-074). Without clipping this moves the weights
+    as penalty `l2` of half the strength does (C-308), but it stays out of the loss and can take in the biases. `adamw`
+    always decays, in its own way."""
+    decay_biases: bool = False
+    """Biases decay too, as in D2 (S-074); a norm's scale and shift never do."""
+    clip: bool = False
+    """Scale the gradient of loss and penalty down to the norm `Hyper.clip_norm`, over all parameters together."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", OPTIMIZERS.name_of(self.name))
+        check_choice("optimizer", self.name, OPTIMIZERS)
+        row = OPTIMIZERS[self.name]
+        if self.weight_decay and row.decoupled:
+            raise InputError(
+                f"{self.name} decays by itself: leave weight_decay off, its strength is Hyper.weight_decay"
+            )
+        if self.decay_biases and not self.decays:
+            raise InputError(f"decay_biases, and {self.name} without weight decay: turn weight_decay on, or this off")
+        if self.decay_biases and row.decoupled and not row.direction:
+            raise InputError(f"decay_biases, and {self.name} decides itself what decays: leave decay_biases off")
+
+    @property
+    def decays(self) -> bool:
+        """Whether weights decay at all."""
+        return self.weight_decay or OPTIMIZERS[self.name].decoupled
 
 
 class Optimizer(NamedTuple):
-    """An update rule: from a run's numbers to optax's transformation of gradients into a direction."""
+    """An update rule: from a run's numbers to optax's transformation of gradients.
+
+    `make` is called in every step, with traced numbers: it may compute with them but not ask Python what they are.
+    The `learning_rate` that it finds is the rate of the step, of schedule and plateau; every other number is the run's.
+    The transformation must do without further arguments, such as the loss's value.
+
+    >>> import optax, jaxmlp.training as training
+    >>> def lion(hyper):
+    ...     return optax.lion(hyper.learning_rate, b1=hyper.beta1, b2=hyper.number("user.lion_beta2"))
+    >>> row = training.Optimizer(lion, numbers=("user.lion_beta2",))
+    >>> training.OptimizerSpec(training.OPTIMIZERS.register("lion", row)).name
+    'lion'
+
+    A rule of `Hyper`'s own numbers alone needs no row: `OptimizerSpec(lion)`.
+    """
 
     make: Callable[[Hyper], optax.GradientTransformation]
-    rate_inside: bool = False
-    """η multiplies the gradient before the rule instead of the direction after it."""
+    numbers: tuple[str, ...] = ()
+    """The user's numbers that `make` reads, such as `user.lion_beta2`: a study hands over these alone."""
     decoupled: bool = False
-    """Always decays, after the rule instead of before it."""
+    """It always decays, by `Hyper.weight_decay` and after the rule: what `OptimizerSpec.weight_decay` adds before the
+    rule is refused. A direction is decayed by `update`; any other rule decays by itself."""
+    elementwise: bool = False
+    """Each number's update depends on this number's gradients alone: vectors of all layers may then be taken together,
+    as `jaxmlp.training.packed` does. Not so where layers have norms of their own, as in LAMB."""
+    direction: bool = False
+    """The documents' form: it gives a direction d without the rate, and the step is θ ← θ − η d."""
+    rate_inside: bool = False
+    """Of a direction: η multiplies the gradient before the rule instead of the direction after it."""
+
+
+def _check_optimizer(row: Optimizer) -> None:
+    check_user_numbers(row.numbers)
+    if row.rate_inside and not row.direction:
+        raise InputError("rate_inside is of rules that give a direction: leave it off, the rate is hyper.learning_rate")
 
 
 def scale_by_adagrad(eps: Array | float) -> optax.GradientTransformation:
@@ -83,26 +152,48 @@ def _adam(hyper: Hyper) -> optax.GradientTransformation:
     return optax.scale_by_adam(b1=hyper.beta1, b2=hyper.beta2, eps=hyper.adam_eps)
 
 
-OPTIMIZERS: dict[str, Optimizer] = {
-    "sgd": Optimizer(lambda hyper: optax.identity()),
-    "momentum": Optimizer(lambda hyper: optax.trace(hyper.momentum), rate_inside=True),
-    "momentum_d2": Optimizer(lambda hyper: optax.trace(hyper.momentum)),
-    "nesterov": Optimizer(lambda hyper: optax.trace(hyper.momentum, nesterov=True), rate_inside=True),
-    "adagrad": Optimizer(lambda hyper: scale_by_adagrad(hyper.cache_eps)),
-    "rmsprop": Optimizer(lambda hyper: optax.scale_by_rms(hyper.rmsprop_decay, hyper.cache_eps, eps_in_sqrt=False)),
-    "adam": Optimizer(_adam),
-    "adam_nobc": Optimizer(lambda hyper: scale_by_uncorrected_adam(hyper.beta1, hyper.beta2, hyper.cache_eps)),
-    "adamw": Optimizer(_adam, decoupled=True),
-}
+_documented = partial(Optimizer, elementwise=True, direction=True)
+
+OPTIMIZERS: Components[Optimizer] = Components(
+    "optimizer",
+    Optimizer,
+    {
+        "sgd": _documented(lambda hyper: optax.identity()),
+        "momentum": _documented(lambda hyper: optax.trace(hyper.momentum), rate_inside=True),
+        "momentum_d2": _documented(lambda hyper: optax.trace(hyper.momentum)),
+        "nesterov": _documented(lambda hyper: optax.trace(hyper.momentum, nesterov=True), rate_inside=True),
+        "adagrad": _documented(lambda hyper: scale_by_adagrad(hyper.cache_eps)),
+        "rmsprop": _documented(
+            lambda hyper: optax.scale_by_rms(hyper.rmsprop_decay, hyper.cache_eps, eps_in_sqrt=False)
+        ),
+        "adam": _documented(_adam),
+        "adam_nobc": _documented(lambda hyper: scale_by_uncorrected_adam(hyper.beta1, hyper.beta2, hyper.cache_eps)),
+        "adamw": _documented(_adam, decoupled=True),
+    },
+    from_function=Optimizer,
+    check=_check_optimizer,
+)
+"""The library's own, and what `OPTIMIZERS.register` adds; `OptimizerSpec(name=function)` registers too."""
 
 
-def init_optimizer(spec: "OptimizerSpec", hyper: Hyper, params: Any) -> optax.OptState:
+def folded(spec: OptimizerSpec, tree: Params) -> Any:
+    """Parameters, or a gradient, as the spec's rule takes them: packed where it works on each number alone."""
+    return pack(tree) if OPTIMIZERS[spec.name].elementwise else tree
+
+
+def unfolded(spec: OptimizerSpec, tree: Any, like: Params) -> Params:
+    """What `folded` made, in the structure of `like` again."""
+    return unpack(tree, like) if OPTIMIZERS[spec.name].elementwise else tree
+
+
+def init_optimizer(spec: OptimizerSpec, hyper: Hyper, params: Any) -> optax.OptState:
     """The optimizer's state before the first step, for parameters of any structure."""
-    return OPTIMIZERS[spec.name].make(hyper).init(params)
+    with jax.numpy_dtype_promotion("standard"):
+        return OPTIMIZERS[spec.name].make(hyper).init(params)
 
 
 def update(
-    spec: "OptimizerSpec",
+    spec: OptimizerSpec,
     hyper: Hyper,
     learning_rate: Array | float,
     grads: Any,
@@ -133,7 +224,7 @@ def update(
 
 
 def _step(
-    spec: "OptimizerSpec", hyper: Hyper, learning_rate: Array, grads: Any, opt_state: optax.OptState, params: Any
+    spec: OptimizerSpec, hyper: Hyper, learning_rate: Array, grads: Any, opt_state: optax.OptState, params: Any
 ) -> tuple[Any, optax.OptState]:
     """`update`, of numbers and trees of one type."""
     rule = OPTIMIZERS[spec.name]
@@ -141,6 +232,9 @@ def _step(
         grads, _ = optax.clip_by_global_norm(hyper.clip_norm).update(grads, optax.EmptyState())
     if spec.decays and not rule.decoupled:
         grads = _add_decay(grads, params, spec, hyper)
+    if not rule.direction:
+        updates, opt_state = rule.make(hyper.replace(learning_rate=learning_rate)).update(grads, opt_state, params)
+        return optax.apply_updates(params, updates), opt_state
     if rule.rate_inside:
         grads = _scaled(grads, learning_rate)
     direction, opt_state = rule.make(hyper).update(grads, opt_state, params)
@@ -155,7 +249,7 @@ def _floats_as(dtype: Any, tree: Any) -> Any:
     return jax.tree.map(lambda leaf: leaf.astype(dtype) if jnp.issubdtype(leaf.dtype, jnp.floating) else leaf, tree)
 
 
-def _add_decay(tree: Any, params: Any, spec: "OptimizerSpec", hyper: Hyper) -> Any:
+def _add_decay(tree: Any, params: Any, spec: OptimizerSpec, hyper: Hyper) -> Any:
     """The tree plus weight_decay·θ, at weights and, where the spec says so, at biases."""
 
     def add(path: tuple[Any, ...], leaf: Array, parameter: Array) -> Array:

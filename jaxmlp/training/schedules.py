@@ -6,15 +6,42 @@ waits for the validation loss.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, NamedTuple
+from dataclasses import dataclass
+from typing import NamedTuple
 
 import jax.numpy as jnp
 from jax import Array
 
+from jaxmlp.components import Components
+from jaxmlp.errors import InputError, check_choice, check_count
+from jaxmlp.nn.hyper import check_user_numbers
 from jaxmlp.training.hyper import Hyper
 
-if TYPE_CHECKING:
-    from jaxmlp.training.spec import ScheduleSpec  # spec.py reads the table below
+
+@dataclass(frozen=True)
+class ScheduleSpec:
+    """How the learning rate moves over the steps."""
+
+    name: str = "constant"
+    """A key of `SCHEDULES`; a `Schedule` or a function is registered and kept by its name."""
+    decay_every: int = 2
+    """Epochs from cut to cut, read by the step decays (S-082)."""
+    warmup_epochs: int = 0
+    """Epochs of a linear rise before the full rate, with any schedule; 0 is none."""
+    plateau: bool = False
+    """Also cut the rate when the validation loss stands still (S-073)."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "name", SCHEDULES.name_of(self.name))
+        check_choice("schedule", self.name, SCHEDULES)
+        check_count("decay_every", self.decay_every)
+        if type(self.warmup_epochs) is not int or self.warmup_epochs < 0:
+            raise InputError(f"warmup_epochs is {self.warmup_epochs!r}: give a number of epochs, 0 for none")
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether the rate never moves."""
+        return self.name == "constant" and not self.warmup_epochs and not self.plateau
 
 
 class Clock(NamedTuple):
@@ -26,17 +53,17 @@ class Clock(NamedTuple):
     epochs: int
 
 
-def constant(clock: Clock, spec: "ScheduleSpec", hyper: Hyper) -> Array:
+def constant(clock: Clock, spec: ScheduleSpec, hyper: Hyper) -> Array:
     """The factor 1 at every step."""
     return jnp.ones_like(clock.step, dtype=float)
 
 
-def step_decay(clock: Clock, spec: "ScheduleSpec", hyper: Hyper) -> Array:
+def step_decay(clock: Clock, spec: ScheduleSpec, hyper: Hyper) -> Array:
     """f^⌊epoch/k⌋: a cut by f after every k epochs, as D4 writes (S-082, A-23): 1, 1, ½, ½, ¼, ... for k = 2."""
     return _power(hyper.decay_factor, clock.step // clock.steps_per_epoch // spec.decay_every)
 
 
-def step_decay_d4(clock: Clock, spec: "ScheduleSpec", hyper: Hyper) -> Array:
+def step_decay_d4(clock: Clock, spec: ScheduleSpec, hyper: Hyper) -> Array:
     """f^⌈epoch/k⌉: a cut after epochs 0, k, 2k, ..., as D4's program does (S-082): 1, ½, ½, ¼, ¼, ... for k = 2.
 
     A remark in that program says every 3 epochs: k = 3.
@@ -44,39 +71,63 @@ def step_decay_d4(clock: Clock, spec: "ScheduleSpec", hyper: Hyper) -> Array:
     return _power(hyper.decay_factor, -(-(clock.step // clock.steps_per_epoch) // spec.decay_every))
 
 
-def cosine(clock: Clock, spec: "ScheduleSpec", hyper: Hyper) -> Array:
+def cosine(clock: Clock, spec: ScheduleSpec, hyper: Hyper) -> Array:
     """½(1 + cos πt), t from 0 at the end of the warm-up to 1 at the end of the run (Loshchilov and Hutter 2017)."""
     first = spec.warmup_epochs * clock.steps_per_epoch
     share = (clock.step - first).astype(float) / (clock.epochs * clock.steps_per_epoch - first)
     return 0.5 * (1.0 + jnp.cos(jnp.pi * jnp.clip(share, 0.0, 1.0)))
 
 
-SCHEDULES: dict[str, Callable[[Clock, "ScheduleSpec", Hyper], Array]] = {
-    "constant": constant,
-    "step_decay": step_decay,
-    "step_decay_d4": step_decay_d4,
-    "cosine": cosine,
-}
+class Schedule(NamedTuple):
+    """The factor of the rate at a step: a function of the clock, the spec and the run's numbers, to a scalar.
+
+    >>> import jax.numpy as jnp, jaxmlp.training as training
+    >>> def inverse_root(clock, spec, hyper):
+    ...     epoch = clock.step.astype(float) / clock.steps_per_epoch
+    ...     return 1.0 / jnp.sqrt(1.0 + epoch / hyper.number("user.half_life"))
+    >>> row = training.Schedule(inverse_root, numbers=("user.half_life",))
+    >>> training.ScheduleSpec(training.SCHEDULES.register("inverse_root", row)).name
+    'inverse_root'
+    """
+
+    function: Callable[[Clock, ScheduleSpec, Hyper], Array]
+    numbers: tuple[str, ...] = ()
+    """The user's numbers that it reads, such as `user.half_life`: a study hands over these alone."""
 
 
-def warmup(clock: Clock, spec: "ScheduleSpec") -> Array:
+SCHEDULES: Components[Schedule] = Components(
+    "schedule",
+    Schedule,
+    {"constant": constant, "step_decay": step_decay, "step_decay_d4": step_decay_d4, "cosine": cosine},
+    from_function=Schedule,
+    check=lambda row: check_user_numbers(row.numbers),
+)
+"""The library's own, and what `SCHEDULES.register` adds; `ScheduleSpec(name=function)` registers too."""
+
+
+def warmup(clock: Clock, spec: ScheduleSpec) -> Array:
     """(s + 1)/(w + 1) for the w steps s of the warm-up, 1 from then on: no step is wasted on a rate of 0."""
     steps = spec.warmup_epochs * clock.steps_per_epoch
     return jnp.minimum((clock.step + 1).astype(float) / (steps + 1), 1.0)
 
 
-def schedule_factor(clock: Clock, spec: "ScheduleSpec", hyper: Hyper) -> Array:
+def schedule_factor(clock: Clock, spec: ScheduleSpec, hyper: Hyper) -> Array:
     """The schedule's factor at a step, warm-up included.
 
     Args:
         clock: the step, and the length of the run.
         spec: which schedule.
-        hyper: reads `decay_factor`.
+        hyper: the run's numbers; the step decays read `decay_factor`.
 
     Returns:
         A scalar in JAX's default float dtype.
+
+    Raises:
+        InputError: a schedule that gives no scalar.
     """
-    factor = SCHEDULES[spec.name](clock, spec, hyper)
+    factor = jnp.asarray(SCHEDULES[spec.name].function(clock, spec, hyper), float)
+    if factor.ndim:
+        raise InputError(f"schedule {spec.name!r} gives shape {factor.shape}: let it give one number, a factor")
     return factor * warmup(clock, spec) if spec.warmup_epochs else factor
 
 

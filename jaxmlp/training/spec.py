@@ -1,24 +1,33 @@
 """What is static about a run: `RunSpec`, its parts, and what they accept. Its numbers are `Hyper`."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any
 
+from jaxmlp.components import Components, Unfingerprintable
 from jaxmlp.data import PREPROCESSINGS, SPLITS, split_sizes
-from jaxmlp.errors import InputError, check_choice
-from jaxmlp.nn import BACKWARDS, LOSSES, PENALTIES, PRECISIONS, MLPSpec
-from jaxmlp.training.optimizers import OPTIMIZERS
-from jaxmlp.training.schedules import SCHEDULES
+from jaxmlp.errors import InputError, check_choice, check_count
+from jaxmlp.nn import ACTIVATIONS, BACKWARDS, INITIALIZERS, LOSSES, PENALTIES, PRECISIONS, MLPSpec
+from jaxmlp.nn.hyper import USER, user_numbers
+from jaxmlp.training.hyper import Hyper
+from jaxmlp.training.optimizers import OPTIMIZERS, OptimizerSpec
+from jaxmlp.training.schedules import SCHEDULES, ScheduleSpec
+
+TABLES: dict[str, Components[Any]] = {
+    "mlp.activation": ACTIVATIONS,
+    "mlp.initializer": INITIALIZERS,
+    "data.preprocessing": PREPROCESSINGS,
+    "loss.name": LOSSES,
+    "optimizer.name": OPTIMIZERS,
+    "schedule.name": SCHEDULES,
+}
+"""The fields of a `RunSpec` that name a row of an open table."""
 
 SELECTIONS = ("best_validation", "last")
 VALIDATIONS = ("running", "d4_shipped")
 VALIDATION_IMAGES = 100
 """D4's program validates after every update whose first image has a multiple of this for its number (S-101)."""
-
-
-def check_count(what: str, given: object) -> None:
-    """Raise `InputError` unless `given` is a positive integer."""
-    if type(given) is not int or given < 1:
-        raise InputError(f"{what} is {given!r}: give a positive integer")
 
 
 @dataclass(frozen=True)
@@ -36,6 +45,7 @@ class DataSpec:
     """Use only the first so many images of the training part; None uses all."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "preprocessing", PREPROCESSINGS.name_of(self.preprocessing))
         check_choice("split", self.split, SPLITS)
         check_choice("preprocessing", self.preprocessing, PREPROCESSINGS)
         check_count("batch size", self.batch_size)
@@ -71,68 +81,14 @@ class LossSpec:
     """
 
     name: str = "cross_entropy"
-    """A key of `LOSSES`."""
+    """A key of `LOSSES`; a `Loss` or a function is registered and kept by its name."""
     penalty: str = "none"
     """`none`, or a key of `PENALTIES`, of the weights alone: no biases, nor a norm's scale and shift."""
 
     def __post_init__(self) -> None:
+        object.__setattr__(self, "name", LOSSES.name_of(self.name))
         check_choice("loss", self.name, LOSSES)
         check_choice("penalty", self.penalty, ("none", *PENALTIES))
-
-
-@dataclass(frozen=True)
-class OptimizerSpec:
-    """Which update rule, and what happens to the gradient before it."""
-
-    name: str = "adam"
-    """A key of `OPTIMIZERS`."""
-    weight_decay: bool = False
-    """Add `Hyper.weight_decay`·θ to the gradient, after any clipping (S-074). Without clipping this moves the weights
-    as penalty `l2` of half the strength does (C-308), but it stays out of the loss and can take in the biases. `adamw`
-    always decays, in its own way."""
-    decay_biases: bool = False
-    """Biases decay too, as in D2 (S-074); a norm's scale and shift never do."""
-    clip: bool = False
-    """Scale the gradient of loss and penalty down to the norm `Hyper.clip_norm`, over all parameters together."""
-
-    def __post_init__(self) -> None:
-        check_choice("optimizer", self.name, OPTIMIZERS)
-        if self.weight_decay and OPTIMIZERS[self.name].decoupled:
-            raise InputError(
-                f"{self.name} decays by itself: leave weight_decay off, its strength is Hyper.weight_decay"
-            )
-        if self.decay_biases and not self.decays:
-            raise InputError(f"decay_biases, and {self.name} without weight decay: turn weight_decay on, or this off")
-
-    @property
-    def decays(self) -> bool:
-        """Whether weights decay at all."""
-        return self.weight_decay or OPTIMIZERS[self.name].decoupled
-
-
-@dataclass(frozen=True)
-class ScheduleSpec:
-    """How the learning rate moves over the steps."""
-
-    name: str = "constant"
-    """A key of `SCHEDULES`."""
-    decay_every: int = 2
-    """Epochs from cut to cut, read by the step decays (S-082)."""
-    warmup_epochs: int = 0
-    """Epochs of a linear rise before the full rate, with any schedule; 0 is none."""
-    plateau: bool = False
-    """Also cut the rate when the validation loss stands still (S-073)."""
-
-    def __post_init__(self) -> None:
-        check_choice("schedule", self.name, SCHEDULES)
-        check_count("decay_every", self.decay_every)
-        if type(self.warmup_epochs) is not int or self.warmup_epochs < 0:
-            raise InputError(f"warmup_epochs is {self.warmup_epochs!r}: give a number of epochs, 0 for none")
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether the rate never moves."""
-        return self.name == "constant" and not self.warmup_epochs and not self.plateau
 
 
 @dataclass(frozen=True)
@@ -184,8 +140,8 @@ class RunSpec:
     mlp: MLPSpec
     data: DataSpec = DataSpec()
     loss: LossSpec = LossSpec()
-    optimizer: OptimizerSpec = OptimizerSpec()
-    schedule: ScheduleSpec = ScheduleSpec()
+    optimizer: OptimizerSpec = field(default_factory=OptimizerSpec)
+    schedule: ScheduleSpec = field(default_factory=ScheduleSpec)
     evaluation: EvalSpec = EvalSpec()
     epochs: int = 15
     precision: str = "float32"
@@ -209,6 +165,23 @@ class RunSpec:
         if self.data.split == "none":
             self._check_without_validation()
 
+    def user_components(self) -> dict[str, str | None]:
+        """The components in it that a user registered: their fingerprints by dotted field, such as `mlp.activation`.
+
+        None where one has no fingerprint: such a run cannot be told from another of the same names.
+        """
+        rows = self._components()
+        return {path: _fingerprint_or_none(*row) for path, row in rows.items() if row[0].is_user(row[1])}
+
+    @property
+    def user_numbers(self) -> tuple[str, ...]:
+        """The user's numbers that its components ask for, by their key in `Hyper.user`."""
+        rows = [table[name] for table, name in self._components().values() if name in table]
+        return user_numbers(number for row in rows for number in getattr(row, "numbers", ()))
+
+    def _components(self) -> dict[str, tuple[Components[Any], str]]:
+        return {path: (table, attrgetter(path)(self)) for path, table in TABLES.items()}
+
     def steps_after_validation(self, num_examples: int) -> int:
         """How many updates of an epoch D4's program makes after its last validation (S-101)."""
         period = VALIDATION_IMAGES // math.gcd(self.data.batch_size, VALIDATION_IMAGES)
@@ -224,3 +197,16 @@ class RunSpec:
         for what, (asked, instead) in needing.items():
             if asked:
                 raise InputError(f"{what} needs a validation part: choose another split than 'none', or {instead}")
+
+
+def check_numbers(spec: RunSpec, hyper: Hyper) -> None:
+    """Raise `InputError` where a component of the spec asks for a user's number that the hyper does not have."""
+    for name in spec.user_numbers:
+        hyper.number(f"{USER}{name}")
+
+
+def _fingerprint_or_none(table: Components[Any], name: str) -> str | None:
+    try:
+        return table.fingerprint(name)
+    except Unfingerprintable:
+        return None

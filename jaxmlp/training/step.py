@@ -10,8 +10,7 @@ from jax import Array
 from jaxmlp.errors import InputError
 from jaxmlp.nn import PENALTIES, NormState, Params, apply_mlp, losses_of
 from jaxmlp.training.hyper import Hyper
-from jaxmlp.training.optimizers import init_optimizer, update
-from jaxmlp.training.packed import pack, unpack
+from jaxmlp.training.optimizers import folded, init_optimizer, unfolded, update
 from jaxmlp.training.regularized import weights_of
 from jaxmlp.training.schedules import Clock, schedule_factor
 from jaxmlp.training.spec import RunSpec
@@ -29,7 +28,7 @@ class TrainState(struct.PyTreeNode):
 
 def init_train_state(params: Params, norm_state: NormState, *, spec: RunSpec, hyper: Hyper) -> TrainState:
     """The state before the first step."""
-    opt_state = init_optimizer(spec.optimizer, hyper, pack(params))
+    opt_state = init_optimizer(spec.optimizer, hyper, folded(spec.optimizer, params))
     return TrainState(params, norm_state, opt_state, jnp.zeros((), jnp.int32))
 
 
@@ -100,9 +99,11 @@ def counted_step(
     (loss, (norm_state, logits)), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
     with jax.named_scope("update"):
         rate = _known_at_last(rate, grads)
-        packed, opt_state = update(spec.optimizer, hyper, rate, pack(grads), state.opt_state, pack(state.params))
+        slopes, before = (folded(spec.optimizer, tree) for tree in (grads, state.params))
+        after, opt_state = update(spec.optimizer, hyper, rate, slopes, state.opt_state, before)
     accuracy = jnp.mean(jnp.argmax(logits, axis=1) == labels, dtype=loss.dtype)
-    return TrainState(unpack(packed, state.params), norm_state, opt_state, state.step + 1), loss, accuracy
+    params = unfolded(spec.optimizer, after, state.params)
+    return TrainState(params, norm_state, opt_state, state.step + 1), loss, accuracy
 
 
 def _known_at_last(rate: Array | float, grads: Params) -> Array:

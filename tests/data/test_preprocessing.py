@@ -222,7 +222,7 @@ def test_none_passes_points_through():
 @pytest.mark.parametrize("name", SCALING)
 def test_images_are_scaled_and_points_are_not(name: str):
     check_preprocessing(name, load("digits"))
-    with pytest.raises(InputError, match=rf"\A.*'{name}'.*'xor'.*choose 'none'\Z"):
+    with pytest.raises(InputError, match=rf"\A.*'{name}'.*'xor'.*choose one of none\Z"):
         check_preprocessing(name, load("xor"))
 
 

@@ -10,9 +10,12 @@ import pytest
 from flax import nnx
 
 from jaxmlp.errors import InputError
-from jaxmlp.nn import ACTIVATIONS, PRECISIONS, MLPSpec, NetHyper, apply_mlp, init_mlp
+from jaxmlp.nn import ACTIVATIONS, PRECISIONS, Activation, MLPSpec, NetHyper, apply_mlp, init_mlp
 from jaxmlp.nn.nnx_module import to_nnx
 from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORMS, RESIDUALS
+from tests.user_rows import user_rows
+
+__all__ = ["user_rows"]
 
 PLAIN, DEEP = (4, 6, 5, 3), (4, 6, 5, 6, 5, 6, 6, 7, 3)
 HYPER = NetHyper(leaky_slope=0.1, prelu_slope=0.3, elu_alpha=1.3, norm_eps=1e-3, norm_momentum=0.2, dropout_rate=0.3)
@@ -34,10 +37,10 @@ NETS = {
 }
 
 
-def net_of(spec, seed=0):
+def net_of(spec, seed=0, hyper=HYPER):
     """Parameters and running statistics unlike any start, and a batch."""
     rng = np.random.default_rng(seed)
-    net = init_mlp(jax.random.key(seed), spec, HYPER)
+    net = init_mlp(jax.random.key(seed), spec, hyper)
     params, state = jax.tree.map(lambda a: a + jnp.asarray(rng.uniform(0.1, 0.9, a.shape), a.dtype), net)
     return params, state, jnp.asarray(rng.normal(size=(7, 4)), jnp.float32)
 
@@ -53,6 +56,42 @@ def test_logits_are_those_of_apply_mlp(name):
     params, state, x = net_of(spec)
     ours, _, _ = apply_mlp(params, state, x, spec=spec, hyper=HYPER, train=False)
     close(ours, to_nnx(params, state, spec=spec, hyper=HYPER)(x))
+
+
+def softsign(x):
+    return x / (1.0 + jnp.abs(x))
+
+
+def swish(x, beta):
+    return x * jax.nn.sigmoid(beta * x)
+
+
+OWN = {
+    "without a number": softsign,
+    "with a field of hyper": Activation(swish, "elu_alpha"),
+    "with a user's number": Activation(swish, "user.beta"),
+    "learned from a field": Activation(swish, "prelu_slope", learned=True),
+    "learned from a user's number": Activation(swish, "user.beta", learned=True),
+}
+
+
+@pytest.mark.usefixtures("user_rows")
+@pytest.mark.parametrize("name", OWN)
+def test_a_user_s_activation_is_exported_as_what_it_is(name):
+    """Logits and gradients; a learned one has a parameter a layer, with which flax goes on training."""
+    spec = MLPSpec(PLAIN, activation=ACTIVATIONS.register("own", OWN[name]), norm="batch_norm")
+    hyper = HYPER.replace(user={"beta": 1.7})
+    params, state, x = net_of(spec, hyper=hyper)
+    module = to_nnx(params, state, spec=spec, hyper=hyper)
+    ours, _, _ = apply_mlp(params, state, x, spec=spec, hyper=hyper, train=False)
+    close(ours, module(x))
+    gradient = jax.grad(lambda p: jnp.sum(apply_mlp(p, state, x, spec=spec, hyper=hyper, train=False)[0] ** 2))(params)
+    expected = nnx.state(to_nnx(gradient, state, spec=spec, hyper=hyper), nnx.Param)
+    theirs = nnx.grad(lambda module: jnp.sum(module(x) ** 2))(module)
+    jax.tree.map(lambda a, b: close(a, b, 1e-5), expected, theirs)
+    slopes = [layer["slope"] for layer in params if "slope" in layer]
+    assert len(slopes) == (2 if name.startswith("learned") else 0)
+    assert len(jax.tree.leaves(theirs)) == len(jax.tree.leaves(params))
 
 
 BATCH_NORMED = [name for name, spec in NETS.items() if spec.norm == "batch_norm" and spec.dropout == "none"]

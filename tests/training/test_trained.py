@@ -10,9 +10,10 @@ import pytest
 import safetensors.numpy
 
 from jaxmlp import data
-from jaxmlp.data import PREPROCESSINGS
+from jaxmlp.components import Unfingerprintable
+from jaxmlp.data import PREPROCESSINGS, Preprocessing
 from jaxmlp.errors import InputError
-from jaxmlp.nn import MLPSpec, init_mlp
+from jaxmlp.nn import ACTIVATIONS, Activation, MLPSpec, init_mlp
 from jaxmlp.training import (
     DataSpec,
     EvalSpec,
@@ -30,6 +31,9 @@ from jaxmlp.training import (
     train_epoch,
     trained_net,
 )
+from tests.user_rows import user_rows
+
+__all__ = ["user_rows"]
 
 DEEP = (64, 6, 5, 6, 5, 10)
 NETS = {
@@ -200,8 +204,23 @@ def spoil(path, change):
         (lambda d, t: d["hyper"].update(learning_rate=-1), "does not know: learning rate is -1"),
         (lambda d, t: d.pop("hyper"), "does not know: 'hyper'"),
         (lambda d, t: t.pop("layer1.bias"), r"tensor layer1.bias has shape None, its spec asks for \(10,\)"),
-        (lambda d, t: t.update(more=np.zeros(2)), r"tensor more has shape \(2,\), its spec asks for None"),
-        (lambda d, t: t.update({"layer0.bias": np.zeros(7)}), r"has shape \(7,\), its spec asks for \(6,\)"),
+        (lambda d, t: t.update(more=np.zeros(2, np.float32)), r"tensor more has shape \(2,\), its spec asks for None"),
+        (
+            lambda d, t: t.update({"layer0.bias": np.zeros(7, np.float32)}),
+            r"has shape \(7,\), its spec asks for \(6,\)",
+        ),
+        (lambda d, t: t.update({"layer0.bias": np.zeros(6)}), "bias has dtype float64, its spec asks for float32"),
+        (lambda d, t: t.update({"layer0.bias": np.zeros(6, np.float16)}), "bias has dtype float16, its spec asks for"),
+        (lambda d, t: t["layer1.weight"].__setitem__((0, 1), np.nan), "layer1.weight has NaN or infinite numbers"),
+        (lambda d, t: t["layer1.bias"].fill(np.inf), "tensor layer1.bias has NaN or infinite numbers"),
+        (lambda d, t: d.pop("about"), "is damaged: its description has no 'about', the writer's notes"),
+        (lambda d, t: d.update(about=3), "is damaged: its description has no 'about'"),
+        (lambda d, t: d.update(components=3), "does not know: 'int' object is not iterable"),
+        (lambda d, t: d.update(components={"mlp.widths": "0"}), "does not know: 'mlp.widths'"),
+        (
+            lambda d, t: d.update(components={"loss.name": "0"}),
+            "trained with another loss 'cross_entropy' than the one",
+        ),
     ],
 )
 def test_a_file_that_does_not_fit_is_refused(file, change, message):
@@ -244,6 +263,92 @@ def test_a_path_that_cannot_be_written_is_refused_and_the_old_file_stays(tmp_pat
         save_net(file, net, {"loss": float("nan")})
     assert file.read_bytes() == before
     assert [*tmp_path.iterdir()] == [file]
+
+
+def swish(x, beta):
+    return x * jax.nn.sigmoid(beta * x)
+
+
+def save_own(path, function=swish):
+    """A net with a user's activation, saved; what registered it is left registered."""
+    own = MLPSpec((64, 6, 10), activation=ACTIVATIONS.register("own", Activation(function, "user.beta", learned=True)))
+    net = net_of(own, hyper=Hyper(user={"beta": 1.5}))
+    save_net(path, net, {})
+    return net
+
+
+@pytest.mark.usefixtures("user_rows")
+def test_a_net_with_a_user_s_activation_comes_back_and_goes_to_flax(tmp_path):
+    net = save_own(tmp_path / "net")
+    loaded = load_net(tmp_path / "net")
+    assert_equal(loaded, net)
+    images = data.load("digits").test_images
+    logits = np.asarray(loaded.logits(images))
+    np.testing.assert_array_equal(logits, net.logits(images))
+    x = PREPROCESSINGS["unit"].apply((), jnp.asarray(images))
+    np.testing.assert_allclose(export_nnx(loaded)(x), logits, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.usefixtures("user_rows")
+def test_a_net_is_loaded_with_the_components_it_was_trained_with_or_not_at_all(tmp_path):
+    save_own(tmp_path / "net")
+    ACTIVATIONS.remove("own")
+    with pytest.raises(
+        InputError, match=r"net .* its activation 'own' was a user's own: register it, as before"
+    ) as caught:
+        load_net(tmp_path / "net")
+    assert "\n" not in str(caught.value)
+    ACTIVATIONS.register("own", Activation(lambda x, beta: x * beta, "user.beta", learned=True))
+    with pytest.raises(InputError, match="net was trained with another activation 'own' than the one that has this"):
+        load_net(tmp_path / "net")
+    ACTIVATIONS.remove("own")
+    ACTIVATIONS.register("own", Activation(lambda y, b: y * jax.nn.sigmoid(b * y), "user.beta", learned=True))
+    load_net(tmp_path / "net")  # the same function, written again
+    spoil(tmp_path / "net", lambda d, t: d["hyper"].pop("user.beta"))
+    with pytest.raises(InputError, match=r"does not know: user.beta is asked for and user has nothing"):
+        load_net(tmp_path / "net")
+    spoil(tmp_path / "net", lambda d, t: d.pop("components"))
+    with pytest.raises(InputError, match=r"does not know: user.beta is asked for"):
+        load_net(tmp_path / "net")
+
+
+@pytest.mark.usefixtures("user_rows")
+def test_a_net_whose_component_could_not_be_known_again_is_not_saved(tmp_path):
+    marker = iter(())
+    with pytest.raises(
+        Unfingerprintable, match=r"activation 'own': a value that .* closes over is of builtins.tuple_it"
+    ):
+        save_own(tmp_path / "net", lambda x, beta: (x, marker)[0])
+    assert [*tmp_path.iterdir()] == []
+
+
+@pytest.mark.usefixtures("user_rows")
+def test_a_preprocessing_of_one_s_own_takes_what_it_says(tmp_path):
+    row = Preprocessing(
+        lambda points, index: points[index].mean(0), lambda mean, points: points - mean[None], images=False
+    )
+    PREPROCESSINGS.register("centred", row)
+    points = np.random.default_rng(0).normal(size=(9, 64)).astype(np.float32)
+    params, state = init_mlp(jax.random.key(0), NETS["plain"], Hyper())
+    spec = RunSpec(NETS["plain"], data=DataSpec(preprocessing="centred"))
+    fitted = row.fit(jnp.asarray(points), jnp.arange(9, dtype=jnp.int32))
+    net = TrainedNet(params, state, fitted, Hyper(), spec)
+    save_net(tmp_path / "net", net, {})
+    np.testing.assert_array_equal(load_net(tmp_path / "net").logits(points), net.logits(points))
+    with pytest.raises(InputError, match="images are uint8: this net takes float points"):
+        net.logits(points.astype(np.uint8))
+
+
+def test_where_the_default_is_float64_nets_of_both_types_are_read(tmp_path, file):
+    def dtypes(path):
+        return {leaf.dtype for leaf in jax.tree.leaves(load_net(path).params)}
+
+    with jax.enable_x64(True):
+        save_net(tmp_path / "wide", net_of(NETS["plain"]), {})
+        assert dtypes(tmp_path / "wide") == {np.dtype(np.float64)}
+        assert dtypes(file) == {np.dtype(np.float32)}
+    with pytest.raises(InputError, match=r"layer0.bias has dtype float64, its spec asks for float32"):
+        load_net(tmp_path / "wide")
 
 
 def test_the_spec_s_every_field_is_in_the_file(file):
