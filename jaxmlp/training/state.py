@@ -5,22 +5,33 @@ from typing import Any
 from flax import struct
 from jax import Array
 
+from jaxmlp.schema import Column, Table, declare
 from jaxmlp.training.packed import Packed, unpack
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.step import TrainState
 from jaxmlp.training.step_log import StepLog
 
-METRICS = (
-    "train_loss",
-    "train_accuracy",
-    "val_loss",
-    "val_accuracy",
-    "test_loss",
-    "test_accuracy",
-    "learning_rate",
-    "selected_epoch",
-    "diverged",
+EPOCHS = declare(
+    Table(
+        "epochs",
+        keys=("run_id", "epoch"),
+        columns=(
+            Column("train_loss", "training loss", "nats", higher_is_better=False),
+            Column("train_accuracy", "training accuracy", "accuracy", higher_is_better=True),
+            Column("val_loss", "validation loss", "nats", higher_is_better=False),
+            Column("val_accuracy", "validation accuracy", "accuracy", higher_is_better=True),
+            Column("test_loss", "test loss", "nats", higher_is_better=False),
+            Column("test_accuracy", "test accuracy", "accuracy", higher_is_better=True),
+            Column("learning_rate"),
+            Column("selected_epoch", unit="epochs"),
+            Column("diverged"),
+        ),
+        along="epoch",
+    )
 )
+"""One row per run and epoch; epoch 0 is before training."""
+
+METRICS = tuple(column.name for column in EPOCHS.columns)
 """Measured after every epoch; a run's history holds one array [E + 1] of each, epoch 0 before training."""
 
 

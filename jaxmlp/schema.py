@@ -1,0 +1,109 @@
+"""What a study's tables are: named, with declared keys, and columns that say what they mean.
+
+    EPOCHS = declare(Table("epochs", keys=("run_id", "epoch"), columns=(Column("train_loss", "training loss", "nats"),)))
+
+Whoever records something declares its table; store, pages and verdicts read the declaration and know no name by heart.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pandas as pd
+
+from jaxmlp.errors import InputError, check_choice
+
+IDENTITY = ("experiment", "arm", "run_id", "seed")
+"""Columns that every row of a run has, before its table's own."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of numbers or words, and what it means."""
+
+    name: str
+    title: str = ""
+    """In words, such as "test accuracy"; by default the name with spaces."""
+    unit: str = ""
+    """"accuracy" for a share of examples, "nats", "s", "epochs", or "" for a number without a unit."""
+    higher_is_better: bool | None = None
+    """None where neither is."""
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "title", self.title or self.name.replace("_", " "))
+
+
+@dataclass(frozen=True)
+class Table:
+    """A kind of rows: what makes one unique, and what it holds."""
+
+    name: str
+    keys: tuple[str, ...]
+    """What makes a row unique. A table of runs begins with "run_id", and its rows have all of `IDENTITY`."""
+    columns: tuple[Column, ...]
+    subject: str = "arm"
+    """The column that names what is compared."""
+    pair: str = "seed"
+    """Rows of two subjects with one value here belong together: they share their random draws, or their time."""
+    along: str | None = None
+    """The key that a curve runs along, such as "epoch"; None where a subject and its pair have one row."""
+
+    @property
+    def of_runs(self) -> bool:
+        """Whether its rows belong to single runs of the study."""
+        return self.keys[0] == "run_id"
+
+    @property
+    def file(self) -> str:
+        """Its file in a study's folder."""
+        return "results.parquet" if self.name == "epochs" else f"{self.name}.parquet"
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """Columns that its rows must have."""
+        own = tuple(column.name for column in self.columns)
+        identity = IDENTITY if self.of_runs else ()
+        return tuple(dict.fromkeys((*identity, *self.keys, *own)))
+
+    def check(self, rows: pd.DataFrame) -> None:
+        """Raise `InputError` where rows lack a column, or have a key twice."""
+        absent = [name for name in self.required if name not in rows]
+        if absent:
+            raise InputError(f"table {self.name} has no column {', '.join(absent)}: give {', '.join(self.required)}")
+        repeated = rows.loc[rows.duplicated(list(self.keys)), list(self.keys)]
+        if len(repeated):
+            first = ", ".join(f"{key} {value}" for key, value in repeated.iloc[0].items())
+            raise InputError(f"table {self.name} has {first} twice: give every row once")
+
+
+TABLES: dict[str, Table] = {}
+"""Every declared table, by name."""
+
+
+def declare(table: Table) -> Table:
+    """Add a table to those that are known; returns it.
+
+    Raises:
+        InputError: another table of this name, or a column that means something else elsewhere.
+    """
+    if TABLES.setdefault(table.name, table) != table:
+        raise InputError(f"there is another table {table.name!r}: give yours a name of its own")
+    for column in table.columns:
+        known = next((other for other in _columns() if other.name == column.name), column)
+        if known != column:
+            raise InputError(f"column {column.name!r} means something else in another table: give it another name")
+    return table
+
+
+def column_of(name: str) -> Column:
+    """What a column means, in whatever table it stands; one that nobody declared is a number without a unit."""
+    return next((column for column in _columns() if column.name == name), Column(name))
+
+
+def table_named(name: str) -> Table:
+    """The table of this name; raises `InputError` where none was declared."""
+    check_choice("table", name, TABLES)
+    return TABLES[name]
+
+
+def _columns() -> Iterator[Column]:
+    return (column for table in TABLES.values() for column in table.columns)
