@@ -209,7 +209,7 @@ def test_net(arguments: argparse.Namespace, console: Console) -> None:
 def report(arguments: argparse.Namespace, console: Console) -> None:
     """Pages from results: nothing is trained."""
     from experiments.published import rebuild_reports
-    from experiments.session import REPORT_FILE, find_studies, write_pages
+    from experiments.session import REPORT_FILE, changed_rules, find_studies, write_pages
     from jaxmlp.evidence import print_verdicts
 
     if arguments.out is None:
@@ -217,6 +217,10 @@ def report(arguments: argparse.Namespace, console: Console) -> None:
             console.print(f"report: {page}", highlight=False, soft_wrap=True)
         return
     for experiment, folder in find_studies(arguments.out):
+        if changed := changed_rules(experiment, folder):
+            console.print(
+                f"{folder}: since its runs began the rule has changed of {', '.join(changed)}", soft_wrap=True
+            )
         print_verdicts(write_pages(experiment, folder).verdicts, console)
         console.print(f"report: {folder / REPORT_FILE}", highlight=False, soft_wrap=True)
 

@@ -23,6 +23,7 @@ from jaxmlp.evidence import (
     captioned_svgs,
     compare_reported,
     judge,
+    rule_hash,
     save_figures,
     with_averaged,
     with_tuned,
@@ -67,6 +68,7 @@ def run_experiment(
         "epochs": preset.epochs,
         "precision": " and ".join(dict.fromkeys(arm.spec.precision for arm in chosen)),
         "commit": _commit(),
+        "rules": {claim.id: rule_hash(claim) for claim in experiment.claims},
     }
     folder = out / experiment.name
     measurement = experiment.measured
@@ -140,6 +142,12 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
     )
     write_report(folder / REPORT_FILE, studies=[report])
     return report
+
+
+def changed_rules(experiment: Experiment, folder: Path) -> list[str]:
+    """Claims whose rule is not the one that the study in `folder` was begun with; none where it does not say."""
+    then = study.Results.load(folder).manifest.get("rules", {})
+    return [claim.id for claim in experiment.claims if then.get(claim.id, rule_hash(claim)) != rule_hash(claim)]
 
 
 def _with_further_arms(rows: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:

@@ -1,8 +1,9 @@
 """What a study's tables are: named, with declared keys, and columns that say what they mean.
 
-    EPOCHS = declare(Table("epochs", keys=("run_id", "epoch"), columns=(Column("train_loss", "training loss", "nats"),)))
+    loss = Column("train_loss", "training loss", "nats", higher_is_better=False)
+    EPOCHS = declare(Table("epochs", keys=("run_id", "epoch"), columns=(loss,), along="epoch"))
 
-Whoever records something declares its table; store, pages and verdicts read the declaration and know no name by heart.
+Whoever records something declares its table. Store, pages and verdicts read the declaration.
 """
 
 from collections.abc import Iterator

@@ -22,7 +22,7 @@ from jaxmlp.data.idx import Arrays
 from jaxmlp.errors import InputError
 from jaxmlp.files import write_json, write_whole
 
-_FORMAT = 2
+_FORMAT = 3
 """Part of every key: raise it when the meaning of an entry changes."""
 
 
@@ -43,7 +43,7 @@ def content_digest(arrays: Mapping[str, np.ndarray]) -> str:
     return digest.hexdigest()
 
 
-def load_cached(name: str, source: object, build: Callable[[], Arrays]) -> tuple[Arrays, str]:
+def load_cached(name: str, source: object, build: Callable[[], Arrays]) -> Arrays:
     """Open the entry of a source; build and write it first where it is missing or damaged.
 
     Args:
@@ -52,7 +52,7 @@ def load_cached(name: str, source: object, build: Callable[[], Arrays]) -> tuple
         build: reads or downloads the arrays.
 
     Returns:
-        The arrays, read-only and mapped from the files, and their `content_digest`.
+        The arrays, read-only and mapped from the files.
 
     Raises:
         InputError: the cache folder cannot be written, or whatever `build` raises; then there is no new entry.
@@ -75,12 +75,11 @@ def load_cached(name: str, source: object, build: Callable[[], Arrays]) -> tuple
     return opened
 
 
-def _open(entry: Path) -> tuple[Arrays, str] | None:
-    """The arrays and digest of an entry; None where it is missing or not what its meta.json says."""
+def _open(entry: Path) -> Arrays | None:
+    """The arrays of an entry; None where it is missing or not what its meta.json says."""
     try:
         meta = json.loads((entry / "meta.json").read_text(encoding="utf-8"))
-        arrays = {field: _map(entry / f"{field}.npy", expected) for field, expected in meta["arrays"].items()}
-        return arrays, meta["digest"]
+        return {field: _map(entry / f"{field}.npy", expected) for field, expected in meta["arrays"].items()} or None
     except Exception:  # A damaged file makes the readers of JSON and .npy fail in any way, and is to be rebuilt.
         return None
 
@@ -103,7 +102,7 @@ def _write(entry: Path, arrays: Arrays) -> None:
     for field, array in arrays.items():
         write_whole(entry / f"{field}.npy", lambda path, array=array: _save(path, array))
     described = {field: _describe(array) for field, array in arrays.items()}
-    write_json(entry / "meta.json", {"digest": content_digest(arrays), "arrays": described})
+    write_json(entry / "meta.json", {"arrays": described})
 
 
 def _save(path: Path, array: np.ndarray) -> None:

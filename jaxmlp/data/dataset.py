@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple, cast
 
+import numpy as np
 from flax import struct
 from jax import Array
 
@@ -36,7 +37,6 @@ class Dataset(struct.PyTreeNode):
         name: one of `DATASETS`.
         num_classes: K.
         image_shape: (height, width), or () for points.
-        digest: data hash, sha256 (hex) of the four arrays.
     """
 
     train_images: Array
@@ -46,12 +46,30 @@ class Dataset(struct.PyTreeNode):
     name: str = struct.field(pytree_node=False)
     num_classes: int = struct.field(pytree_node=False)
     image_shape: tuple[int, ...] = struct.field(pytree_node=False)
-    digest: str = struct.field(pytree_node=False)
+
+    @property
+    def digest(self) -> str:
+        """Data hash: sha256 (hex) of the four arrays, which names the data in every run id.
+
+        It is always computed from the arrays, so that data and hash cannot disagree. It is kept where no array can be
+        written to, and computed anew where one can.
+        """
+        known = self.__dict__.get("_digest")
+        if known is None:
+            arrays = {name: getattr(self, name) for name in ARRAYS}
+            known = content_digest({name: np.asarray(array) for name, array in arrays.items()})
+            if not any(isinstance(array, np.ndarray) and array.flags.writeable for array in arrays.values()):
+                self.__dict__["_digest"] = known  # a frozen class, but no part of what it is
+        return known
 
     @property
     def num_bytes(self) -> int:
         """Size of the four arrays."""
-        return sum(a.nbytes for a in (self.train_images, self.train_labels, self.test_images, self.test_labels))
+        return sum(getattr(self, name).nbytes for name in ARRAYS)
+
+
+ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
+"""The fields of a `Dataset` that are arrays."""
 
 
 class Embedded(NamedTuple):
@@ -103,22 +121,24 @@ def load(name: str, *, data_dir: str | Path | None = None) -> Dataset:
         raise InputError(f"dataset {name!r} is built in and takes no data folder: {', '.join(DOWNLOADS)} take one")
     arrays = EMBEDDED[name].make()
     _, num_classes, image_shape = EMBEDDED[name]
-    return _dataset(arrays, name, num_classes, image_shape, content_digest(arrays))
+    return _dataset(arrays, name, num_classes, image_shape)
 
 
 def _load_idx_set(name: str, data_dir: str | Path | None) -> Dataset:
     if data_dir is None:
-        arrays, digest = load_cached(name, DOWNLOADS[name], partial(_download, name))
+        arrays = load_cached(name, DOWNLOADS[name], partial(_download, name))
     else:
         folder = Path(data_dir).expanduser().absolute()
-        arrays, digest = load_cached(name, _fingerprint(folder), partial(idx.read_idx_folder, folder))
-    return _dataset(arrays, name, idx.NUM_CLASSES, idx.IMAGE_SHAPE, digest)
+        arrays = load_cached(name, _fingerprint(folder), partial(idx.read_idx_folder, folder))
+    return _dataset(arrays, name, idx.NUM_CLASSES, idx.IMAGE_SHAPE)
 
 
-def _dataset(arrays: idx.Arrays, name: str, num_classes: int, image_shape: tuple[int, ...], digest: str) -> Dataset:
+def _dataset(arrays: idx.Arrays, name: str, num_classes: int, image_shape: tuple[int, ...]) -> Dataset:
+    for array in arrays.values():
+        array.setflags(write=False)
     # To the type checker they are the arrays that they become on a device.
     fields = cast(dict[str, Array], arrays)
-    return Dataset(**fields, name=name, num_classes=num_classes, image_shape=image_shape, digest=digest)
+    return Dataset(**fields, name=name, num_classes=num_classes, image_shape=image_shape)
 
 
 def _download(name: str) -> idx.Arrays:

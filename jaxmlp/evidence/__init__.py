@@ -1,7 +1,7 @@
 """From results to verdicts, figures and reports; reads results only and never trains."""
 
 from jaxmlp.evidence.averaged import with_averaged
-from jaxmlp.evidence.claims import Claim, Reported, Rival
+from jaxmlp.evidence.claims import Claim, Reported, Rival, rule_hash
 from jaxmlp.evidence.figures import (
     CompareArms,
     EveryRun,
@@ -80,6 +80,7 @@ __all__ = [
     "random_ten",
     "reached",
     "reported_texts",
+    "rule_hash",
     "save_figures",
     "synthetic_rows",
     "ten_images_figure",

@@ -9,7 +9,10 @@
 `verdicts.judge` decides them; nothing here looks at a result.
 """
 
-from dataclasses import dataclass
+import hashlib
+import json
+from dataclasses import MISSING, dataclass, fields, is_dataclass
+from typing import Any
 
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.evidence.measures import Measure, Value
@@ -96,6 +99,23 @@ class Reported:
 
     def __post_init__(self) -> None:
         check_choice("evidence tag", self.tag, READING_ERROR)
+
+
+def rule_hash(claim: Claim) -> str:
+    """What decides the claim, as 16 hexadecimal digits: the same until a rule, a margin, a measure or n changes.
+
+    Fields that hold their default are left out, so that one which is added later moves no hash.
+    """
+    return hashlib.sha256(json.dumps(_content(claim), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def _content(value: Any) -> Any:
+    if is_dataclass(value):
+        given = {one.name: getattr(value, one.name) for one in fields(value)}
+        defaults = {one.name: one.default for one in fields(value) if one.default is not MISSING}
+        kept = {name: _content(own) for name, own in given.items() if name not in defaults or own != defaults[name]}
+        return {"kind": type(value).__name__} | kept
+    return [_content(one) for one in value] if isinstance(value, tuple) else value
 
 
 def _has_effect(first: Part, rival: Rival, factor: str | None) -> bool:

@@ -4,11 +4,12 @@ import hashlib
 import json
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from jaxmlp.data import Dataset, check_preprocessing
 from jaxmlp.errors import InputError
+from jaxmlp.identity import canonical, neutral_values
 from jaxmlp.nn import count_parameters
 from jaxmlp.training import Hyper, RunSpec, check_hyper, check_numbers, hyper_values
 
@@ -32,14 +33,21 @@ class Run:
 
 
 def make_run(arm: Arm, seed: int, data_hash: str) -> Run:
-    """A run; its id hashes the canonical spec (precision included), numbers, seed and data: "already run"."""
-    content = {"spec": asdict(arm.spec), "hyper": hyper_values(arm.hyper), "seed": seed, "data": data_hash}
+    """A run; its id hashes the canonical setting (see `jaxmlp.identity`), seed and data: "already run"."""
+    content = _setting(arm.spec) | {"hyper": hyper_values(arm.hyper), "seed": seed, "data": data_hash}
     return Run(arm, seed, _hash(content))
 
 
 def spec_id(spec: RunSpec) -> str:
     """A name for a spec that is the same in every process."""
-    return _hash(asdict(spec))
+    components = spec.user_components()
+    return _hash(canonical(spec) | ({"components": components} if components else {}))
+
+
+def _setting(spec: RunSpec) -> dict[str, Any]:
+    """The spec's part of an id; a user's component goes by what it computes, not by its name alone."""
+    components = spec.user_components()
+    return {"spec": canonical(spec)} | ({"components": components} if components else {})
 
 
 def _hash(content: Any) -> str:
@@ -48,13 +56,19 @@ def _hash(content: Any) -> str:
 
 def describe_arm(arm: Arm) -> dict[str, Any]:
     """What an arm is, as JSON values: what the manifest keeps and a resumed study must agree with."""
-    content = {"num_parameters": count_parameters(arm.spec.mlp), "spec": asdict(arm.spec)}
+    content = {"num_parameters": count_parameters(arm.spec.mlp)} | _setting(arm.spec)
     return json.loads(json.dumps(content | {"hyper": hyper_values(arm.hyper)}))
 
 
 def flat_settings(described: Mapping[str, Any]) -> dict[str, Any]:
-    """An arm's settings by dotted name: spec fields such as `loss.name`, and numbers such as `hyper.learning_rate`."""
-    return dict(_flatten(described["spec"])) | {f"hyper.{key}": value for key, value in described["hyper"].items()}
+    """An arm's settings by dotted name: spec fields such as `loss.name`, and numbers such as `hyper.learning_rate`.
+
+    A field that the description leaves out, since it holds its neutral value, is there with that value.
+    """
+    neutral = neutral_values(RunSpec) | {f"hyper.{key}": value for key, value in neutral_values(Hyper).items()}
+    given = dict(_flatten(described["spec"])) | {f"hyper.{key}": value for key, value in described["hyper"].items()}
+    components = {f"{key}.fingerprint": value for key, value in described.get("components", {}).items()}
+    return neutral | given | components
 
 
 def varying_settings(described: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -123,6 +137,17 @@ def check_arms(arms: Sequence[Arm], dataset: Dataset) -> None:
         if identity in known:
             raise InputError(f"arms {known[identity]!r} and {arm.name!r} are the same setting: leave one out")
         known[identity] = arm.name
+
+
+def check_fingerprints(arms: Sequence[Arm]) -> None:
+    """Raise `InputError` where a folder could not tell a user's component from another one of its name."""
+    for arm in arms:
+        for path, fingerprint in arm.spec.user_components().items():
+            if fingerprint is None:
+                raise InputError(
+                    f"{path} of arm {arm.name!r} has no fingerprint: what it computes cannot be told from its code; "
+                    "leave out the folder (the study then stays in memory), or use what has one"
+                )
 
 
 def _check_fit(arm: Arm, dataset: Dataset) -> None:

@@ -14,10 +14,10 @@ from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.files import check_writable
 from jaxmlp.study import processes
-from jaxmlp.study.arms import Arm, Run, check_arms, make_run, seeds_by_arm, spec_id
+from jaxmlp.study.arms import Arm, Run, check_arms, check_fingerprints, make_run, seeds_by_arm, spec_id
 from jaxmlp.study.blocks import STRATEGIES, Group, Layout, make_groups
 from jaxmlp.study.finished import KEEP_PARAMS, finish_block
-from jaxmlp.study.manifest import describe_program, make_manifest
+from jaxmlp.study.manifest import check_ambient, describe_program, make_manifest
 from jaxmlp.study.memory import Device
 from jaxmlp.study.plan import Wish, Work, announce, halved, plan_groups
 from jaxmlp.study.progress import Display, make_display
@@ -68,7 +68,7 @@ def run(
         keep_params: one of `KEEP_PARAMS`: which trained nets the results have, in `out` as nets/RUN_ID.safetensors.
         log_dir: a folder for TensorBoard's files, all metrics of all runs; None writes none.
         display: where progress goes; by default a live display on a terminal, else lines.
-        about: more for the manifest, such as the command.
+        about: more for the manifest, such as the command; its `rules` say what judges the runs, and stay when resuming.
         beside: folders that may hold finished studies; what they have trained already is taken over, unless nets are
             to be kept. The manifest's `taken_over` says how many runs came from where.
 
@@ -85,11 +85,15 @@ def run(
     check_arms(arms, dataset)
     by_arm = seeds_by_arm(arms, seeds)
     _check_options(out, lanes, strategy, checkpoint_minutes, keep_params, log_dir)
-    runs = [make_run(arm, seed, dataset.digest) for arm in arms for seed in by_arm[arm.name]]
+    if out is not None:
+        check_fingerprints(arms)
+    digest = dataset.digest
+    runs = [make_run(arm, seed, digest) for arm in arms for seed in by_arm[arm.name]]
     asked = _Asked(name, Wish(lanes, strategy), checkpoint_minutes * 60.0, keep_params, log_dir)
     store = Store(out, resume=resume)
     before = store.seconds_before
     try:
+        check_ambient(store.manifest)
         store.check_same_settings(arms, dataset)
         kept = store.layouts({arm.spec for arm in arms}, asked.wish)
         taken = {
@@ -107,7 +111,9 @@ def run(
             work = session.plan(groups, kept)
             every_seed = sorted(set().union(*by_arm.values()))
             manifest = make_manifest(name, arms, every_seed, dataset, [describe_program(item) for item in work])
-            store.begin(manifest | (about or {}) | {"taken_over": store.manifest.get("taken_over", {}) | taken})
+            # A rule that has changed since an earlier sitting is not the one that these runs were declared with.
+            rules = {"rules": (about or {}).get("rules", {}) | store.manifest.get("rules", {})}
+            store.begin(manifest | (about or {}) | rules | {"taken_over": store.manifest.get("taken_over", {}) | taken})
             try:
                 session.train(work)
             finally:

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import version
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 import jax
 
 from jaxmlp.data import Dataset
+from jaxmlp.errors import InputError
 from jaxmlp.study.arms import Arm, describe_arm, spec_id
 from jaxmlp.study.plan import Work
 
@@ -37,8 +38,40 @@ def make_manifest(
         "arms": {arm.name: describe_arm(arm) for arm in arms},
         "programs": list(programs),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in PACKAGES},
-        "jax_threefry_partitionable": bool(jax.config.values["jax_threefry_partitionable"]),
+        "ambient": ambient_state(),
     }
+
+
+AMBIENT = {
+    "jax_enable_x64": False,
+    "jax_default_matmul_precision": None,
+    "jax_default_prng_impl": "threefry2x32",
+    "jax_random_seed_offset": 0,
+    "jax_threefry_partitionable": True,
+}
+"""What changes numbers without being a setting, as it was for manifests that do not say it."""
+
+
+def ambient_state() -> dict[str, Any]:
+    """How JAX is set up here, of what changes numbers: 64 bits, precision of products, random numbers."""
+    return {name: jax.config.values[name] for name in AMBIENT}
+
+
+def ambient_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of a study's manifest; of version 1 it says only whether threefry is partitionable."""
+    before = {name: manifest[name] for name in AMBIENT if name in manifest}
+    return AMBIENT | before | manifest.get("ambient", {})
+
+
+def check_ambient(manifest: Mapping[str, Any]) -> None:
+    """Raise `InputError` where JAX is not set up as it was for this study; an empty manifest says nothing."""
+    then, now = ambient_of(manifest), ambient_state()
+    other = [f"{name} is {now[name]}, it was {then[name]}" for name in AMBIENT if now[name] != then[name]]
+    if manifest and other:
+        raise InputError(
+            f"the study was begun under another setting of jax ({', '.join(other)}), which gives other numbers: "
+            "set it as it was, or give another folder"
+        )
 
 
 def describe_program(work: Work) -> dict[str, Any]:

@@ -62,7 +62,7 @@ def time_arms(arms: Sequence[Arm], dataset: Dataset, *, steps: int, rounds: int 
 
 
 def _time_round(program: Program, arm: Arm, steps: int) -> dict[str, float]:
-    block = (make_run(arm, 0, program.dataset.digest),)
+    block = (make_run(arm, 0, ""),)
     hypers = jax.device_put(program.hypers(block), program.device)
     states = jax.block_until_ready(program.start(block))
     begin = time.perf_counter()

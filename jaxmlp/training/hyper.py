@@ -10,6 +10,7 @@ import jax
 import numpy as np
 
 from jaxmlp.errors import InputError
+from jaxmlp.identity import is_neutral
 from jaxmlp.nn import NetHyper
 from jaxmlp.nn.hyper import USER, is_user_number
 
@@ -83,9 +84,15 @@ _RANGES: dict[str, tuple[float, bool, float]] = {
 
 
 def hyper_values(hyper: Hyper) -> dict[str, float]:
-    """The numbers of a concrete `Hyper` as Python floats, by field; a user's as `user.NAME`, in order."""
-    names = [field.name for field in fields(hyper) if field.name != "user"]
-    values = {name: float(getattr(hyper, name)) for name in names}
+    """The numbers of a concrete `Hyper` as Python floats, by field; a user's as `user.NAME`, in order.
+
+    Numbers that came after version 1 are left out while they are neutral; see `jaxmlp.identity`.
+    """
+    values = {
+        field.name: float(getattr(hyper, field.name))
+        for field in fields(hyper)
+        if field.name != "user" and not is_neutral(field, getattr(hyper, field.name))
+    }
     return values | {f"{USER}{name}": float(hyper.user[name]) for name in sorted(hyper.user)}
 
 

@@ -19,6 +19,7 @@ STEPS = declare(
 )
 """One row per run and window of `log_every` steps: means over the window's batches, before their updates (S-097)."""
 
+
 class StepLog(struct.PyTreeNode):
     """Means over windows of `log_every` steps, window by window; L windows in all, a ragged end is not logged."""
 
