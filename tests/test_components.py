@@ -224,6 +224,7 @@ EXAMPLES = [
     "jaxmlp.training.hyper",
     "jaxmlp.training.optimizers",
     "jaxmlp.training.schedules",
+    "jaxmlp.training.step",
 ]
 
 

@@ -12,7 +12,7 @@ from jaxmlp.training.run import end_epoch, end_run, init_run, start_run, train_e
 from jaxmlp.training.schedules import SCHEDULES, Clock, Schedule, ScheduleSpec
 from jaxmlp.training.spec import DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers
 from jaxmlp.training.state import METRICS, RunState, Selection
-from jaxmlp.training.step import TrainState, init_train_state, learning_rate, train_step
+from jaxmlp.training.step import TrainState, init_train_state, learning_rate, objective, train_step
 from jaxmlp.training.trained import TrainedNet, export_nnx, trained_net
 
 __all__ = [
@@ -52,6 +52,7 @@ __all__ = [
     "init_train_state",
     "learning_rate",
     "load_net",
+    "objective",
     "save_net",
     "shuffled",
     "start_run",

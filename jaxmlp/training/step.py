@@ -1,5 +1,6 @@
 """One update of one run: the textbook's loop body, as a pure function."""
 
+from functools import partial
 from typing import Any
 
 import jax
@@ -73,30 +74,66 @@ def train_step(
     return counted_step(state, x, labels, spec=spec, hyper=hyper, rate=rate, key=key)[:2]
 
 
+def objective(
+    params: Params,
+    norm_state: NormState,
+    x: Array,
+    labels: Array,
+    *,
+    spec: RunSpec,
+    hyper: Hyper,
+    key: Array | None = None,
+) -> tuple[Array, tuple[NormState, Array]]:
+    """What a step goes down: the batch's mean loss in training mode, plus the penalty where the spec has one.
+
+    Args:
+        params: θ, what to differentiate by.
+        norm_state: the running statistics before the batch.
+        x: the preprocessed batch, [B, I].
+        labels: [B] integers.
+        spec: the run's structure.
+        hyper: the run's numbers.
+        key: for dropout, where the network has it.
+
+    Returns:
+        (the loss, a scalar, (norm_state moved by the batch, logits [B, K])).
+
+    Raises:
+        InputError: an input of the wrong width, or a network with dropout and no key.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((2, 3, 2), initializer="zeros")), training.Hyper()
+    >>> params, norm_state = nn.init_mlp(jax.random.key(0), spec.mlp, hyper)
+    >>> loss, _ = training.objective(params, norm_state, jnp.ones((4, 2)), jnp.zeros(4, int), spec=spec, hyper=hyper)
+    >>> round(float(loss), 4)  # ln 2: a net of zeros answers every class alike
+    0.6931
+    """
+    logits, norm_state, _ = apply_mlp(
+        params,
+        norm_state,
+        x,
+        spec=spec.mlp,
+        hyper=hyper,
+        train=True,
+        key=key,
+        precision=spec.precision,
+        backward=spec.backward,
+    )
+    loss = jnp.mean(losses_of(spec.loss.name, logits, labels, hyper))
+    if spec.loss.penalty != "none":
+        penalty = PENALTIES[spec.loss.penalty](weights_of(params))
+        loss = loss + jnp.asarray(hyper.penalty, penalty.dtype) * penalty
+    return loss, (norm_state, logits)
+
+
 def counted_step(
     state: TrainState, x: Array, labels: Array, *, spec: RunSpec, hyper: Hyper, rate: Array, key: Array | None
 ) -> tuple[TrainState, Array, Array]:
     """`train_step`, and the batch's accuracy before the update, in [0, 1], dropout included (S-097)."""
-
-    def objective(params: Params) -> tuple[Array, tuple[NormState, Array]]:
-        logits, norm_state, _ = apply_mlp(
-            params,
-            state.norm_state,
-            x,
-            spec=spec.mlp,
-            hyper=hyper,
-            train=True,
-            key=key,
-            precision=spec.precision,
-            backward=spec.backward,
-        )
-        loss = jnp.mean(losses_of(spec.loss.name, logits, labels, hyper))
-        if spec.loss.penalty != "none":
-            penalty = PENALTIES[spec.loss.penalty](weights_of(params))
-            loss = loss + jnp.asarray(hyper.penalty, penalty.dtype) * penalty
-        return loss, (norm_state, logits)
-
-    (loss, (norm_state, logits)), grads = jax.value_and_grad(objective, has_aux=True)(state.params)
+    of_params = partial(objective, spec=spec, hyper=hyper, key=key)
+    (loss, (norm_state, logits)), grads = jax.value_and_grad(of_params, has_aux=True)(
+        state.params, state.norm_state, x, labels
+    )
     with jax.named_scope("update"):
         rate = _known_at_last(rate, grads)
         slopes, before = (folded(spec.optimizer, tree) for tree in (grads, state.params))

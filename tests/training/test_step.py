@@ -2,6 +2,7 @@
 
 import importlib
 import re
+from dataclasses import replace
 from itertools import product
 
 import jax
@@ -9,14 +10,17 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.extend import core as jax_core
+from jax.test_util import check_grads
 
 from jaxmlp.nn import MLPSpec, init_mlp
 from jaxmlp.training import (
     DataSpec,
     Hyper,
+    LossSpec,
     OptimizerSpec,
     RunSpec,
     init_train_state,
+    objective,
     train_step,
 )
 
@@ -55,6 +59,24 @@ def train(spec, hyper, steps, dtype=jnp.float32):
         state, loss = step(state, x, labels, spec=spec, hyper=hyper)
         losses.append(float(loss))
     return state, losses
+
+
+@pytest.mark.parametrize(("norm", "penalty"), [("none", "none"), ("batch_norm", "none"), ("none", "l2")])
+def test_a_step_of_sgd_goes_down_the_objective_that_anyone_can_differentiate(x64, norm, penalty):
+    """θ ← θ − η g by hand, g from the public objective, against central differences too."""
+    spec = replace(make_spec(norm=norm, optimizer="sgd"), loss=LossSpec(penalty=penalty))
+    hyper = Hyper(learning_rate=0.5, penalty=0.1)
+    state, (x, labels) = start(spec, hyper, jnp.float64), batches(1, jnp.float64)[0]
+
+    def of(params):
+        return objective(params, state.norm_state, x, labels, spec=spec, hyper=hyper)[0]
+
+    after, loss = train_step(state, x, labels, spec=spec, hyper=hyper)
+    gradient = jax.grad(of)(state.params)
+    assert float(loss) == pytest.approx(float(of(state.params)), rel=1e-12)
+    for new, old, slope in zip(*map(jax.tree.leaves, (after.params, state.params, gradient)), strict=True):
+        np.testing.assert_allclose(new, old - 0.5 * slope, rtol=1e-12, atol=1e-14)
+    check_grads(of, (state.params,), order=1, modes=("rev",), atol=1e-6, rtol=1e-6)
 
 
 def count_calls(jaxpr, name):
