@@ -11,13 +11,14 @@ STEPS = declare(
         "steps",
         keys=("run_id", "step"),
         columns=(
-            Column("batch_loss", "loss of the batches", "nats", higher_is_better=False),
-            Column("batch_accuracy", "accuracy of the batches", "accuracy", higher_is_better=True),
+            Column("batch_loss", unit="nats", higher_is_better=False),
+            Column("batch_accuracy", unit="accuracy", higher_is_better=True),
         ),
         along="step",
     )
 )
 """One row per run and window of `log_every` steps: means over the window's batches, before their updates (S-097)."""
+
 
 class StepLog(struct.PyTreeNode):
     """Means over windows of `log_every` steps, window by window; L windows in all, a ragged end is not logged."""
