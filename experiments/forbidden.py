@@ -17,7 +17,10 @@ from experiments.measured import Finished, Measurement
 from experiments.nets import HIDDEN_5
 from jaxmlp.data import Dataset
 from jaxmlp.nn import MLPSpec, Params, init_mlp
+from jaxmlp.schema import Column, declare_columns
 from jaxmlp.training import DataSpec, Hyper, OptimizerSpec, RunSpec, start_run, train_epoch
+
+declare_columns(Column("largest_weight"), Column("largest_difference"))
 
 STEPS, SEEDS = 50, 10
 RULES = ("sgd", "momentum", "adam")

@@ -24,8 +24,11 @@ from experiments.nets import HIDDEN_5
 from jaxmlp.data import PREPROCESSINGS, Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Identity, Value, final
 from jaxmlp.nn import MLPSpec, apply_mlp, dropout, keep_probability_dropout
+from jaxmlp.schema import Column, declare_columns
 from jaxmlp.study import Arm
 from jaxmlp.training import DataSpec, Hyper, RunSpec, TrainedNet
+
+declare_columns(Column("gap_to_mean_over_masks", higher_is_better=False))
 
 RATE = 0.2
 ARMS = ("dropout", "batch_norm")

@@ -18,6 +18,9 @@ from jax import Array
 from experiments.measured import Finished, Measurement
 from jaxmlp.nn import ACTIVATIONS, INITIALIZERS, linear
 from jaxmlp.nn.initializers import init_linear
+from jaxmlp.schema import Column, declare_columns
+
+declare_columns(Column("log_variance_slope"), Column("log_variance_ratio"), Column("log10_variance"))
 
 WIDTH, IMAGES, NETS = 256, 64, 100
 FIRST = 10

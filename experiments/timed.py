@@ -9,6 +9,13 @@ from experiments.ledger import load_ledger
 from experiments.measured import Finished, Measurement
 from jaxmlp import study
 from jaxmlp.evidence import Measure, Reported, Value, final
+from jaxmlp.schema import Column, declare_columns
+
+declare_columns(
+    Column("seconds_per_epoch", unit="s", higher_is_better=False),
+    Column("seconds_per_run", unit="s", higher_is_better=False),
+    Column("log_seconds_per_epoch", higher_is_better=False),
+)
 
 STEPS = 540
 """Steps of a round. Each round draws an order of the data, as an epoch does: D4's epochs have 270 to 5,400 steps, and

@@ -6,7 +6,6 @@
 Whoever records something declares its table. Store, pages and verdicts read the declaration.
 """
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pandas as pd
@@ -78,6 +77,8 @@ class Table:
 
 TABLES: dict[str, Table] = {}
 """Every declared table, by name."""
+COLUMNS: dict[str, Column] = {}
+"""Every declared column, by name: one name means one thing in all tables."""
 
 
 def declare(table: Table) -> Table:
@@ -86,25 +87,32 @@ def declare(table: Table) -> Table:
     Raises:
         InputError: another table of this name, or a column that means something else elsewhere.
     """
-    if TABLES.setdefault(table.name, table) != table:
+    if TABLES.get(table.name, table) != table:
         raise InputError(f"there is another table {table.name!r}: give yours a name of its own")
-    for column in table.columns:
-        known = next((other for other in _columns() if other.name == column.name), column)
-        if known != column:
-            raise InputError(f"column {column.name!r} means something else in another table: give it another name")
+    declare_columns(*table.columns)
+    TABLES[table.name] = table
     return table
+
+
+def declare_columns(*columns: Column) -> None:
+    """Add columns to those whose meaning is known: all of them, or none where one is refused.
+
+    Raises:
+        InputError: a column that means something else elsewhere.
+    """
+    known = dict(COLUMNS)
+    for column in columns:
+        if known.setdefault(column.name, column) != column:
+            raise InputError(f"column {column.name!r} means something else in another table: give it another name")
+    COLUMNS.update(known)
 
 
 def column_of(name: str) -> Column:
     """What a column means, in whatever table it stands; one that nobody declared is a number without a unit."""
-    return next((column for column in _columns() if column.name == name), Column(name))
+    return COLUMNS.get(name, Column(name))
 
 
 def table_named(name: str) -> Table:
     """The table of this name; raises `InputError` where none was declared."""
     check_choice("table", name, TABLES)
     return TABLES[name]
-
-
-def _columns() -> Iterator[Column]:
-    return (column for table in TABLES.values() for column in table.columns)

@@ -111,8 +111,8 @@ class TrainingCurves:
         colour = COLUMN_COLOURS["test_accuracy"]
         text = f"test {format_value('test_accuracy', tested)}"
         level = EndLabel(0, tested, text, colour) if np.isfinite(tested) else None
-        draw_panel(ax, "accuracy", series, self._marks(("train_accuracy", "val_accuracy", "test_accuracy")), level)
-        ax.set_title(plotting.panel_title(ax, "accuracy"))
+        draw_panel(ax, "val_accuracy", series, self._marks(("train_accuracy", "val_accuracy", "test_accuracy")), level)
+        ax.set_title("accuracy")
 
     def _marks(self, columns: tuple[str, ...]) -> list[Mark]:
         """The document's numbers for these columns; of several epochs only the last is labelled."""

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from jaxmlp.errors import InputError
+from jaxmlp.schema import column_of
 
 
 class MissingResultsError(Exception):
@@ -63,10 +64,9 @@ class Measure:
         """What its numbers are: "accuracy", differences of those ("pp"), "epochs", "s", or "" for a loss and others."""
         if self.when in ("best epoch of", "reached"):
             return "epochs"
-        if self.column.startswith("seconds"):
-            return "s"
-        if not self.column.endswith("accuracy"):
-            return ""
+        unit = column_of(self.column).unit
+        if unit != "accuracy":
+            return "s" if unit == "s" else ""
         return "accuracy" if self.minus is None and self.when in _LEVELS else "pp"
 
 

@@ -15,6 +15,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 from scipy.optimize import isotonic_regression
 
+from jaxmlp.schema import column_of
+
 # Okabe and Ito's colours, told apart with any colour vision; their yellow is left out, too pale on white.
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 LINE_STYLES = ("-", "--", "-.", ":")
@@ -44,23 +46,16 @@ STYLE: dict[Any, Any] = {
     "axes.facecolor": "none",
 }
 LOG_RATIO = 30.0  # values that span more than this factor are drawn on a logarithmic axis
-TITLES = {
-    "train_loss": "training loss",
-    "train_accuracy": "training accuracy",
-    "val_loss": "validation loss",
-    "val_accuracy": "validation accuracy",
-    "test_accuracy": "test accuracy",
-}
 
 
 def title_of(column: str) -> str:
     """The words for a column of the results: "val_accuracy" reads "validation accuracy"."""
-    return TITLES.get(column, column.replace("_", " "))
+    return column_of(column).title
 
 
 def is_share(column: str) -> bool:
     """Whether a column holds shares of one, which are drawn and written in percent."""
-    return column.endswith("accuracy")
+    return column_of(column).unit == "accuracy"
 
 
 def format_value(column: str, value: float) -> str:

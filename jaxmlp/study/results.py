@@ -13,7 +13,8 @@ from jaxmlp.errors import InputError, check_choice
 from jaxmlp.files import write_json, write_rows
 from jaxmlp.study import tables
 from jaxmlp.study.nets import Nets
-from jaxmlp.training import METRICS, TrainedNet
+from jaxmlp.training import TrainedNet
+from jaxmlp.training.state import EPOCHS
 
 ROWS_FILE, STEPS_FILE, MANIFEST_FILE = "results.parquet", "steps.parquet", "manifest.json"
 
@@ -41,13 +42,14 @@ class Results:
         Raises:
             InputError: an unknown metric or condition, or its net was not kept.
         """
-        check_choice("metric", metric, [name for name in METRICS if name.endswith(("_accuracy", "_loss"))])
+        higher = {one.name: one.higher_is_better for one in EPOCHS.columns if one.higher_is_better is not None}
+        check_choice("metric", metric, higher)
         rows = self.select(**conditions).rows
         read = tables.where_reported(rows, metric)
         if not read.any():
             raise InputError(f"no run that did not diverge has a {metric}: give another metric")
         values = rows[metric].to_numpy(float)
-        values = np.where(read, -values if metric.endswith("_loss") else values, -np.inf)
+        values = np.where(read, values if higher[metric] else -values, -np.inf)
         return self.nets.get(str(rows["run_id"].iloc[int(np.argmax(values))]))
 
     def final(self) -> pd.DataFrame:

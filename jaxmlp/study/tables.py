@@ -14,8 +14,9 @@ from scipy import special
 
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.training import METRICS
+from jaxmlp.training.state import EPOCHS
 
-ROW_COLUMNS = ("experiment", "arm", "run_id", "seed", "epoch", *METRICS)
+ROW_COLUMNS = EPOCHS.required
 """Every study's columns; the settings that vary in it come after."""
 
 LEVEL = 0.95

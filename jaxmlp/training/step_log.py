@@ -11,8 +11,8 @@ STEPS = declare(
         "steps",
         keys=("run_id", "step"),
         columns=(
-            Column("batch_loss", "loss of the batches", "nats", higher_is_better=False),
-            Column("batch_accuracy", "accuracy of the batches", "accuracy", higher_is_better=True),
+            Column("batch_loss", unit="nats", higher_is_better=False),
+            Column("batch_accuracy", unit="accuracy", higher_is_better=True),
         ),
         along="step",
     )
