@@ -7,12 +7,13 @@ Every user error is one line on stderr and exit code 2; nothing has been written
 """
 
 import argparse
+import os
 import shlex
 import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from rich.console import Console
 
@@ -26,7 +27,10 @@ FOLDER_OPTIONS = ("--data-dir", "--out", "--log-dir")
 
 
 class _Parser(argparse.ArgumentParser):
-    """argparse, with its errors as `InputError`."""
+    """argparse, with its errors as `InputError` and without shortened options: each has one name in records."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(allow_abbrev=False, **options)
 
     def error(self, message: str) -> NoReturn:
         raise InputError(f"{message} (see {self.prog} --help)")
@@ -46,6 +50,18 @@ def _natural(text: str) -> int:
     if not text.isdecimal():
         raise argparse.ArgumentTypeError(f"{text!r} is not an integer of at least 0")
     return int(text)
+
+
+def _path(text: str) -> Path:
+    """Absolute, once: what is made and what is told later do not depend on where a program stands or what ~ is."""
+    try:
+        path = Path(text).expanduser().absolute()
+        os.fsencode(path)
+    except (RuntimeError, ValueError, UnicodeError) as error:
+        raise argparse.ArgumentTypeError(f"{text!r} is no path here ({error})") from None
+    if not text or "\0" in text:
+        raise argparse.ArgumentTypeError(f"{text!r} is no path: give a file or folder")
+    return path
 
 
 def _names(text: str) -> list[str]:
@@ -89,17 +105,17 @@ def make_parser() -> argparse.ArgumentParser:
     add.set_defaults(command=do.train)
 
     add = commands.add_parser("test", help="test a saved net and draw what it predicts for ten test images")
-    add.add_argument("net", type=Path, metavar="NET.safetensors")
+    add.add_argument("net", type=_path, metavar="NET.safetensors")
     add.add_argument("--dataset", help=f"one of {', '.join(DATASETS)}; default: the one the file names")
-    add.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of IDX files, plain or .gz")
+    add.add_argument("--data-dir", type=_path, metavar="DIR", help="folder of IDX files, plain or .gz")
     add.add_argument("--seed", type=_natural, default=0, metavar="N", help="draws which ten images; default 0")
-    add.add_argument("--out", type=Path, metavar="FILE.svg", help="the picture; default: beside the net")
+    add.add_argument("--out", type=_path, metavar="FILE.svg", help="the picture; default: beside the net")
     add.set_defaults(command=do.test_net)
 
     add = commands.add_parser("report", help="rebuild verdicts, figures and report from saved results")
     add.add_argument(
         "out",
-        type=Path,
+        type=_path,
         nargs="?",
         metavar="OUT",
         help=f"the --out of a run, or one study in it; default: all published results, into {do.RESULTS}/published/",
@@ -111,7 +127,7 @@ def make_parser() -> argparse.ArgumentParser:
     add.set_defaults(command=do.claims)
 
     add = commands.add_parser("publish", help="copy finished full studies into experiments/published/")
-    add.add_argument("out", type=Path, metavar="OUT", help="the --out of runs, or one study in it")
+    add.add_argument("out", type=_path, metavar="OUT", help="the --out of runs, or one study in it")
     add.set_defaults(command=do.publish)
 
     add = commands.add_parser("benchmark", help="measure what jaxmlp costs here, and keep it for the README")
@@ -133,15 +149,15 @@ def make_parser() -> argparse.ArgumentParser:
 def _add_study_options(parser: argparse.ArgumentParser) -> None:
     """What every command that trains takes."""
     parser.add_argument("--dataset", default="digits", help=f"one of {', '.join(DATASETS)}; default digits")
-    parser.add_argument("--data-dir", type=Path, metavar="DIR", help="folder of IDX files, plain or .gz")
-    parser.add_argument("--out", type=Path, default=RESULTS, metavar="DIR", help="default results/")
+    parser.add_argument("--data-dir", type=_path, metavar="DIR", help="folder of IDX files, plain or .gz")
+    parser.add_argument("--out", type=_path, default=RESULTS, metavar="DIR", help="default results/")
     parser.add_argument("--resume", action="store_true", help="continue a study: train only what is missing")
     parser.add_argument("--precision", help="float32, tf32 or bfloat16, of every arm; default: each arm's own, float32")
     parser.add_argument("--lanes", type=_positive, metavar="W", help="runs trained side by side in one block")
     parser.add_argument("--strategy", help="vmap or map: how a block goes through its lanes; default: what is faster")
     parser.add_argument("--checkpoint-minutes", type=float, default=5.0, metavar="M", help="default 5")
     parser.add_argument("--keep-params", default="none", help="none (default), best or last: trained nets to keep")
-    parser.add_argument("--log-dir", type=Path, metavar="DIR", help="write curves for TensorBoard")
+    parser.add_argument("--log-dir", type=_path, metavar="DIR", help="write curves for TensorBoard")
     parser.add_argument("--coordinator", metavar="HOST:PORT", help="be one of several processes; auto on a cluster")
     parser.add_argument("--processes", type=_positive, metavar="N", help="with --coordinator HOST:PORT")
     parser.add_argument("--process-id", type=int, metavar="I", help="with --coordinator HOST:PORT, from 0")

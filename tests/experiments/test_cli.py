@@ -273,6 +273,29 @@ def test_mistakes_are_one_line_and_write_nothing(home, capsys, line, message):
     assert [path.name for path in home.iterdir()] == []
 
 
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        (["train", "--ou", "somewhere"], "unrecognized arguments: --ou somewhere"),
+        (["train", "--out", "~nobody_of_this_name/x"], "no path here"),
+        (["test", ""], "no path"),
+        (["publish", "a\0b"], "no path"),
+    ],
+)
+def test_paths_and_options_have_one_name(home, capsys, line, message):
+    assert message in failing(capsys, *line)
+    assert list(home.iterdir()) == []
+
+
+def test_a_home_folder_is_found_and_told(home, capsys, monkeypatch):
+    monkeypatch.setenv("HOME", str(home / "me"))
+    line = ["train", "--out", "~/studies", "--widths", "64,4,10", "--seeds", "1", "--epochs", "1"]
+    assert main(line) == 0
+    assert (home / "me" / "studies" / "own" / "manifest.json").is_file()
+    assert not (home / "~").exists()
+    assert str(home / "me" / "studies" / "own" / "report.html") in capsys.readouterr().out
+
+
 def test_an_out_that_cannot_be_written_is_refused(home, capsys):
     (home / "file").write_text("")
     assert "cannot write to" in failing(capsys, "run", "initialization", "--out", "file")
