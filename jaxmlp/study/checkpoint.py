@@ -8,6 +8,7 @@ alone and could not read it in the others.)
 
 import json
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -17,10 +18,14 @@ import numpy as np
 from safetensors import SafetensorError, safe_open
 from safetensors.numpy import load_file, save_file
 
-from jaxmlp.files import write_whole
+from jaxmlp.errors import InputError
+from jaxmlp.files import BLANK_SEAL, SEAL_KEY, check_seal, seal_file, write_whole
 from jaxmlp.study.arms import Run
 from jaxmlp.study.blocks import Layout
 from jaxmlp.training import RunState
+
+DAMAGES = (SafetensorError, InputError, OSError, KeyError, TypeError, ValueError)
+"""What reading a file raises that is no checkpoint, no longer, or gone."""
 
 
 @dataclass(frozen=True)
@@ -34,8 +39,14 @@ class SavedBlock:
     """Steps done."""
 
     def restore(self, shapes: RunState) -> RunState | None:
-        """The states, as arrays of the host; None where they are not of these shapes: another version wrote them."""
-        saved = load_file(self.path)
+        """The states, as arrays of the host; None where they are not of these shapes, since another version wrote
+        them, or where the file was damaged since it was found.
+        """
+        try:
+            check_seal(self.path)
+            saved = load_file(self.path)
+        except DAMAGES:
+            return None
         expected = {jax.tree_util.keystr(path): leaf for path, leaf in jax.tree.leaves_with_path(shapes)}
         if {name: _form(leaf) for name, leaf in expected.items()} != {n: _form(leaf) for n, leaf in saved.items()}:
             return None
@@ -59,23 +70,28 @@ def save_block(folder: Path, block: Sequence[Run], layout: Layout, clock: int, s
         jax.tree_util.keystr(path): np.asarray(leaf, order="C")
         for path, leaf in jax.tree.leaves_with_path(states)
     }
-    metadata = {"block": json.dumps(about | {"clock": clock})}
+    metadata = {"block": json.dumps(about | {"clock": clock}), SEAL_KEY: BLANK_SEAL}
     folder.mkdir(exist_ok=True)
     path = checkpoint_file(folder, block[0].run_id)
-    write_whole(path, lambda temporary: save_file(arrays, temporary, metadata))
+
+    def write(temporary: Path) -> None:
+        save_file(arrays, temporary, metadata)
+        seal_file(temporary)
+
+    write_whole(path, write)
 
 
 def find_blocks(folder: Path) -> list[SavedBlock]:
-    """Every checkpoint in a folder of them, in a fixed order; what is no checkpoint is left out."""
+    """Every checkpoint in a folder of them, in a fixed order; what is no checkpoint, or damaged, is left out."""
     found = []
     for path in sorted(folder.glob("[!.]*.safetensors")):
-        try:
+        with suppress(*DAMAGES):
+            check_seal(path)
             with safe_open(path, "np") as file:
                 about = json.loads(file.metadata()["block"])
-        except (SafetensorError, KeyError, TypeError):
-            continue
-        layout = Layout(about["lanes"], about["strategy"])
-        found.append(SavedBlock(path, tuple(about["run_ids"]), layout, about["clock"]))
+            run_ids = tuple(str(run_id) for run_id in about["run_ids"])
+            layout = Layout(int(about["lanes"]), str(about["strategy"]))
+            found.append(SavedBlock(path, run_ids, layout, int(about["clock"])))
     return found
 
 

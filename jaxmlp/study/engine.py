@@ -105,7 +105,10 @@ def run(
         finished = store.finished
         groups = make_groups([run for run in runs if run.run_id not in finished])
         begin = time.monotonic()
+        store.claim()
         with display or make_display(name, Console(quiet=not processes.is_first())) as display:
+            for line in store.damaged:
+                display.say(line)
             datasets = {device: jax.device_put(dataset, device) for device in jax.local_devices()}
             session = _Session(asked, store, datasets, display)
             work = session.plan(groups, kept)

@@ -1,6 +1,5 @@
 """What a study leaves: tidy rows and a manifest, in memory and on disk."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -10,13 +9,15 @@ import numpy as np
 import pandas as pd
 
 from jaxmlp.errors import InputError, check_choice
-from jaxmlp.files import write_json, write_rows
+from jaxmlp.files import read_rows, read_sealed_json, write_rows, write_sealed_json
 from jaxmlp.study import tables
 from jaxmlp.study.nets import Nets
 from jaxmlp.training import TrainedNet
 from jaxmlp.training.state import EPOCHS
 
 ROWS_FILE, STEPS_FILE, MANIFEST_FILE = "results.parquet", "steps.parquet", "manifest.json"
+ROW_KEYS, STEP_KEYS = ("experiment", "arm", "run_id", "seed", "epoch"), ("experiment", "arm", "run_id", "seed", "step")
+"""Columns without which a file holds no rows of a study; metrics come and go with versions."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,7 +119,7 @@ class Results:
         if self.steps is not None:
             write_rows(folder / STEPS_FILE, self.steps)
         write_rows(folder / ROWS_FILE, self.rows)
-        write_json(folder / MANIFEST_FILE, self.manifest)
+        write_sealed_json(folder / MANIFEST_FILE, self.manifest)
 
     @staticmethod
     def saved_in(folder: Path) -> bool:
@@ -131,14 +132,15 @@ class Results:
 
         Raises:
             InputError: the folder holds no finished study.
+            DamagedFileError: a file of it has changed since.
         """
         if not cls.saved_in(folder):
             raise InputError(
                 f"{folder} holds no finished study: give a folder that has {ROWS_FILE} and {MANIFEST_FILE}"
             )
-        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-        steps = pd.read_parquet(folder / STEPS_FILE) if (folder / STEPS_FILE).is_file() else None
-        return cls(pd.read_parquet(folder / ROWS_FILE), manifest, steps, Nets(folder=folder))
+        manifest = read_sealed_json(folder / MANIFEST_FILE)
+        steps = read_rows(folder / STEPS_FILE, STEP_KEYS) if (folder / STEPS_FILE).is_file() else None
+        return cls(read_rows(folder / ROWS_FILE, ROW_KEYS), manifest, steps, Nets(folder=folder))
 
 
 def assemble(rows: pd.DataFrame, settings: dict[str, dict[str, Any]]) -> pd.DataFrame:

@@ -1,8 +1,9 @@
 """Where a study keeps what it has trained, so that nothing is lost and nothing is trained twice."""
 
-import json
+import os
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,15 @@ from filelock import FileLock, Timeout
 
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError
-from jaxmlp.files import check_writable, write_json, write_rows
+from jaxmlp.files import (
+    DamagedFileError,
+    check_writable,
+    is_temporary,
+    read_rows,
+    read_sealed_json,
+    write_rows,
+    write_sealed_json,
+)
 from jaxmlp.study import processes
 from jaxmlp.study.arms import Arm, Run, describe_arm, flat_settings, spec_id, varying_settings
 from jaxmlp.study.blocks import Layout
@@ -19,7 +28,16 @@ from jaxmlp.study.checkpoint import SavedBlock, checkpoint_file, find_blocks
 from jaxmlp.study.finished import FinishedBlock
 from jaxmlp.study.nets import NETS_FOLDER, Nets, net_file
 from jaxmlp.study.plan import Wish, kept_layouts
-from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE, STEPS_FILE, Results, assemble, assemble_steps
+from jaxmlp.study.results import (
+    MANIFEST_FILE,
+    ROWS_FILE,
+    STEP_KEYS,
+    STEPS_FILE,
+    Results,
+    assemble,
+    assemble_steps,
+)
+from jaxmlp.study.tables import ROW_COLUMNS
 from jaxmlp.training import RunSpec, TrainedNet, save_net
 
 BLOCKS_FOLDER, CHECKPOINTS_FOLDER = "blocks", "checkpoints"
@@ -28,7 +46,9 @@ STEPS_FOLDER = "steps"
 """Inside the blocks' folder: their rows between epochs, until `steps.parquet` holds them all."""
 LOCK_FILE = ".lock"
 """Held by the process that works in the folder; the system lets go of it when that process dies, however."""
-
+LOCK_TRIES = 100
+OWN_FOLDERS = ("", BLOCKS_FOLDER, f"{BLOCKS_FOLDER}/{STEPS_FOLDER}", CHECKPOINTS_FOLDER, NETS_FOLDER)
+"""Where a killed process may have left temporary files."""
 
 SITTING = ("started", "command", "commit")
 """Of the manifest, what each sitting has of its own."""
@@ -37,10 +57,12 @@ SITTING = ("started", "command", "commit")
 class Store:
     """A study's folder, or the memory alone when it has none.
 
-    Nothing is written before `begin`.
+    A folder that is continued is locked at once, a new one by `claim`. A folder without a manifest, in which a study
+    was killed before it began, is new. Nothing that it holds is trusted: what is damaged is trained again, or named.
 
     Raises:
-        InputError: the folder exists and `resume` is off, or it cannot be written to.
+        InputError: the folder is taken and `resume` is off, another process works in it, or it cannot be written to.
+        DamagedFileError: its manifest, or the file of all rows or steps.
     """
 
     def __init__(self, out: Path | None, *, resume: bool) -> None:
@@ -52,19 +74,47 @@ class Store:
         self._nets: dict[str, TrainedNet] = {}
         self._manifest: dict[str, Any] = {}
         self._saved: list[SavedBlock] = []
+        self._made: list[Path] = []
+        self.damaged: list[str] = []
+        """What was found damaged, a line each; its runs are trained again."""
         self._lock = None if out is None else FileLock(out / LOCK_FILE)
         if out is not None:
             check_writable(out)
-            if out.exists():
+            if not _is_new(out):
                 if not resume:
-                    raise InputError(f"{out} exists already: give another folder, or --resume to continue it")
+                    raise _taken(out)
                 if not (out / MANIFEST_FILE).is_file():
                     raise InputError(f"{out} is no study's folder (it has no {MANIFEST_FILE}): give another folder")
-                self._acquire()
+            if out.exists():
+                self._open(out)
+
+    def _open(self, out: Path) -> None:
+        self._acquire(out)
+        try:
+            if not _is_new(out):
                 self._read(out)
                 # Now, before another process of this study trains: all of them must know of the same ones.
                 if (out / CHECKPOINTS_FOLDER).is_dir():
                     self._saved = find_blocks(out / CHECKPOINTS_FOLDER)
+        except BaseException:
+            self.close()
+            raise
+
+    def claim(self) -> None:
+        """Make a new folder and lock it: before the long work of planning, and after every check of what was asked.
+
+        Processes of one study call it when all of them have looked at the folder.
+
+        Raises:
+            InputError: another process came first.
+        """
+        if self._out is None or self._lock is None or self._lock.is_locked or not processes.is_first():
+            return
+        self._made = [folder for folder in (self._out, *self._out.parents) if not folder.exists()]
+        self._acquire(self._out)
+        if not _is_new(self._out):  # another process made it, and ended, since this one looked
+            self.close()
+            raise _taken(self._out)
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -104,14 +154,19 @@ class Store:
         """Take over those of the missing `runs` that another finished study holds, under this study's names.
 
         Returns:
-            How many; 0 where the folder holds no finished study. A run whose spec logs steps is taken with them.
+            How many; 0 where the folder holds no finished study, or a damaged one. A run whose spec logs steps is
+            taken with them.
         """
         if not Results.saved_in(folder):
             return 0
         missing = {run.run_id: run for run in runs if run.run_id not in self.finished}
-        rows = _read_runs(folder / ROWS_FILE, missing, experiment)
         logging = [run_id for run_id, run in missing.items() if run.arm.spec.evaluation.log_every is not None]
-        steps = _read_runs(folder / STEPS_FILE, logging, experiment) if logging else None
+        try:
+            rows = _read_runs(folder / ROWS_FILE, ROW_COLUMNS, missing, experiment)
+            steps = _read_runs(folder / STEPS_FILE, STEP_KEYS, logging, experiment) if logging else None
+        except DamagedFileError as error:
+            self.damaged.append(f"nothing is taken over from {folder}: {error}")
+            return 0
         if steps is not None:
             rows = rows.loc[~rows["run_id"].isin(sorted(set(logging) - set(steps["run_id"])))]
             self._taken_steps.append(_renamed(steps, missing))
@@ -135,7 +190,7 @@ class Store:
         return kept
 
     def begin(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        """Make the folder and write the manifest, which keeps what earlier sittings trained; return it.
+        """Write the manifest, which keeps what earlier sittings trained; return it.
 
         `sittings` are those that trained: when, from which command and, where `manifest` says it, which commit.
         """
@@ -157,8 +212,8 @@ class Store:
         self._manifest = manifest
         if self._out is not None and processes.is_first():
             (self._out / BLOCKS_FOLDER).mkdir(parents=True, exist_ok=True)
-            self._acquire()
-            write_json(self._out / MANIFEST_FILE, manifest)
+            write_sealed_json(self._out / MANIFEST_FILE, manifest)
+            self._made = []
         processes.wait_for_all("the study's folder is there")
         return manifest
 
@@ -170,7 +225,7 @@ class Store:
             narrowest = min(known, program, key=lambda p: p["lanes"])
             self._manifest = self._manifest | {"programs": [*others, narrowest]}
         if self._out is not None and processes.is_first():
-            write_json(self._out / MANIFEST_FILE, self._manifest)
+            write_sealed_json(self._out / MANIFEST_FILE, self._manifest)
 
     @property
     def checkpoints_folder(self) -> Path | None:
@@ -230,57 +285,121 @@ class Store:
         folder = self.checkpoints_folder
         if folder is None or not folder.is_dir():
             return
-        for saved in find_blocks(folder):
+        readable = find_blocks(folder)
+        for saved in readable:
             if done.issuperset(saved.run_ids):
                 saved.drop()
-        for unfinished in folder.glob(".*"):  # a process died while it wrote
-            unfinished.unlink()
+        for damaged in {*folder.glob("*.safetensors")} - {saved.path for saved in readable}:
+            damaged.unlink()
+        _sweep(folder)
         if not any(folder.iterdir()):
             folder.rmdir()
 
     def close(self) -> None:
-        """Let another process work in the folder."""
+        """Let another process work in the folder; one that this process made, and did not begin, goes."""
         if self._out is not None and self._lock is not None and self._lock.is_locked:
             (self._out / LOCK_FILE).unlink(missing_ok=True)
+            for folder in self._made:
+                with suppress(OSError):  # something is in it
+                    folder.rmdir()
             self._lock.release()
 
-    def _acquire(self) -> None:
+    def _acquire(self, out: Path) -> None:
+        """Hold the lock of the folder, made where need be, and sweep it.
+
+        A process that ends removes its lock file. Another one may have opened that file just before: it would then hold
+        a lock on a file without a name, and a third process one on the next file of that name. So the name must, when
+        the lock is held, still be that of the file that was there before; else it is tried again. The file is kept open
+        for that long: its number cannot come back meanwhile.
+        """
         if self._lock is None or not processes.is_first():
             return
-        try:
-            self._lock.acquire(blocking=False)
-        except Timeout:
-            raise InputError(
-                f"another process is working in {self._out}: wait for it, or give another folder"
-            ) from None
+        path = out / LOCK_FILE
+        with suppress(Timeout):
+            for _ in range(LOCK_TRIES):
+                with suppress(FileNotFoundError):  # the folder or the file went between two lines
+                    out.mkdir(parents=True, exist_ok=True)
+                    with path.open("a") as file:
+                        self._lock.acquire(blocking=False)
+                        if os.path.samestat(os.fstat(file.fileno()), path.stat()):
+                            _sweep(*(out / name for name in OWN_FOLDERS))
+                            return
+                self._lock.release()
+        raise InputError(f"another process is working in {out}: wait for it, or give another folder")
 
     def _read(self, out: Path) -> None:
-        self._manifest = json.loads((out / MANIFEST_FILE).read_text(encoding="utf-8"))
-        self._frames = _read_frames(out / ROWS_FILE, out / BLOCKS_FOLDER)
-        steps = _read_frames(out / STEPS_FILE, out / BLOCKS_FOLDER / STEPS_FOLDER)
-        # A block's steps are written before its rows: a stop between the two leaves steps of runs still to be trained.
+        self._manifest = _read_manifest(out / MANIFEST_FILE)
+        rows, steps = _read_whole(out)
+        for path in sorted((out / BLOCKS_FOLDER).glob("[!.]*.parquet")):
+            try:
+                block = read_rows(path, ROW_COLUMNS)
+                logged = path.parent / STEPS_FOLDER / path.name
+                # A block's steps are written before its rows: those of a block without rows are never read.
+                block_steps = [read_rows(logged, STEP_KEYS)] if logged.is_file() else []
+            except DamagedFileError as error:
+                self.damaged.append(f"its runs are trained again: {error}")
+                continue
+            rows.append(_unseen(block, rows))
+            steps += [_unseen(frame, steps) for frame in block_steps]
+        self._frames = rows
         finished = list(self.finished)
         self._steps = [frame.loc[frame["run_id"].isin(finished)] for frame in steps]
 
 
-def _read_frames(whole: Path, blocks: Path) -> list[pd.DataFrame]:
-    files: Sequence[Path] = sorted(blocks.glob("[!.]*.parquet"))
-    if whole.is_file():
-        files = [whole, *files]
-    frames: list[pd.DataFrame] = []
-    seen: set[str] = set()
-    for frame in map(pd.read_parquet, files):
-        # A block may outlive its copy in the whole file if a stop fell between the two.
-        frames.append(frame.loc[~frame["run_id"].isin(list(seen))])
-        seen |= set(frame["run_id"].unique())
-    return frames
+def _unseen(frame: pd.DataFrame, before: Iterable[pd.DataFrame]) -> pd.DataFrame:
+    """Without runs of those before: a block may outlive its copy in the whole file if a stop fell between the two."""
+    seen = {run_id for other in before for run_id in other["run_id"].unique()}
+    return frame.loc[~frame["run_id"].isin(list(seen))]
 
 
-def _read_runs(file: Path, run_ids: Iterable[str], experiment: str) -> pd.DataFrame:
+def _is_new(out: Path) -> bool:
+    """Whether nothing was ever trained here: no folder, or one that a study made and could not begin."""
+    if not out.exists():
+        return True
+    if not out.is_dir() or (out / MANIFEST_FILE).exists():
+        return False
+    begun = [path for path in out.rglob("*") if not (path.is_file() and (path.name == LOCK_FILE or is_temporary(path)))]
+    return {path.relative_to(out).as_posix() for path in begun} <= {name for name in OWN_FOLDERS if name}
+
+
+def _taken(out: Path) -> InputError:
+    return InputError(f"{out} exists already: give another folder, or --resume to continue it")
+
+
+def _sweep(*folders: Path) -> None:
+    """Remove what a process left that died while it wrote."""
+    for folder in folders:
+        for path in folder.glob(".*"):
+            if is_temporary(path):
+                path.unlink()
+
+
+def _read_manifest(path: Path) -> dict[str, Any]:
+    """A manifest that has what is read of it here, of the right types."""
+    manifest = read_sealed_json(path)
+    try:
+        kept_layouts(manifest.get("programs", []))
+        float(manifest.get("seconds", 0.0))
+        str(manifest["dataset"]["digest"] + manifest["dataset"]["name"])
+        set(manifest.get("seeds", [])), list(manifest.get("sittings", []))
+        dict(manifest.get("arms", {})), dict(manifest.get("taken_over", {}))
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise DamagedFileError(path, f"it is no study's manifest ({type(error).__name__}: {error})") from None
+    return manifest
+
+
+def _read_whole(out: Path) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
+    """Rows and steps of earlier sittings that ended, a list of at most one table each."""
+    rows = [read_rows(out / ROWS_FILE, ROW_COLUMNS)] if (out / ROWS_FILE).is_file() else []
+    steps = [read_rows(out / STEPS_FILE, STEP_KEYS)] if (out / STEPS_FILE).is_file() else []
+    return rows, steps
+
+
+def _read_runs(file: Path, required: Sequence[str], run_ids: Iterable[str], experiment: str) -> pd.DataFrame:
     """The rows of these runs in a file of a study, as this one's; none where there is no file."""
     if not file.is_file():
         return pd.DataFrame({"run_id": pd.Series(dtype=str)})
-    return pd.read_parquet(file, filters=[("run_id", "in", [*run_ids, ""])]).assign(experiment=experiment)
+    return read_rows(file, required, [("run_id", "in", [*run_ids, ""])]).assign(experiment=experiment)
 
 
 def _renamed(rows: pd.DataFrame, runs: Mapping[str, Run]) -> pd.DataFrame:

@@ -137,6 +137,7 @@ def test_a_folder_that_is_taken_or_of_another_study_is_refused(digits, tmp_path)
     with pytest.raises(InputError, match="begun with 4 lanes"):
         run(arms, digits, out=out, resume=True, lanes=3, seeds=5)
     (tmp_path / "else").mkdir()
+    (tmp_path / "else" / "notes.txt").write_text("of somebody")
     with pytest.raises(InputError, match="is no study's folder"):
         run(arms, digits, out=tmp_path / "else", resume=True)
     (tmp_path / "file").write_text("")
