@@ -26,6 +26,7 @@ from jaxmlp.study.arms import Arm, Run, describe_arm, flat_settings, spec_id, va
 from jaxmlp.study.blocks import Layout
 from jaxmlp.study.checkpoint import SavedBlock, checkpoint_file, find_blocks
 from jaxmlp.study.finished import FinishedBlock
+from jaxmlp.study.manifest import ambient_of, ambient_state
 from jaxmlp.study.nets import NETS_FOLDER, Nets, net_file
 from jaxmlp.study.plan import Wish, kept_layouts
 from jaxmlp.study.results import (
@@ -154,14 +155,16 @@ class Store:
         """Take over those of the missing `runs` that another finished study holds, under this study's names.
 
         Returns:
-            How many; 0 where the folder holds no finished study, or a damaged one. A run whose spec logs steps is
-            taken with them.
+            How many; 0 where the folder holds no finished study, a damaged one, or one of another setting of jax. A
+            run whose spec logs steps is taken with them.
         """
         if not Results.saved_in(folder):
             return 0
         missing = {run.run_id: run for run in runs if run.run_id not in self.finished}
         logging = [run_id for run_id, run in missing.items() if run.arm.spec.evaluation.log_every is not None]
         try:
+            if ambient_of(read_sealed_json(folder / MANIFEST_FILE)) != ambient_state():
+                return 0
             rows = _read_runs(folder / ROWS_FILE, ROW_COLUMNS, missing, experiment)
             steps = _read_runs(folder / STEPS_FILE, STEP_KEYS, logging, experiment) if logging else None
         except DamagedFileError as error:

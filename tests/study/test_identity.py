@@ -47,6 +47,15 @@ def test_a_study_that_was_begun_under_another_jax_is_refused_and_left_as_it_was(
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
+def test_nothing_is_taken_over_from_a_study_of_another_jax(digits, tmp_path):
+    arms = [study.Arm("a", make_spec())]
+    run(arms, digits, seeds=1, out=tmp_path / "first")
+    with jax.default_matmul_precision("highest"):
+        other = run(arms, digits, seeds=1, out=tmp_path / "second", beside=[tmp_path / "first"])
+    same = run(arms, digits, seeds=1, out=tmp_path / "third", beside=[tmp_path / "first"])
+    assert (other.manifest["taken_over"], same.manifest["taken_over"]) == ({}, {"first": 1})
+
+
 @pytest.mark.parametrize("name", AMBIENT)
 def test_every_ambient_number_is_compared(name):
     other = {"jax_default_prng_impl": "rbg", "jax_default_matmul_precision": "highest", "jax_random_seed_offset": 1}
