@@ -83,6 +83,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     from jaxmlp import data
     from jaxmlp.evidence import print_verdicts
     from jaxmlp.nn import PRECISIONS
+    from jaxmlp.study.folder import is_new
 
     for name in arguments.names:
         check_choice("experiment", name, EXPERIMENTS)
@@ -91,7 +92,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     chosen = [EXPERIMENTS[name] for name in dict.fromkeys(arguments.names)]
     for experiment in chosen:
         folder = arguments.out / experiment.name
-        if folder.exists() and not arguments.resume:
+        if not is_new(folder) and not arguments.resume:
             raise InputError(f"{folder} exists already: give another --out, or --resume to continue it")
     loaded = data.load(arguments.dataset, data_dir=arguments.data_dir)
     datasets = [loaded if experiment.dataset is None else experiment.dataset() for experiment in chosen]

@@ -15,9 +15,7 @@ from jaxmlp.errors import InputError
 from jaxmlp.files import (
     DamagedFileError,
     check_writable,
-    is_temporary,
     read_rows,
-    read_sealed_json,
     write_rows,
     write_sealed_json,
 )
@@ -26,6 +24,20 @@ from jaxmlp.study.arms import Arm, Run, describe_arm, flat_settings, spec_id, va
 from jaxmlp.study.blocks import Layout
 from jaxmlp.study.checkpoint import SavedBlock, checkpoint_file, find_blocks
 from jaxmlp.study.finished import FinishedBlock
+from jaxmlp.study.folder import (
+    BLOCKS_FOLDER,
+    CHECKPOINTS_FOLDER,
+    LOCK_FILE,
+    OWN_FOLDERS,
+    STEPS_FOLDER,
+    is_new,
+    read_manifest,
+    read_runs,
+    read_whole,
+    sweep,
+    taken_already,
+    unseen,
+)
 from jaxmlp.study.manifest import ambient_of, ambient_state
 from jaxmlp.study.nets import NETS_FOLDER, Nets, net_file
 from jaxmlp.study.plan import Wish, kept_layouts
@@ -41,15 +53,7 @@ from jaxmlp.study.results import (
 from jaxmlp.study.tables import ROW_COLUMNS
 from jaxmlp.training import RunSpec, TrainedNet, save_net
 
-BLOCKS_FOLDER, CHECKPOINTS_FOLDER = "blocks", "checkpoints"
-"""Rows of finished blocks and checkpoints of those in training, until `results.parquet` holds them all."""
-STEPS_FOLDER = "steps"
-"""Inside the blocks' folder: their rows between epochs, until `steps.parquet` holds them all."""
-LOCK_FILE = ".lock"
-"""Held by the process that works in the folder; the system lets go of it when that process dies, however."""
 LOCK_TRIES = 100
-OWN_FOLDERS = ("", BLOCKS_FOLDER, f"{BLOCKS_FOLDER}/{STEPS_FOLDER}", CHECKPOINTS_FOLDER, NETS_FOLDER)
-"""Where a killed process may have left temporary files."""
 
 SITTING = ("started", "command", "commit")
 """Of the manifest, what each sitting has of its own."""
@@ -81,9 +85,9 @@ class Store:
         self._lock = None if out is None else FileLock(out / LOCK_FILE)
         if out is not None:
             check_writable(out)
-            if not _is_new(out):
+            if not is_new(out):
                 if not resume:
-                    raise _taken(out)
+                    raise taken_already(out)
                 if not (out / MANIFEST_FILE).is_file():
                     raise InputError(f"{out} is no study's folder (it has no {MANIFEST_FILE}): give another folder")
             if out.exists():
@@ -92,7 +96,7 @@ class Store:
     def _open(self, out: Path) -> None:
         self._acquire(out)
         try:
-            if not _is_new(out):
+            if not is_new(out):
                 self._read(out)
                 # Now, before another process of this study trains: all of them must know of the same ones.
                 if (out / CHECKPOINTS_FOLDER).is_dir():
@@ -113,9 +117,9 @@ class Store:
             return
         self._made = [folder for folder in (self._out, *self._out.parents) if not folder.exists()]
         self._acquire(self._out)
-        if not _is_new(self._out):  # another process made it, and ended, since this one looked
+        if not is_new(self._out):  # another process made it, and ended, since this one looked
             self.close()
-            raise _taken(self._out)
+            raise taken_already(self._out)
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -163,10 +167,10 @@ class Store:
         missing = {run.run_id: run for run in runs if run.run_id not in self.finished}
         logging = [run_id for run_id, run in missing.items() if run.arm.spec.evaluation.log_every is not None]
         try:
-            if ambient_of(read_sealed_json(folder / MANIFEST_FILE)) != ambient_state():
+            if ambient_of(read_manifest(folder / MANIFEST_FILE)) != ambient_state():
                 return 0
-            rows = _read_runs(folder / ROWS_FILE, ROW_COLUMNS, missing, experiment)
-            steps = _read_runs(folder / STEPS_FILE, STEP_KEYS, logging, experiment) if logging else None
+            rows = read_runs(folder / ROWS_FILE, ROW_COLUMNS, missing, experiment)
+            steps = read_runs(folder / STEPS_FILE, STEP_KEYS, logging, experiment) if logging else None
         except DamagedFileError as error:
             self.damaged.append(f"nothing is taken over from {folder}: {error}")
             return 0
@@ -294,7 +298,7 @@ class Store:
                 saved.drop()
         for damaged in {*folder.glob("*.safetensors")} - {saved.path for saved in readable}:
             damaged.unlink()
-        _sweep(folder)
+        sweep(folder)
         if not any(folder.iterdir()):
             folder.rmdir()
 
@@ -325,14 +329,14 @@ class Store:
                     with path.open("a") as file:
                         self._lock.acquire(blocking=False)
                         if os.path.samestat(os.fstat(file.fileno()), path.stat()):
-                            _sweep(*(out / name for name in OWN_FOLDERS))
+                            sweep(*(out / name for name in OWN_FOLDERS))
                             return
                 self._lock.release()
         raise InputError(f"another process is working in {out}: wait for it, or give another folder")
 
     def _read(self, out: Path) -> None:
-        self._manifest = _read_manifest(out / MANIFEST_FILE)
-        rows, steps = _read_whole(out)
+        self._manifest = read_manifest(out / MANIFEST_FILE)
+        rows, steps = read_whole(out)
         for path in sorted((out / BLOCKS_FOLDER).glob("[!.]*.parquet")):
             try:
                 block = read_rows(path, ROW_COLUMNS)
@@ -342,67 +346,11 @@ class Store:
             except DamagedFileError as error:
                 self.damaged.append(f"its runs are trained again: {error}")
                 continue
-            rows.append(_unseen(block, rows))
-            steps += [_unseen(frame, steps) for frame in block_steps]
+            rows.append(unseen(block, rows))
+            steps += [unseen(frame, steps) for frame in block_steps]
         self._frames = rows
         finished = list(self.finished)
         self._steps = [frame.loc[frame["run_id"].isin(finished)] for frame in steps]
-
-
-def _unseen(frame: pd.DataFrame, before: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Without runs of those before: a block may outlive its copy in the whole file if a stop fell between the two."""
-    seen = {run_id for other in before for run_id in other["run_id"].unique()}
-    return frame.loc[~frame["run_id"].isin(list(seen))]
-
-
-def _is_new(out: Path) -> bool:
-    """Whether nothing was ever trained here: no folder, or one that a study made and could not begin."""
-    if not out.exists():
-        return True
-    if not out.is_dir() or (out / MANIFEST_FILE).exists():
-        return False
-    begun = [path for path in out.rglob("*") if not (path.is_file() and (path.name == LOCK_FILE or is_temporary(path)))]
-    return {path.relative_to(out).as_posix() for path in begun} <= {name for name in OWN_FOLDERS if name}
-
-
-def _taken(out: Path) -> InputError:
-    return InputError(f"{out} exists already: give another folder, or --resume to continue it")
-
-
-def _sweep(*folders: Path) -> None:
-    """Remove what a process left that died while it wrote."""
-    for folder in folders:
-        for path in folder.glob(".*"):
-            if is_temporary(path):
-                path.unlink()
-
-
-def _read_manifest(path: Path) -> dict[str, Any]:
-    """A manifest that has what is read of it here, of the right types."""
-    manifest = read_sealed_json(path)
-    try:
-        kept_layouts(manifest.get("programs", []))
-        float(manifest.get("seconds", 0.0))
-        str(manifest["dataset"]["digest"] + manifest["dataset"]["name"])
-        set(manifest.get("seeds", [])), list(manifest.get("sittings", []))
-        dict(manifest.get("arms", {})), dict(manifest.get("taken_over", {}))
-    except (LookupError, TypeError, ValueError, AttributeError) as error:
-        raise DamagedFileError(path, f"it is no study's manifest ({type(error).__name__}: {error})") from None
-    return manifest
-
-
-def _read_whole(out: Path) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
-    """Rows and steps of earlier sittings that ended, a list of at most one table each."""
-    rows = [read_rows(out / ROWS_FILE, ROW_COLUMNS)] if (out / ROWS_FILE).is_file() else []
-    steps = [read_rows(out / STEPS_FILE, STEP_KEYS)] if (out / STEPS_FILE).is_file() else []
-    return rows, steps
-
-
-def _read_runs(file: Path, required: Sequence[str], run_ids: Iterable[str], experiment: str) -> pd.DataFrame:
-    """The rows of these runs in a file of a study, as this one's; none where there is no file."""
-    if not file.is_file():
-        return pd.DataFrame({"run_id": pd.Series(dtype=str)})
-    return read_rows(file, required, [("run_id", "in", [*run_ids, ""])]).assign(experiment=experiment)
 
 
 def _renamed(rows: pd.DataFrame, runs: Mapping[str, Run]) -> pd.DataFrame:

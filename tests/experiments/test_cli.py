@@ -18,6 +18,7 @@ from experiments.propagation import STARTS
 from experiments.readme import README, comparisons, findings, with_blocks
 from experiments.registry import EXPERIMENTS
 from jaxmlp import data, training
+from jaxmlp.files import write_sealed_json
 from jaxmlp.nn import MLPSpec
 
 TINY = ["--seeds", "3", "--epochs", "1"]
@@ -351,7 +352,7 @@ def test_what_is_published_is_what_the_pages_are_made_of(finished, home, monkeyp
     shutil.copytree(out / "initialization", out / "norms")
     manifest = json.loads((out / "norms" / "manifest.json").read_text())
     full = manifest | {"preset": "full", "dataset": manifest["dataset"] | {"name": "mnist"}}
-    (out / "norms" / "manifest.json").write_text(json.dumps(full))
+    write_sealed_json(out / "norms" / "manifest.json", full)
     assert "initialization is a preview" in failing(capsys, "publish", str(out))
     assert not published.exists()
     assert main(["publish", str(out / "norms")]) == 0

@@ -4,6 +4,7 @@ import os
 import signal
 import time
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -80,7 +81,7 @@ def test_the_manifest_tells_of_the_sittings_that_trained(digits, tmp_path):
 
 def test_other_data_is_another_study(digits, tmp_path):
     run([study.Arm("a", make_spec())], digits, out=tmp_path / "s")
-    other = digits.replace(digest="0" * 64, name="other digits")
+    other = digits.replace(train_labels=np.asarray(digits.train_labels)[::-1], name="other digits")
     with pytest.raises(InputError, match="a study of digits with other data"):
         run([study.Arm("a", make_spec())], other, out=tmp_path / "s", resume=True)
 
