@@ -188,7 +188,7 @@ def test_a_saved_net_is_tested_and_shown(net, home, capsys):
     assert main(["test", "net.safetensors"]) == 0
     printed = capsys.readouterr().out
     assert f"test accuracy on digits: {net} (n = 355)" in printed
-    assert printed.endswith(": net.svg\n")
+    assert printed.endswith(f": {home / 'net.svg'}\n")
     assert b" of 10 right" in (home / "net.svg").read_bytes()
     other = ["test", "net.safetensors", "--dataset", "digits", "--seed", "1", "--out", "ten.svg"]
     assert main(other) == 0
@@ -203,7 +203,7 @@ def test_a_saved_net_is_tested_and_shown(net, home, capsys):
     [
         (["net.safetensors", "--dataset", "cifar"], "unknown dataset 'cifar': choose one of digits, mnist"),
         (["net.safetensors", "--out", "nowhere/ten.svg"], "nowhere is not a folder this user may write to"),
-        (["net.safetensors", "--out", "ten.png"], "--out ten.png: the picture is an SVG file"),
+        (["net.safetensors", "--out", "ten.png"], "ten.png: the picture is an SVG file"),
         (["net.safetensors", "--seed", "-1"], "--seed: '-1' is not an integer of at least 0"),
         (["net.safetensors", "--data-dir", "."], "dataset 'digits' is built in"),
         (["net.safetensors", "--dataset", "mnist", "--data-dir", "idx"], "64 inputs to 10 classes, mnist has 784 and"),
