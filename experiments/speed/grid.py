@@ -68,7 +68,7 @@ class TorchOnGrid:
 
         def tensors(images: Any, labels: Any) -> TensorDataset:
             shifted = (np.asarray(images, np.float32) - 128) / 255
-            return TensorDataset(torch.from_numpy(shifted), torch.from_numpy(np.asarray(labels)).long())
+            return TensorDataset(torch.tensor(shifted), torch.tensor(np.asarray(labels)).long())
 
         self._train = tensors(dataset.train_images, dataset.train_labels)
         self._test = tensors(dataset.test_images, dataset.test_labels)

@@ -78,7 +78,7 @@ def _first_net(job: Job) -> Net:
 
 
 def _data(job: Job) -> TensorDataset:
-    return TensorDataset(torch.from_numpy(job.floats), torch.from_numpy(job.labels).long())
+    return TensorDataset(torch.tensor(job.floats), torch.tensor(job.labels).long())
 
 
 def loader(job: Job) -> Train:

@@ -131,7 +131,7 @@ def test_torch_reads_it_and_computes_the_same(file):
     module = torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1])
     images = data.load("digits").test_images
     with torch.no_grad():
-        theirs = module(torch.from_numpy(images).float() / 255).numpy()
+        theirs = module(torch.tensor(np.asarray(images)).float() / 255).numpy()
     np.testing.assert_allclose(load_net(file).logits(images), theirs, rtol=1e-5, atol=1e-5)
 
 
