@@ -7,6 +7,7 @@ import threading
 
 import jax
 import jax.numpy as jnp
+import optax
 import pytest
 
 from jaxmlp import data, nn, training
@@ -33,7 +34,7 @@ def own_schedule(clock, spec, hyper):
 
 
 def own_optimizer(hyper):
-    raise NotImplementedError
+    return optax.sgd(hyper.learning_rate)
 
 
 def test_built_in_rows_come_first_and_have_no_fingerprint():

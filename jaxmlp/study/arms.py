@@ -40,14 +40,18 @@ def make_run(arm: Arm, seed: int, data_hash: str) -> Run:
 
 def spec_id(spec: RunSpec) -> str:
     """A name for a spec that is the same in every process."""
-    components = spec.user_components()
-    return _hash(canonical(spec) | ({"components": components} if components else {}))
+    return _hash(canonical(spec) | _user_components(spec))
 
 
 def _setting(spec: RunSpec) -> dict[str, Any]:
-    """The spec's part of an id; a user's component goes by what it computes, not by its name alone."""
+    """The spec's part of an id."""
+    return {"spec": canonical(spec)} | _user_components(spec)
+
+
+def _user_components(spec: RunSpec) -> dict[str, Any]:
+    """A user's component goes by what it computes, not by its name alone; without any, nothing is said."""
     components = spec.user_components()
-    return {"spec": canonical(spec)} | ({"components": components} if components else {})
+    return {"components": components} if components else {}
 
 
 def _hash(content: Any) -> str:
