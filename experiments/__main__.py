@@ -1,10 +1,10 @@
-"""`python -m experiments`: see `experiments.cli`."""
+"""`python -m experiments`: see `experiments.lab.cli`."""
 
 import os
 import sys
 
-from experiments.cli import SIGNALLED, main
-from experiments.jax_settings import NUM_CPU_DEVICES, cpu_devices
+from experiments.lab.cli import SIGNALLED, main
+from experiments.lab.jax_settings import NUM_CPU_DEVICES, cpu_devices
 
 # Unless the user has chosen their number, or there are several processes, which may share the machine. A variable: jax,
 # which reads it, is not loaded before a command needs it.

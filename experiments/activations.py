@@ -9,7 +9,6 @@ all four are timed alone.
 
 from dataclasses import replace
 
-from experiments.base import Experiment
 from experiments.d2 import (
     CELL_NAMES,
     CELLS,
@@ -22,7 +21,8 @@ from experiments.d2 import (
     tested,
     tuning,
 )
-from experiments.timed import reported_seconds, seconds_of, times_of
+from experiments.lab.base import Experiment
+from experiments.lab.timed import reported_seconds, seconds_of, times_of
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Ordering
 
 BASIC = {activation: CELLS[1, activation, "euclidean"] for activation in D2_ACTIVATIONS}

@@ -10,7 +10,6 @@ smallest and the largest size are timed alone.
 import math
 from dataclasses import replace
 
-from experiments.base import Experiment
 from experiments.d2 import (
     BATCHES,
     CROSS_ENTROPY_BATCHES,
@@ -26,7 +25,8 @@ from experiments.d2 import (
     swept_names,
     tested,
 )
-from experiments.timed import LOG_SECONDS, reported_seconds, seconds_of, times_of
+from experiments.lab.base import Experiment
+from experiments.lab.timed import LOG_SECONDS, reported_seconds, seconds_of, times_of
 from jaxmlp.evidence import (
     Claim,
     CompareArms,

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from experiments import base
-from experiments.base import Preset, reported_by
+from experiments.lab import base
+from experiments.lab.base import Preset, reported_by
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Reported, Sweep, Value
 from jaxmlp.nn import MLPSpec

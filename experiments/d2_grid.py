@@ -7,7 +7,6 @@ All 51 settings of D2's report (S-098), one of which it has twice: 50 arms, and 
 what it has trained.
 """
 
-from experiments.base import Experiment
 from experiments.d2 import (
     CELL_NAMES,
     CELLS,
@@ -22,6 +21,7 @@ from experiments.d2 import (
     names_of,
     tested,
 )
+from experiments.lab.base import Experiment
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun
 
 CLAIMS = (

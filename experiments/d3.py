@@ -9,7 +9,7 @@ Thresholds: where D3 prints a gain, a claim of it asks for more than half of wha
 
 from typing import Any
 
-from experiments.base import Preset
+from experiments.lab.base import Preset
 from jaxmlp.data import Dataset
 from jaxmlp.nn import MLPSpec
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, LossSpec, OptimizerSpec, RunSpec

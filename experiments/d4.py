@@ -8,7 +8,7 @@ Thresholds: where D4 prints an effect, a claim of it asks for more than half of 
 
 from dataclasses import dataclass
 
-from experiments.base import Preset
+from experiments.lab.base import Preset
 from jaxmlp.data import Dataset
 from jaxmlp.nn import MLPSpec
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, OptimizerSpec, RunSpec, ScheduleSpec

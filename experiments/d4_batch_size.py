@@ -10,9 +10,9 @@ D4's seconds are mostly validation: about 60 batches of it after every update at
 as many updates at 200 (S-101). Here the updates are timed alone.
 """
 
-from experiments.base import Experiment, Preset, reported_by, tested
 from experiments.d4 import AS_SHIPPED, CORRECTED, HYPER, Program, d4_spec
-from experiments.timed import reported_seconds, seconds_of, times_of
+from experiments.lab.base import Experiment, Preset, reported_by, tested
+from experiments.lab.timed import reported_seconds, seconds_of, times_of
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Ordering
 from jaxmlp.study import Arm

@@ -18,7 +18,7 @@ from dataclasses import dataclass, replace
 from math import log
 from typing import Literal
 
-from experiments.base import Experiment, Preset, reported_by, tested
+from experiments.lab.base import Experiment, Preset, reported_by, tested
 from experiments.nets import HIDDEN, HIDDEN_20, HIDDEN_56
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import (

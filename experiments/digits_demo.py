@@ -7,8 +7,8 @@ D4's figure 3: ten consecutive test images from a random offset, each under the 
 saved net.
 """
 
-from experiments.base import Experiment, Preset
 from experiments.d4 import CORRECTED, HYPER, d4_spec
+from experiments.lab.base import Experiment, Preset
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import TrainingCurves
 from jaxmlp.study import Arm

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
-from experiments.measured import Finished, Measurement
+from experiments.lab.measured import Finished, Measurement
 from experiments.nets import HIDDEN_5
 from jaxmlp.data import Dataset
 from jaxmlp.nn import MLPSpec, Params, init_mlp

@@ -11,9 +11,9 @@ the `_after_` arms take 50 updates from the forbidden starts (`forbidden`).
 
 import math
 
-from experiments.base import Experiment, Preset, reported_by, tested
 from experiments.forbidden import ALIKE, FORBIDDEN, ZEROS
-from experiments.measured import both
+from experiments.lab.base import Experiment, Preset, reported_by, tested
+from experiments.lab.measured import both
 from experiments.nets import HIDDEN_5
 from experiments.propagation import DRAWN, NETS, PROFILES, STARTS
 from jaxmlp.data import Dataset

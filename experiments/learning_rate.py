@@ -9,7 +9,6 @@ of the epochs, each net's best rate against the best single rate for all.
 
 from dataclasses import replace
 
-from experiments.base import Experiment
 from experiments.d2 import (
     BEST,
     CROSS_ENTROPY_RATES,
@@ -25,6 +24,7 @@ from experiments.d2 import (
     swept_names,
     tested,
 )
+from experiments.lab.base import Experiment
 from jaxmlp.evidence import (
     Claim,
     CompareArms,

@@ -9,7 +9,6 @@ the hinge loss at a tenth, each at its best rate; and margins at a fixed rate an
 
 from dataclasses import replace
 
-from experiments.base import Experiment
 from experiments.d2 import (
     CELL_NAMES,
     CELLS,
@@ -22,7 +21,8 @@ from experiments.d2 import (
     tested,
     tuning,
 )
-from experiments.timed import reported_seconds, times_of
+from experiments.lab.base import Experiment
+from experiments.lab.timed import reported_seconds, times_of
 from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Rival, Value, at, reached
 
 HINGE, CROSS_ENTROPY, EUCLIDEAN = (CELLS[1, "sigmoid", loss] for loss in ("hinge", "cross_entropy", "euclidean"))

@@ -7,9 +7,9 @@ parameters, 300-150 282,600, 100-30 81,960 and 100 79,600 (P-14). E-066, the sec
 seconds include its validation (S-101); here a net's updates are timed alone.
 """
 
-from experiments.base import Experiment, Preset, reported_by
 from experiments.d4 import AS_SHIPPED, CORRECTED, HYPER, d4_spec
-from experiments.timed import reported_seconds, seconds_of, times_of
+from experiments.lab.base import Experiment, Preset, reported_by
+from experiments.lab.timed import reported_seconds, seconds_of, times_of
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, EveryRun, Ordering, Value, final
 from jaxmlp.study import Arm

@@ -7,7 +7,7 @@ before the activation, as in the papers that introduced them. Batches of 4 are w
 and those of a layer are not.
 """
 
-from experiments.base import Experiment, Preset
+from experiments.lab.base import Experiment, Preset
 from experiments.nets import HIDDEN_5
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value, final, reached

@@ -15,9 +15,9 @@ machine's; here it is epochs.
 
 from dataclasses import replace
 
-from experiments.base import Experiment, Preset, reported_by, tested
 from experiments.d4 import AS_SHIPPED, CORRECTED, HYPER, d4_spec
-from experiments.timed import reported_seconds, times_of
+from experiments.lab.base import Experiment, Preset, reported_by, tested
+from experiments.lab.timed import reported_seconds, times_of
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value, final, reached
 from jaxmlp.study import Arm

@@ -9,8 +9,8 @@ benchmark measures; `precision_table` says what it costs here.
 
 from dataclasses import replace
 
-from experiments.base import Experiment, Preset
-from experiments.speed.workloads import WORKLOADS
+from experiments.benchmarks.speed.workloads import WORKLOADS
+from experiments.lab.base import Experiment, Preset
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import CompareArms, EveryRun
 from jaxmlp.evidence.statistics import mean_interval

@@ -18,8 +18,8 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
-from experiments.base import Experiment, Preset, tested
-from experiments.measured import Finished, Measurement
+from experiments.lab.base import Experiment, Preset, tested
+from experiments.lab.measured import Finished, Measurement
 from experiments.nets import HIDDEN_5
 from jaxmlp.data import PREPROCESSINGS, Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Identity, Value, final

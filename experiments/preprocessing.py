@@ -8,7 +8,7 @@ observation), each pixel to N(0, 1) (`standardize`), and uncorrelated too (`zca_
 fitted, is fitted on the training part.
 """
 
-from experiments.base import Experiment, Preset
+from experiments.lab.base import Experiment, Preset
 from experiments.nets import HIDDEN_5
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value, final

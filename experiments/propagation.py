@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
-from experiments.measured import Finished, Measurement
+from experiments.lab.measured import Finished, Measurement
 from jaxmlp.nn import ACTIVATIONS, INITIALIZERS, linear
 from jaxmlp.nn.initializers import init_linear
 from jaxmlp.schema import Column, declare_columns

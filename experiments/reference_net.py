@@ -14,9 +14,9 @@ the outputs alone. And it divides any scale of the pixels out again, in the forw
 `scaled_pixels` is a check of that.
 """
 
-from experiments.base import Experiment, Preset, reported_by, tested
 from experiments.d4 import AS_SHIPPED, CORRECTED, HYPER, Program, d4_spec
-from experiments.timed import reported_seconds, times_of
+from experiments.lab.base import Experiment, Preset, reported_by, tested
+from experiments.lab.timed import reported_seconds, times_of
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import (
     Claim,

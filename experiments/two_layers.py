@@ -9,7 +9,6 @@ and two layers with momentum, batch norm, a residual connection or dropout, each
 
 from dataclasses import replace
 
-from experiments.base import Experiment
 from experiments.d2 import (
     BEST,
     CELL_NAMES,
@@ -28,6 +27,7 @@ from experiments.d2 import (
     tested,
     tuning,
 )
+from experiments.lab.base import Experiment
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Probability
 
 SIGMOIDS = {loss: CELLS[2, "sigmoid", loss] for loss in D2_LOSSES}

@@ -8,7 +8,6 @@ images best, with the hinge loss and ReLU or GELU or with cross-entropy at rate 
 
 from dataclasses import replace
 
-from experiments.base import Experiment
 from experiments.d2 import (
     CELLS,
     CROSS_ENTROPY_BATCHES,
@@ -25,6 +24,7 @@ from experiments.d2 import (
     swept_names,
     tested,
 )
+from experiments.lab.base import Experiment
 from jaxmlp.evidence import (
     Claim,
     CompareArms,

@@ -7,8 +7,8 @@ One hidden layer from 12 units to 2048, and two hidden layers, the first twice a
 parameters as the net of two layers it is named after: what is left between them is depth.
 """
 
-from experiments.base import Experiment, Preset, reported_by, tested
 from experiments.d3 import HYPER, PRESETS, d3_spec, one_layer_width
+from experiments.lab.base import Experiment, Preset, reported_by, tested
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun
 from jaxmlp.nn import MLPSpec, count_parameters

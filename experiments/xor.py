@@ -9,8 +9,8 @@ activations and He's start are beside them, and no hidden layer at all, which ge
 
 import numpy as np
 
-from experiments.base import Experiment, Preset
 from experiments.d3 import HYPER
+from experiments.lab.base import Experiment, Preset
 from jaxmlp import data
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, EveryRun, Probability, Value, final

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.readme import TABLES, components
+from experiments.lab.readme import TABLES, components
 from jaxmlp import training
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from experiments.published import PUBLISHED
-from experiments.registry import EXPERIMENTS
+from experiments.lab.published import PUBLISHED
+from experiments.lab.registry import EXPERIMENTS
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import final
 from jaxmlp.evidence.plotting import is_share, title_of

@@ -4,7 +4,7 @@ import itertools
 
 import numpy as np
 
-from experiments.ledger import load_ledger
+from experiments.lab.ledger import load_ledger
 from jaxmlp.evidence import judge, synthetic_rows
 
 VERDICTS = ("reproduced", "refuted", "inconclusive")

@@ -4,12 +4,12 @@ import pytest
 from rich.console import Console
 
 from experiments import losses, two_layers
-from experiments.base import Preset
 from experiments.d2 import BATCHES, CELL_NAMES, DECADES, GRID, MAPPED, REMEDIES, Setting, arms_of, d2_reported
-from experiments.ledger import load_ledger
+from experiments.lab.base import Preset
+from experiments.lab.ledger import load_ledger
+from experiments.lab.registry import EXPERIMENTS
+from experiments.lab.session import run_experiment
 from experiments.losses import LOSSES
-from experiments.registry import EXPERIMENTS
-from experiments.session import run_experiment
 from jaxmlp import data, study
 from jaxmlp.nn import count_parameters
 from jaxmlp.training import METRICS

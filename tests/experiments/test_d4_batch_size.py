@@ -3,7 +3,7 @@
 import pytest
 
 from experiments.d4_batch_size import ARMS, CLAIMS, D4_BATCH_SIZE, PROGRAMS, REPORTED, TIMED
-from experiments.timed import seconds_of
+from experiments.lab.timed import seconds_of
 from jaxmlp import data
 from tests.experiments.tables import UNCLEAR, accuracies, table, three_each, verdict_of
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.depth import ARMS, CLAIMS, D0_22, D0_41, DEPTH, NETS, REPORTED
-from experiments.ledger import load_ledger
+from experiments.lab.ledger import load_ledger
 from jaxmlp import data
 from jaxmlp.evidence import PeakCurves
 from jaxmlp.nn import MLPSpec, count_parameters

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.forbidden import ALIKE, WITH_DROPOUT, ZEROS, largest_difference, largest_weight, measure_forbidden
-from experiments.measured import Finished
+from experiments.lab.measured import Finished
 from jaxmlp import data
 from jaxmlp.study import Results
 

@@ -5,7 +5,7 @@ import pytest
 
 from experiments.forbidden import ALIKE, ZEROS
 from experiments.initialization import ARMS, CLAIMS, INITIALIZATION
-from experiments.ledger import load_ledger
+from experiments.lab.ledger import load_ledger
 from jaxmlp import data
 from jaxmlp.nn import count_parameters
 from tests.experiments.tables import verdict_of

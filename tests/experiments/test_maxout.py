@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.ledger import load_ledger
+from experiments.lab.ledger import load_ledger
 from experiments.maxout import ARMS, CLAIMS, MAXOUT, REPORTED, matched_widths
 from jaxmlp import data
 from jaxmlp.nn import MLPSpec, count_parameters

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from experiments.ledger import load_ledger
+from experiments.lab.ledger import load_ledger
+from experiments.lab.timed import seconds_of
 from experiments.network_size import ARMS, CLAIMS, NETS, NETWORK_SIZE, REPORTED
-from experiments.timed import seconds_of
 from jaxmlp import data
 from jaxmlp.nn import count_parameters
 from tests.experiments.tables import UNCLEAR, accuracies, table, three_each, verdict_of

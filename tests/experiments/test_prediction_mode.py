@@ -6,7 +6,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.measured import Finished
+from experiments.lab.measured import Finished
 from experiments.prediction_mode import (
     ARMS,
     CLAIMS,

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from experiments.d4 import FAULTS, Program
-from experiments.ledger import load_ledger
+from experiments.lab.ledger import load_ledger
 from experiments.reference_net import ARMS, CLAIMS, PROGRAMS, REFERENCE_NET, REPORTED
 from jaxmlp import data
 from jaxmlp.evidence import judge, synthetic_rows

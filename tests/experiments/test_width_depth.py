@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.ledger import load_ledger
+from experiments.lab.ledger import load_ledger
 from experiments.width_depth import ARMS, CLAIMS, DEEP, REPORTED, nets
 from jaxmlp.nn import MLPSpec, count_parameters
 from tests.experiments.tables import UNCLEAR, accuracies, table, three_each, verdict_of

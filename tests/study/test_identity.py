@@ -7,7 +7,7 @@ import jax
 import numpy as np
 import pytest
 
-from experiments.registry import EXPERIMENTS
+from experiments.lab.registry import EXPERIMENTS
 from jaxmlp import data, nn, study
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import rule_hash

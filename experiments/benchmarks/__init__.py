@@ -1,0 +1,1 @@
+"""What `python -m experiments benchmark` measures: speed, its floor, start-up, rows."""

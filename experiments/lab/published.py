@@ -1,0 +1,120 @@
+"""What full runs gave, kept small in `experiments/published/`."""
+
+import json
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from experiments.lab.base import Experiment
+from experiments.lab.demo import DEMO
+from experiments.lab.ledger import load_ledger
+from experiments.lab.measured import MEASURED_FILE
+from experiments.lab.registry import EXPERIMENTS
+from experiments.lab.session import BESIDE_FILE, FIGURES_FOLDER, REPORT_FILE, VERDICTS_FILE, find_studies, write_pages
+from jaxmlp.errors import InputError
+from jaxmlp.evidence import Overview, StepCurves, is_preview, write_overview
+from jaxmlp.files import write_whole
+from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE, STEPS_FILE
+
+PUBLISHED = Path(__file__).parents[1] / "published"
+OVERVIEW_FILE = "overview.html"
+DEMO_FILE = f"{FIGURES_FOLDER}/{DEMO}.svg"
+
+
+def published_verdicts() -> dict[str, dict[str, Any]]:
+    """The published verdict of every claim that has one, by claim id."""
+    return {verdict["claim"]: verdict for verdict in _of_all_studies(VERDICTS_FILE)}
+
+
+def published_comparisons() -> list[dict[str, Any]]:
+    """The documents' numbers that published runs stand beside; see `compare_reported`."""
+    return [one for one in _of_all_studies(BESIDE_FILE) if one["n"]]
+
+
+def _of_all_studies(name: str) -> list[dict[str, Any]]:
+    files = [PUBLISHED / experiment / name for experiment in EXPERIMENTS]
+    return [one for path in files if path.is_file() for one in json.loads(path.read_text(encoding="utf-8"))]
+
+
+def write_published_overview(path: Path, reports: Path | None = None) -> Path:
+    """Write the page of all claims; each links to its study's report where `reports`, beside the page, has one."""
+    ledger = load_ledger()
+    links = {}
+    if reports is not None:
+        pages = {claim: reports / name / REPORT_FILE for claim, name in _tested_by()}
+        links = {claim: page.relative_to(path.parent).as_posix() for claim, page in pages.items() if page.is_file()}
+    titles = {document.id: document.title for document in ledger.documents.values()}
+    return write_overview(path, Overview(titles, claim_rows(), links))
+
+
+def rebuild_reports(out: Path) -> list[Path]:
+    """Pages of everything published, from its results: figures and report of every study, and the overview.
+
+    Args:
+        out: where; what is published stays as it is.
+
+    Returns:
+        The pages, the overview last.
+    """
+    pages = []
+    for experiment, folder in find_studies(PUBLISHED):
+        target = out / experiment.name
+        shutil.copytree(folder, target, dirs_exist_ok=True)
+        write_pages(experiment, target)
+        pages.append(target / REPORT_FILE)
+    return [*pages, write_published_overview(out / OVERVIEW_FILE, out)]
+
+
+def claim_rows() -> list[dict[str, Any]]:
+    """All claims of the ledger: the published verdict, or `not_tested` and why."""
+    published, tested_by = published_verdicts(), dict(_tested_by())
+    rows = []
+    for claim in load_ledger().claims.values():
+        reason = f"no experiment tests it yet; what would: {' '.join(claim.test.split())}"
+        if claim.id in tested_by:
+            reason = f"experiment {tested_by[claim.id]} tests it, but no full run of it is published"
+        untested = {"claim": claim.id, "doc": claim.document, "statement": claim.statement}
+        untested |= {"verdict": "not_tested", "evidence": reason, "n": 0, "preview": False, "parts": []}
+        untested |= dict.fromkeys(("effect", "unit", "ci_low", "ci_high"))
+        rows.append(published.get(claim.id, untested))
+    return rows
+
+
+def publish_studies(out: Path) -> list[Path]:
+    """Copy what the pages of finished studies are made of, and renew the page of all claims.
+
+    Args:
+        out: the `--out` of runs, or one study's folder in it.
+
+    Returns:
+        The files written.
+
+    Raises:
+        InputError: no finished study, or one that is a preview. Nothing is copied then.
+    """
+    studies = find_studies(out)
+    for _, folder in studies:
+        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        if is_preview(manifest["dataset"]["name"], manifest["preset"]):
+            raise InputError(f"{folder} is a preview: publish what --preset full gives on MNIST, at all its epochs")
+    written = [file for experiment, folder in studies for file in _copy(experiment, folder)]
+    return [*written, write_published_overview(PUBLISHED / OVERVIEW_FILE)]
+
+
+def _copy(experiment: Experiment, folder: Path) -> list[Path]:
+    target = PUBLISHED / experiment.name
+    kept = [ROWS_FILE, VERDICTS_FILE, BESIDE_FILE, MANIFEST_FILE]
+    kept += [name for name in (MEASURED_FILE, DEMO_FILE) if (folder / name).is_file()]
+    if any(isinstance(figure, StepCurves) for figure in experiment.figures) and (folder / STEPS_FILE).is_file():
+        kept.append(STEPS_FILE)
+    for name in kept:
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        write_whole(target / name, lambda temporary, name=name: shutil.copyfile(folder / name, temporary))
+    return [target / name for name in kept]
+
+
+def _tested_by() -> Iterator[tuple[str, str]]:
+    for experiment in EXPERIMENTS.values():
+        for claim in experiment.claims:
+            yield claim.id, experiment.name

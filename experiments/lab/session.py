@@ -1,0 +1,172 @@
+"""From an experiment to its files: train what is missing, judge, draw, report."""
+
+import subprocess
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from rich.console import Console
+
+from experiments.lab.base import Experiment, Preset, choose_arms
+from experiments.lab.demo import draw_demo, shown_demo
+from experiments.lab.ledger import load_ledger
+from experiments.lab.measured import Finished, measure_study, with_measured
+from experiments.lab.own import OWN
+from experiments.lab.registry import EXPERIMENTS
+from jaxmlp import study
+from jaxmlp.data import Dataset
+from jaxmlp.errors import InputError
+from jaxmlp.evidence import (
+    StudyReport,
+    captioned_svgs,
+    compare_reported,
+    judge,
+    rule_hash,
+    save_figures,
+    with_averaged,
+    with_tuned,
+    write_report,
+)
+from jaxmlp.files import write_json
+from jaxmlp.study import processes
+
+VERDICTS_FILE, FIGURES_FOLDER, REPORT_FILE = "verdicts.json", "figures", "report.html"
+BESIDE_FILE = "beside.json"
+"""The documents' numbers beside ours."""
+
+
+def run_experiment(
+    experiment: Experiment,
+    dataset: Dataset,
+    *,
+    preset_name: str,
+    preset: Preset,
+    out: Path,
+    console: Console,
+    command: str,
+    arms: Sequence[str] | None = None,
+    precision: str | None = None,
+    **options: Any,
+) -> StudyReport | None:
+    """Train what `out/NAME` and the finished studies beside it do not hold yet, then write verdicts, figures, report.
+
+    A `precision` is that of every arm, instead of the arms' own. `options` go to `study.run` as they are. Of several
+    processes the first one writes, the others return None.
+
+    Raises:
+        InputError: a wrong setting, an unknown arm, or an `out` that cannot be used; nothing is written then.
+    """
+    chosen = choose_arms(experiment.arms(dataset, preset), arms)
+    if precision is not None:
+        chosen = [replace(arm, spec=replace(arm.spec, precision=precision)) for arm in chosen]
+    about = {
+        "question": experiment.question,
+        "command": command,
+        "preset": preset_name,
+        "epochs": preset.epochs,
+        "precision": " and ".join(dict.fromkeys(arm.spec.precision for arm in chosen)),
+        "commit": _commit(),
+        "rules": {claim.id: rule_hash(claim) for claim in experiment.claims},
+    }
+    folder = out / experiment.name
+    measurement = experiment.measured
+    needs_nets = experiment.demo_arm is not None or (measurement is not None and measurement.needs_nets)
+    if needs_nets:
+        if options.get("keep_params") == "last":
+            raise InputError(f"{experiment.name} keeps the nets that it tests: leave keep_params out, or give best")
+        options["keep_params"] = "best"
+    display = study.make_display(experiment.name, console if processes.is_first() else Console(quiet=True))
+    results = study.run(
+        chosen,
+        dataset,
+        seeds=preset.seeds_of(chosen),
+        name=experiment.name,
+        out=folder,
+        display=display,
+        about=about,
+        beside=sorted(path for path in out.glob("*") if path != folder),
+        **options,
+    )
+    if not processes.is_first():
+        return None
+    if measurement is not None:
+        measure_study(measurement, Finished(chosen, preset.seeds_of(chosen), results, dataset), folder)
+    if experiment.demo_arm in {arm.name for arm in chosen}:
+        draw_demo(results, experiment.demo_arm, dataset, folder / FIGURES_FOLDER)
+    return write_pages(experiment, folder)
+
+
+def _commit() -> str | None:
+    """The commit of the code that runs, "with changes" where it is not that alone; None outside a repository."""
+    git = ["git", "-C", str(Path(__file__).parents[2])]
+    head = subprocess.run([*git, "rev-parse", "--short=12", "HEAD"], capture_output=True, text=True, check=False)
+    if head.returncode:
+        return None
+    changes = subprocess.run([*git, "status", "--porcelain", "*.py"], capture_output=True, text=True, check=False)
+    return head.stdout.strip() + (" with changes" if changes.stdout else "")
+
+
+def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
+    """Verdicts, figures and report of a finished study, from its saved results alone.
+
+    Raises:
+        InputError: the folder holds no finished study.
+    """
+    results = study.Results.load(folder)
+    manifest = results.manifest
+    claims = load_ledger().claims
+    rows = _with_further_arms(results.rows, experiment)
+    shown = with_measured(rows, folder)
+    verdicts = judge(
+        experiment.claims,
+        shown,
+        ledger={claim.id: (claim.document, claim.statement) for claim in claims.values()},
+        dataset=manifest["dataset"]["name"],
+        device=manifest["device"],
+        preset=manifest["preset"],
+    )
+    write_json(folder / VERDICTS_FILE, verdicts)
+    beside = compare_reported(experiment.reported, shown)
+    write_json(folder / BESIDE_FILE, beside)
+    figures = folder / FIGURES_FOLDER
+    figures.mkdir(exist_ok=True)
+    save_figures(experiment.figures, shown, figures, results.steps)
+    report = StudyReport(
+        manifest=manifest,
+        verdicts=verdicts,
+        reported=beside,
+        rows=rows,
+        figures=[*captioned_svgs(experiment.figures, figures), *shown_demo(figures)],
+    )
+    write_report(folder / REPORT_FILE, studies=[report])
+    return report
+
+
+def changed_rules(experiment: Experiment, folder: Path) -> list[str]:
+    """Claims whose rule is not the one that the study in `folder` was begun with; none where it does not say."""
+    then = study.Results.load(folder).manifest.get("rules", {})
+    return [claim.id for claim in experiment.claims if then.get(claim.id, rule_hash(claim)) != rule_hash(claim)]
+
+
+def _with_further_arms(rows: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:
+    """Averages, then tuned arms, which may choose among averages, then averages of tuned arms."""
+    rows = with_tuned(with_averaged(rows, experiment.averaged), experiment.tuned)
+    return with_averaged(rows, experiment.averaged)
+
+
+def find_studies(out: Path) -> list[tuple[Experiment, Path]]:
+    """The experiments whose results lie in `out`, or the one whose results `out` is.
+
+    Raises:
+        InputError: there is none.
+    """
+    known = EXPERIMENTS | {OWN.name: OWN}
+    folders = [out, *sorted(path for path in out.glob("*") if path.is_dir())] if out.is_dir() else []
+    found = [
+        (known[folder.name], folder) for folder in folders if folder.name in known and study.Results.saved_in(folder)
+    ]
+    if not found:
+        raise InputError(f"{out} holds no finished study: give the --out of a run, or one study's folder inside it")
+    return found

@@ -1,0 +1,77 @@
+"""Seconds of training alone, for claims about time: a study's runs share a clock and have none of their own (S-099)."""
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+
+from experiments.lab.ledger import load_ledger
+from experiments.lab.measured import Finished, Measurement
+from jaxmlp import study
+from jaxmlp.evidence import Measure, Reported, Value, final
+from jaxmlp.schema import Column, declare_columns
+
+declare_columns(
+    Column("seconds_per_epoch", unit="s", higher_is_better=False),
+    Column("seconds_per_run", unit="s", higher_is_better=False),
+    Column("log_seconds_per_epoch", higher_is_better=False),
+)
+
+STEPS = 540
+"""Steps of a round. Each round draws an order of the data, as an epoch does: D4's epochs have 270 to 5,400 steps, and
+in a tenth of this number drawing would be a part of what is timed."""
+REPEATS = 9
+"""Of a round. A tenth of a second's work is easily caught by a neighbour on the machine for as long again; the least of
+several, spread over all arms' turns, is the work's own time."""
+SECONDS: Measure = final("seconds_per_epoch")
+RUN_SECONDS: Measure = final("seconds_per_run")
+"""Of all epochs."""
+LOG_SECONDS: Measure = final("log_seconds_per_epoch")
+"""Natural logarithm: a difference of two is the logarithm of their ratio."""
+
+
+def seconds_of(arm: str, measure: Measure = SECONDS) -> Value:
+    """Seconds that an epoch of the arm's updates takes, trained alone and without any evaluation."""
+    return Value(f"{arm} alone", measure)
+
+
+def reported_seconds(ledger_id: str, arms: Mapping[str, str]) -> tuple[Reported, ...]:
+    """The seconds that a ledger row prints for whole runs, for our arms timed alone; `arms` as in `reported_by`."""
+    return tuple(
+        Reported(ledger_id, f"{arms[value.arm]} alone", RUN_SECONDS, value.value, value.tag)
+        for value in load_ledger().experiments[ledger_id].values
+        if value.metric == "seconds" and value.arm in arms
+    )
+
+
+def times_of(*arms: str) -> Measurement:
+    """Time these arms' updates after the study, as often as the arm with the most seeds has seeds.
+
+    Arms are timed in turn, so that they can be compared round by round, as runs are seed by seed; a round's time is the
+    least of `REPEATS` turns.
+    """
+
+    def make(finished: Finished) -> pd.DataFrame:
+        timed = [arm for arm in finished.arms if arm.name in arms]
+        if not timed:
+            return pd.DataFrame({"arm": [], "seed": [], "epoch": []})
+        rounds = max(finished.seeds[arm.name] for arm in timed)
+        turns = study.time_arms(timed, finished.dataset, steps=STEPS, rounds=rounds * REPEATS)
+        round_of_turn = (turns["round"] - 1) // REPEATS + 1
+        times = turns.groupby([round_of_turn, "arm"], sort=False).agg({"seconds_per_step": "min"}).reset_index()
+        count = finished.dataset.train_images.shape[0]
+        steps = {arm.name: arm.spec.data.steps_per_epoch(count) for arm in timed}
+        epochs = {arm.name: arm.spec.epochs for arm in timed}
+        seconds = times["seconds_per_step"] * [steps[arm] for arm in times["arm"]]
+        return pd.DataFrame(
+            {
+                "arm": [f"{arm} alone" for arm in times["arm"]],
+                "seed": times["round"],
+                "epoch": 0,
+                "seconds_per_epoch": seconds,
+                "seconds_per_run": seconds * [epochs[arm] for arm in times["arm"]],
+                "log_seconds_per_epoch": np.log(seconds),
+            }
+        )
+
+    return Measurement(tuple(f"{arm} alone" for arm in arms), make)

@@ -1,0 +1,148 @@
+"""What holds for every experiment: its rows, claims, arms, figures and numbers fit together, and it trains."""
+
+from collections import Counter
+from io import StringIO
+
+import numpy as np
+import pytest
+from rich.console import Console
+
+from experiments.depth import DEPTH
+from experiments.lab.base import resize
+from experiments.lab.ledger import load_ledger
+from experiments.lab.not_run import NOT_RUN
+from experiments.lab.registry import EXPERIMENTS
+from experiments.lab.session import run_experiment
+from jaxmlp import data
+from jaxmlp.evidence import Ordering
+from jaxmlp.study.arms import check_arms
+
+EVERY = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.load("digits")
+
+
+@pytest.fixture(scope="module")
+def mnist(digits):
+    """MNIST's shapes, which is all that arms are made of."""
+    parts = {"train": 60_000, "test": 10_000}
+    images = {f"{part}_images": np.zeros((count, 784), np.uint8) for part, count in parts.items()}
+    labels = {f"{part}_labels": np.zeros(count, np.int32) for part, count in parts.items()}
+    return digits.replace(**images, **labels, name="mnist", image_shape=(28, 28))
+
+
+def own(experiment, dataset):
+    return dataset if experiment.dataset is None else experiment.dataset()
+
+
+def arm_names(experiment, digits):
+    trained = [arm.name for arm in experiment.arms(own(experiment, digits), experiment.presets["quick"])]
+    measured = () if experiment.measured is None else experiment.measured.arms
+    names = [*trained, *experiment.tuned, *experiment.averaged, *measured]
+    assert len(names) == len(set(names))
+    return set(names)
+
+
+@pytest.mark.parametrize("document", ["D0", "D1", "D2", "D3", "D4"])
+def test_every_row_is_rerun_by_one_experiment_or_says_why_not(document):
+    rows = [row.id for row in load_ledger().experiments.values() if row.document == document]
+    named = Counter([row for experiment in EXPERIMENTS.values() for row in experiment.ledger] + list(NOT_RUN))
+    assert {row: named[row] for row in rows} == dict.fromkeys(rows, 1)
+
+
+def test_only_rows_of_the_ledger_are_named():
+    named = {row for experiment in EXPERIMENTS.values() for row in experiment.ledger} | set(NOT_RUN)
+    assert sorted(named - load_ledger().experiments.keys()) == []
+
+
+def test_no_claim_is_judged_by_two_experiments():
+    judged = Counter(claim.id for experiment in EXPERIMENTS.values() for claim in experiment.claims)
+    assert [claim for claim, times in judged.items() if times > 1] == []
+
+
+@EVERY
+def test_its_arms_fit_its_data_in_both_presets(experiment, digits, mnist):
+    assert set(experiment.presets) == {"quick", "full"}
+    for preset, dataset in (("quick", digits), ("full", mnist)):
+        dataset = own(experiment, dataset)
+        check_arms(experiment.arms(dataset, experiment.presets[preset]), dataset)
+
+
+@EVERY
+def test_what_it_shows_and_judges_has_arms(experiment, digits):
+    names = arm_names(experiment, digits)
+    parts = [part for claim in experiment.claims for part in claim.parts]
+    wanted = {arm for part in parts for one in _single(part) for arm in one.arms}
+    wanted |= {arm for figure in experiment.figures for arm in figure.arms}
+    wanted |= {arm for one in experiment.reported for arm in (one.arm, one.baseline) if arm is not None}
+    wanted |= {arm for of in (experiment.tuned, experiment.averaged) for arms in of.values() for arm in arms}
+    rivals = [claim.rival for claim in experiment.claims if claim.rival is not None]
+    wanted |= {side.arm for rival in rivals for side in (rival.a, rival.b) if hasattr(side, "arm")}
+    wanted |= set() if experiment.demo_arm is None else {experiment.demo_arm}
+    assert sorted(wanted - names) == []
+
+
+def _single(part):
+    return part.differences() if isinstance(part, Ordering) else [part]
+
+
+@EVERY
+def test_a_full_run_has_the_seeds_that_its_claims_plan_and_the_ledger_asks_for(experiment):
+    seeds = experiment.presets["full"].seeds
+    measured = set() if experiment.measured is None else set(experiment.measured.arms)
+    for claim in experiment.claims:
+        assert claim.planned_n >= (load_ledger().claims[claim.id].seeds or 1)
+        if {arm for part in claim.parts for one in _single(part) for arm in one.arms} <= measured:
+            continue  # not of runs
+        # On two cores 22 and 41 layers have 3 seeds and 1: descriptive, and the verdict says how many are missing.
+        assert experiment is DEPTH or seeds >= claim.planned_n
+
+
+@EVERY
+def test_its_numbers_are_those_of_its_own_rows(experiment):
+    assert {one.ledger_id for one in experiment.reported} <= set(experiment.ledger)
+    for row in experiment.ledger:
+        printed = {value.value for value in load_ledger().experiments[row].values}
+        assert {one.value for one in experiment.reported if one.ledger_id == row} <= printed
+
+
+@EVERY
+def test_its_figures_have_names_of_their_own(experiment):
+    names = [figure.name for figure in experiment.figures]
+    assert len(set(names)) == len(names)
+
+
+# One of each kind: deep nets, own data, D2's many arms, times, a demonstration, nets in the wrong mode.
+KINDS = ("depth", "xor", "learning_rate", "network_size", "digits_demo", "prediction_mode")
+SLOW = ("depth", "prediction_mode")
+
+
+@pytest.mark.parametrize(
+    "experiment",
+    [pytest.param(EXPERIMENTS[name], id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name in KINDS],
+)
+def test_it_trains_and_reports(experiment, digits, tmp_path):
+    """The last arm, one epoch, two seeds, of the quick preset: data, program, verdicts, figures, report."""
+    preset = resize(experiment.presets["quick"], seeds=2, epochs=1)
+    dataset = own(experiment, digits)
+    arm = experiment.arms(dataset, preset)[-1].name
+    report = run_experiment(
+        experiment,
+        dataset,
+        preset_name="quick",
+        preset=preset,
+        out=tmp_path,
+        console=Console(file=StringIO()),
+        command="-",
+        arms=(arm,),
+    )
+    assert report is not None
+    assert set(report.rows["arm"]) == {arm}
+    assert [verdict["claim"] for verdict in report.verdicts] == [claim.id for claim in experiment.claims]
+    assert (tmp_path / experiment.name / "report.html").is_file()
+    known = {arm} | (set() if experiment.measured is None else set(experiment.measured.arms))
+    shown = sum(bool(known & set(figure.arms)) for figure in experiment.figures) + (experiment.demo_arm == arm)
+    assert len(report.figures) == shown
