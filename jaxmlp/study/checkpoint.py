@@ -62,9 +62,10 @@ def checkpoint_file(folder: Path, first_run_id: str) -> Path:
     return folder / f"{first_run_id}.safetensors"
 
 
-def save_block(folder: Path, block: Sequence[Run], layout: Layout, clock: int, states: RunState) -> None:
+def save_block(folder: Path, block: Sequence[Run], layout: Layout, clock: int, states: RunState) -> SavedBlock:
     """Write a checkpoint in place of the block's earlier one; `states` are arrays of the host."""
-    about = {"run_ids": [run.run_id for run in block], "lanes": layout.lanes, "strategy": layout.strategy}
+    run_ids = tuple(run.run_id for run in block)
+    about = {"run_ids": run_ids, "lanes": layout.lanes, "strategy": layout.strategy}
     arrays = {
         # The format has no strides.
         jax.tree_util.keystr(path): np.asarray(leaf, order="C")
@@ -79,6 +80,7 @@ def save_block(folder: Path, block: Sequence[Run], layout: Layout, clock: int, s
         seal_file(temporary)
 
     write_whole(path, write)
+    return SavedBlock(path, run_ids, layout, clock)
 
 
 def find_blocks(folder: Path) -> list[SavedBlock]:

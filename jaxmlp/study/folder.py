@@ -13,13 +13,14 @@ from jaxmlp.study.plan import kept_layouts
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE, STEP_KEYS, STEPS_FILE
 from jaxmlp.study.tables import ROW_COLUMNS
 
-BLOCKS_FOLDER, CHECKPOINTS_FOLDER = "blocks", "checkpoints"
-"""Rows of finished blocks and checkpoints of those in training, until `results.parquet` holds them all."""
+BLOCKS_FOLDER, CHECKPOINTS_FOLDER, FORKS_FOLDER = "blocks", "checkpoints", "forks"
+"""Rows of finished blocks, checkpoints of those in training, and states that runs fork from, until `results.parquet`
+holds all rows."""
 STEPS_FOLDER = "steps"
 """Inside the blocks' folder: their rows between epochs, until `steps.parquet` holds them all."""
 LOCK_FILE = ".lock"
 """Held by the process that works in the folder; the system lets go of it when that process dies, however."""
-OWN_FOLDERS = ("", BLOCKS_FOLDER, f"{BLOCKS_FOLDER}/{STEPS_FOLDER}", CHECKPOINTS_FOLDER, NETS_FOLDER)
+OWN_FOLDERS = ("", BLOCKS_FOLDER, f"{BLOCKS_FOLDER}/{STEPS_FOLDER}", CHECKPOINTS_FOLDER, FORKS_FOLDER, NETS_FOLDER)
 """Where a killed process may have left temporary files."""
 
 

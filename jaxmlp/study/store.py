@@ -20,13 +20,14 @@ from jaxmlp.files import (
     write_sealed_json,
 )
 from jaxmlp.study import processes
-from jaxmlp.study.arms import Arm, Run, describe_arm, flat_settings, spec_id, varying_settings
+from jaxmlp.study.arms import Arm, Run, describe_arm, flat_settings, is_past, spec_id, varying_settings
 from jaxmlp.study.blocks import Layout
 from jaxmlp.study.checkpoint import SavedBlock, checkpoint_file, find_blocks
 from jaxmlp.study.finished import FinishedBlock
 from jaxmlp.study.folder import (
     BLOCKS_FOLDER,
     CHECKPOINTS_FOLDER,
+    FORKS_FOLDER,
     LOCK_FILE,
     OWN_FOLDERS,
     STEPS_FOLDER,
@@ -38,6 +39,7 @@ from jaxmlp.study.folder import (
     taken_already,
     unseen,
 )
+from jaxmlp.study.forks import Forks
 from jaxmlp.study.manifest import ambient_of, ambient_state
 from jaxmlp.study.nets import NETS_FOLDER, Nets, net_file
 from jaxmlp.study.plan import Wish, kept_layouts
@@ -79,6 +81,7 @@ class Store:
         self._nets: dict[str, TrainedNet] = {}
         self._manifest: dict[str, Any] = {}
         self._saved: list[SavedBlock] = []
+        self._forks: list[SavedBlock] = []
         self._made: list[Path] = []
         self.damaged: list[str] = []
         """What was found damaged, a line each; its runs are trained again."""
@@ -99,8 +102,7 @@ class Store:
             if not is_new(out):
                 self._read(out)
                 # Now, before another process of this study trains: all of them must know of the same ones.
-                if (out / CHECKPOINTS_FOLDER).is_dir():
-                    self._saved = find_blocks(out / CHECKPOINTS_FOLDER)
+                self._saved, self._forks = (find_blocks(out / name) for name in (CHECKPOINTS_FOLDER, FORKS_FOLDER))
         except BaseException:
             self.close()
             raise
@@ -135,6 +137,11 @@ class Store:
     def seconds_before(self) -> float:
         """Seconds spent by earlier sittings that ended well; read it before `begin`, which renews the manifest."""
         return float(self._manifest.get("seconds", 0.0))
+
+    @property
+    def steps_before(self) -> int:
+        """Steps trained by earlier sittings that ended well; as `seconds_before`."""
+        return int(self._manifest.get("steps_trained", 0))
 
     def check_same_settings(self, arms: Iterable[Arm], dataset: Dataset) -> None:
         """Raise `InputError` where the folder's study has other data, or another setting under an arm's name."""
@@ -239,10 +246,19 @@ class Store:
         """Where blocks in training are checkpointed; None in memory."""
         return None if self._out is None else self._out / CHECKPOINTS_FOLDER
 
+    def forks(self) -> Forks:
+        """The states that runs fork from, with those that were found when the folder was opened."""
+        return Forks(None if self._out is None else self._out / FORKS_FOLDER, self._forks)
+
     def checkpoints(self, runs: Sequence[Run]) -> list[SavedBlock]:
         """Checkpoints, found when the folder was opened, of blocks whose runs are all among these."""
         wanted = {run.run_id for run in runs}
         return [saved for saved in self._saved if wanted.issuperset(saved.run_ids)]
+
+    def drop_checkpoint(self, block: Sequence[Run]) -> None:
+        """Remove that of a block which leaves no rows."""
+        if self._out is not None:
+            checkpoint_file(self._out / CHECKPOINTS_FOLDER, block[0].run_id).unlink(missing_ok=True)
 
     def add(self, finished: FinishedBlock) -> None:
         """Keep one finished block and drop its checkpoint. Its rows are written last: they are what makes it done."""
@@ -284,6 +300,7 @@ class Store:
         if self._out is not None and processes.is_first():
             results.save(self._out)
             shutil.rmtree(self._out / BLOCKS_FOLDER)
+            shutil.rmtree(self._out / FORKS_FOLDER, ignore_errors=True)
             self._drop_checkpoints(frozenset(results.rows["run_id"]))
         processes.wait_for_all("the study's files are written")
 
@@ -294,7 +311,7 @@ class Store:
             return
         readable = find_blocks(folder)
         for saved in readable:
-            if done.issuperset(saved.run_ids):
+            if all(run_id in done or is_past(run_id) for run_id in saved.run_ids):
                 saved.drop()
         for damaged in {*folder.glob("*.safetensors")} - {saved.path for saved in readable}:
             damaged.unlink()

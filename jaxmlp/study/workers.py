@@ -20,6 +20,7 @@ import numpy as np
 from jaxmlp.data import Dataset
 from jaxmlp.study.arms import Run
 from jaxmlp.study.checkpoint import SavedBlock, save_block
+from jaxmlp.study.forks import Forks
 from jaxmlp.study.memory import Device, ran_out
 from jaxmlp.study.plan import Work
 from jaxmlp.study.program import Program
@@ -39,10 +40,41 @@ class Job:
     """Where an earlier sitting left it."""
 
     @property
+    def span(self) -> tuple[int, int]:
+        """The clocks (from, to] that are to be trained."""
+        begin, end = (epoch * self.work.program.steps_per_epoch for epoch in self.block[0].span)
+        return begin, end
+
+    @property
+    def epochs(self) -> int:
+        """How many that are."""
+        begin, end = self.block[0].span
+        return end - begin
+
+    @property
+    def seconds(self) -> float:
+        """Estimated, from its begin."""
+        return self.work.group.share(self.block) * self.work.program.block_seconds
+
+    @property
+    def is_past(self) -> bool:
+        """Whether it is trained for its forks alone, and leaves no rows."""
+        return self.block[0].until is not None
+
+    @property
+    def rows(self) -> int:
+        """Runs that have rows when it is done."""
+        return 0 if self.is_past else len(self.block)
+
+    @property
     def share_done(self) -> float:
         """Of the block's steps, what the earlier sitting did."""
-        program = self.work.program
-        return self.saved.clock / (program.steps_per_epoch * program.spec.epochs) if self.saved else 0.0
+        return self.share(self.saved.clock) if self.saved else 0.0
+
+    def share(self, clock: int) -> float:
+        """Of the block's steps, what is done at a clock."""
+        begin, end = self.span
+        return (clock - begin) / (end - begin)
 
 
 @dataclass(frozen=True)
@@ -56,7 +88,9 @@ class Report:
     history: dict[str, np.ndarray]
     """[W, E + 1] of each metric."""
     states: RunState | None = None
-    """At the end: the final states, on the host."""
+    """At the end: the final states, on the host; not of a past."""
+    steps: int = 0
+    """At the end: how many each of its lanes was trained from the block's begin on."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +149,7 @@ class Workers:
         jobs: Sequence[Job],
         datasets: Mapping[Device, Dataset],
         *,
+        forks: Forks,
         stop: Stop,
         checkpoints: Path | None,
         checkpoint_seconds: float,
@@ -124,11 +159,13 @@ class Workers:
         Args:
             jobs: in the order in which they are taken.
             datasets: the dataset on each device to use.
+            forks: what blocks begin with that fork, and where they are kept for them.
             stop: when asked, every block is checkpointed after its chunk and left.
             checkpoints: where; None keeps none.
             checkpoint_seconds: from one checkpoint of a block to the next.
         """
-        self._jobs, self._lock = list(jobs), threading.Lock()
+        self._jobs, self._changed, self._busy = list(jobs), threading.Condition(), 0
+        self._forks = forks
         self._stop, self._checkpoints, self._every = stop, checkpoints, checkpoint_seconds
         self._reports: queue.Queue[Report | Failure | None] = queue.Queue()
         self._threads = [
@@ -155,7 +192,7 @@ class Workers:
 
     def forget(self, work: Work) -> None:
         """Take no more blocks of this group."""
-        with self._lock:
+        with self._changed:
             self._jobs = [job for job in self._jobs if job.work is not work]
 
     def join(self) -> None:
@@ -163,12 +200,30 @@ class Workers:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def left(self) -> list[Job]:
+        """Jobs that nobody took: those that would fork from one that failed."""
+        return list(self._jobs)
+
     def _next(self, device: Device, programs: Mapping[int, Program]) -> Job | None:
-        with self._lock:
-            for i, job in enumerate(self._jobs):
-                if device == self._first or id(job.work) in programs or self._worth_compiling(job.work):
-                    return self._jobs.pop(i)
+        """The next job for a device; while others train what a job forks from, wait for them."""
+        with self._changed:
+            while not self._stop.asked:
+                ready = [job for job in self._jobs if self._forks.ready(job.block)]
+                for job in ready:
+                    if device == self._first or id(job.work) in programs or self._worth_compiling(job.work):
+                        self._jobs.remove(job)
+                        self._busy += 1
+                        return job
+                if not self._busy or len(ready) == len(self._jobs):
+                    return None
+                self._changed.wait()
         return None
+
+    def _done(self) -> None:
+        with self._changed:
+            self._busy -= 1
+            self._changed.notify_all()
 
     def _worth_compiling(self, work: Work) -> bool:
         waiting = sum(job.work is work for job in self._jobs)
@@ -178,13 +233,15 @@ class Workers:
         programs: dict[int, Program] = {}
         try:
             with jax.default_device(device):
-                while not self._stop.asked and (job := self._next(device, programs)) is not None:
+                while (job := self._next(device, programs)) is not None:
                     try:
                         program = programs.get(id(job.work)) or self._program(job.work, device, dataset)
                         programs[id(job.work)] = program
                         self._train(program, job)
                     except Exception as error:  # whatever it is, who waits for reports must hear of it
                         self._reports.put(Failure(job, error))
+                    finally:
+                        self._done()
         finally:
             self._reports.put(None)
 
@@ -198,22 +255,37 @@ class Workers:
     def _train(self, program: Program, job: Job) -> None:
         states, begin = self._begin(program, job)
         hypers = program.hypers(job.block)
-        steps, epochs = program.steps_per_epoch, program.spec.epochs
-        saved = time.monotonic()
-        for clock, count, repeats in program.chunks(begin):
+        steps, (first, end) = program.steps_per_epoch, job.span
+        forks = {epoch * steps for epoch in self._forks.wanted(job.block)}
+        saved, done, history = time.monotonic(), begin, states.history
+        for clock, count, repeats in program.chunks(begin, {*forks, end}):
             states = program.advance(states, hypers, clock, count, repeats)
             done = clock + count * repeats
             history, ended = jax.device_get((states.history, states.ended))
-            if done == steps * epochs or ended.all():
+            # Of runs that have ended all epochs to come are as this one.
+            self._fork(job, done, {at for at in forks if at == done or (at > done and ended.all())}, states)
+            if done == end or ended.all():
                 break
-            self._reports.put(Report(job, done // steps, done / (steps * epochs), history))
+            self._reports.put(Report(job, done // steps, job.share(done), history))
             if self._stop.asked or time.monotonic() - saved >= self._every:
                 self._save(job, done, states)
                 saved = time.monotonic()
             if self._stop.asked:
                 return
+        if job.is_past:
+            self._reports.put(Report(job, done // steps, 1.0, jax.device_get(history), steps=done - first))
+            return
         states = jax.device_get(program.finish(states, hypers))
-        self._reports.put(Report(job, epochs, 1.0, states.history, states))
+        self._reports.put(Report(job, program.spec.epochs, 1.0, states.history, states, done - first))
+
+    def _fork(self, job: Job, clock: int, clocks: set[int], states: RunState) -> None:
+        """Keep the states at a clock for what forks at these."""
+        for at in sorted(clocks):
+            epoch = at // job.work.program.steps_per_epoch
+            self._forks.keep(job.block, job.work.layout, epoch, clock, jax.device_get(states))
+        if clocks:
+            with self._changed:
+                self._changed.notify_all()
 
     def _begin(self, program: Program, job: Job) -> tuple[RunState, int]:
         if job.saved is not None:
@@ -221,7 +293,10 @@ class Workers:
             if restored is not None:
                 return jax.device_put(restored, program.device), job.saved.clock
             job.saved.drop()
-        return program.start(job.block), 0
+        if job.block[0].parent is None:
+            return program.start(job.block), 0
+        states = self._forks.begin(job.block, job.work.layout.lanes, program.state_shapes)
+        return jax.device_put(states, program.device), job.span[0]
 
     def _save(self, job: Job, clock: int, states: RunState) -> None:
         if self._checkpoints is not None:

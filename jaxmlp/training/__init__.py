@@ -4,8 +4,18 @@ from jaxmlp.errors import check_count
 from jaxmlp.training.evaluate import evaluate, evaluate_in_train_mode
 from jaxmlp.training.full_data import full_data_norm_state
 from jaxmlp.training.hyper import Hyper, check_hyper, hyper_of, hyper_values
+from jaxmlp.training.interventions import (
+    INTERVENTIONS,
+    ClipFrom,
+    FreezeSecondMoment,
+    Intervention,
+    ResetMoments,
+    ScaleRate,
+    SetNumbers,
+)
 from jaxmlp.training.net_file import about_net, load_net, save_net
 from jaxmlp.training.optimizers import OPTIMIZERS, Optimizer, OptimizerSpec
+from jaxmlp.training.phases import Phase, check_interventions, intervene, phases
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
 from jaxmlp.training.run import end_epoch, end_run, init_run, start_run, train_epoch
@@ -16,29 +26,38 @@ from jaxmlp.training.step import TrainState, init_train_state, learning_rate, ob
 from jaxmlp.training.trained import TrainedNet, export_nnx, trained_net
 
 __all__ = [
+    "INTERVENTIONS",
     "METRICS",
     "OPTIMIZERS",
     "SCHEDULES",
+    "ClipFrom",
     "Clock",
     "DataSpec",
     "EarlyStop",
     "EvalSpec",
+    "FreezeSecondMoment",
     "Hyper",
+    "Intervention",
     "LossSpec",
     "Optimizer",
     "OptimizerSpec",
+    "Phase",
     "Plateau",
+    "ResetMoments",
     "RunSpec",
     "RunState",
+    "ScaleRate",
     "Schedule",
     "ScheduleSpec",
     "Selection",
+    "SetNumbers",
     "Stream",
     "TrainState",
     "TrainedNet",
     "about_net",
     "check_count",
     "check_hyper",
+    "check_interventions",
     "check_numbers",
     "end_epoch",
     "end_run",
@@ -50,9 +69,11 @@ __all__ = [
     "hyper_values",
     "init_run",
     "init_train_state",
+    "intervene",
     "learning_rate",
     "load_net",
     "objective",
+    "phases",
     "save_net",
     "shuffled",
     "start_run",
