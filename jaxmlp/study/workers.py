@@ -257,23 +257,25 @@ class Workers:
         hypers = program.hypers(job.block)
         steps, (first, end) = program.steps_per_epoch, job.span
         forks = {epoch * steps for epoch in self._forks.wanted(job.block)}
-        saved, done, history = time.monotonic(), begin, states.history
-        for clock, count, repeats in program.chunks(begin, {*forks, end}):
-            states = program.advance(states, hypers, clock, count, repeats)
-            done = clock + count * repeats
+        chunks, done, saved = program.chunks(begin, {*forks, end}), begin, time.monotonic()
+        while True:
             history, ended = jax.device_get((states.history, states.ended))
             # Of runs that have ended all epochs to come are as this one.
             self._fork(job, done, {at for at in forks if at == done or (at > done and ended.all())}, states)
             if done == end or ended.all():
                 break
-            self._reports.put(Report(job, done // steps, job.share(done), history))
-            if self._stop.asked or time.monotonic() - saved >= self._every:
-                self._save(job, done, states)
-                saved = time.monotonic()
-            if self._stop.asked:
-                return
+            if done > begin:
+                self._reports.put(Report(job, done // steps, job.share(done), history))
+                if self._stop.asked or time.monotonic() - saved >= self._every:
+                    self._save(job, done, states)
+                    saved = time.monotonic()
+                if self._stop.asked:
+                    return
+            clock, count, repeats = next(chunks)
+            states = program.advance(states, hypers, clock, count, repeats)
+            done = clock + count * repeats
         if job.is_past:
-            self._reports.put(Report(job, done // steps, 1.0, jax.device_get(history), steps=done - first))
+            self._reports.put(Report(job, done // steps, 1.0, history, steps=done - first))
             return
         states = jax.device_get(program.finish(states, hypers))
         self._reports.put(Report(job, program.spec.epochs, 1.0, states.history, states, done - first))

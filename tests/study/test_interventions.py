@@ -2,6 +2,7 @@
 
 import os
 import signal
+import time
 from dataclasses import replace
 
 import jax
@@ -9,15 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from jaxmlp import data, study
-from jaxmlp.errors import InputError
+from jaxmlp import data
 from jaxmlp.study.arms import Arm, make_run
-from jaxmlp.study.blocks import Layout, make_groups, padded
-from jaxmlp.study.forks import families, fork_key, with_pasts
+from jaxmlp.study.blocks import Layout, padded
 from jaxmlp.study.program import Program
 from jaxmlp.training import (
     ClipFrom,
-    DataSpec,
     EvalSpec,
     FreezeSecondMoment,
     Hyper,
@@ -28,7 +26,7 @@ from jaxmlp.training import (
     intervene,
     load_net,
 )
-from tests.study.small import Silent, assert_same_bits, make_spec, numbers, run
+from tests.study.small import assert_same_bits, make_spec, numbers, run
 
 EPOCHS, FORK, STEPS, SEEDS = 8, 5, 6, 3
 SPEC = make_spec("batch_norm", epochs=EPOCHS)
@@ -47,7 +45,10 @@ def digits():
     return data.load("digits")
 
 
-def arm(name, *interventions, spec=SPEC, hyper=Hyper(learning_rate=0.01)):
+HYPER = Hyper(learning_rate=0.01)
+
+
+def arm(name, *interventions, spec=SPEC, hyper=HYPER):
     return Arm(name, replace(spec, interventions=interventions), hyper)
 
 
@@ -69,7 +70,7 @@ def steps(results):
 
 
 def from_the_start(digits, one, layout, seeds=range(SEEDS)):
-    """A run with interventions, every phase by a program of its own and nothing shared, as [S, E + 1] of each metric."""
+    """A run with interventions, each phase by a program of its own and nothing shared: [S, E + 1] of each metric."""
     block = padded(tuple(make_run(one, seed, digits.digest) for seed in seeds), layout.lanes)
     placed, states = jax.device_put(digits), None
     ends = [phase.begin for phase in block[0].phases[1:]] + [one.spec.epochs]
@@ -127,36 +128,36 @@ def test_the_settings_are_a_column_and_part_of_the_id(forked):
 
 
 def test_a_run_without_interventions_has_the_id_it_always_had():
-    assert make_run(Arm("a", make_spec()), 0, "data").run_id == "ID_OF_PLAIN"
+    assert make_run(Arm("a", make_spec()), 0, "data").run_id == "a04505b64b9b6de6"
 
 
 WATCHFUL = replace(
     SPEC,
-    schedule=ScheduleSpec("cosine", plateau=True, warmup_epochs=1),
+    schedule=ScheduleSpec("cosine", plateau=True),
     evaluation=EvalSpec(batch_size=128, early_stopping=True, log_every=4),
 )
 
 
 @pytest.mark.parametrize("strategy", ["vmap", "map"])
-def test_schedule_plateau_early_stop_and_selection_go_on(digits, strategy):
-    hyper = Hyper(learning_rate=0.3, plateau_patience=0, stop_patience=2)
-    two = arm("two", ScaleRate(2, 0.5), ClipFrom(4, norm=0.5), spec=WATCHFUL, hyper=hyper)
+def test_schedule_plateau_early_stop_selection_and_step_log_go_on(digits, strategy):
+    hyper = Hyper(learning_rate=0.3, plateau_patience=0, stop_patience=1)
     plain = arm("plain", spec=WATCHFUL, hyper=hyper)
-    results = run([plain, two], digits, strategy=strategy, seeds=6)
-    wanted = from_the_start(digits, two, Layout(4, strategy), range(4))
-    wanted = {name: values[:4] for name, values in wanted.items()}
-    assert_same_bits(numbers(results.rows, "two", range(4)), wanted)
-    ends = results.final()[["arm", "epoch"]].to_numpy().tolist()
-    assert any(epoch < 4 for _, epoch in ends), "some must stop before the second intervention"
-    assert any(epoch > 4 for _, epoch in ends)
-    early = results.final()[results.final()["epoch"] <= 2]["seed"]
-    for seed in early:  # they have nothing to change
+    two = arm("two", ScaleRate(3, 0.5), ClipFrom(5, norm=0.5), spec=WATCHFUL, hyper=hyper)
+    results = run([plain, two], digits, strategy=strategy, seeds=4)
+    assert_same_bits(numbers(results.rows, "two", range(4)), from_the_start(digits, two, Layout(4, strategy), range(4)))
+    assert two.spec.epochs in set(results.select(arm="two").final()["epoch"])
+    early = sorted(set(results.final().query("arm == 'plain' and epoch <= 3")["seed"]))
+    assert early, "some must stop before the intervention"
+    for seed in early:  # these have nothing to change
         assert_same_bits(*(numbers(results.rows, name, [seed]) for name in ("plain", "two")))
-    assert results.steps is not None
-    alone = run([two], digits, strategy=strategy, seeds=6)
-    pd.testing.assert_frame_equal(
-        alone.steps[list(alone.steps)[:7]], results.steps[results.steps["arm"] == "two"].reset_index(drop=True)
-    )
+    # Of a block that has stopped as a whole, the rest of the past is not trained.
+    stopped = run([plain, two], digits, strategy=strategy, seeds=early)
+    assert steps(stopped) == len(early) * 3 * STEPS
+    for table in ("rows", "steps"):
+        wanted = getattr(results, table)
+        pd.testing.assert_frame_equal(
+            getattr(stopped, table), wanted[wanted["seed"].isin(early)].reset_index(drop=True)
+        )
 
 
 def test_arms_that_fork_from_forks_and_at_many_epochs(digits):
@@ -203,12 +204,13 @@ def test_kept_nets_say_what_they_were_trained_with_at_last(digits, tmp_path):
 INTERRUPTED = [PLAIN, arm("late", ScaleRate(6, 0.1)), arm("clip", ResetMoments(3), ClipFrom(6, norm=0.1))]
 PLACES = {
     "in the shared past": ("plain", 2 * STEPS + 1),
-    "at the fork": ("plain", 3 * STEPS),
-    "after the first fork": ("plain", 3 * STEPS + 1),
+    "at the fork": ("plain", 3 * STEPS - 1),
+    "after the fork": ("plain", 3 * STEPS),
     "in a past of no arm": ("past", 4 * STEPS + 1),
-    "between past and branch": ("branch", 6 * STEPS),
+    "between past and branch": ("past", 6 * STEPS - 1),
     "in a branch": ("branch", 7 * STEPS + 1),
 }
+"""Which block, and the clock of the chunk that the signal falls into; the past of no arm is that of `clip`."""
 
 
 @pytest.fixture(scope="module")
@@ -216,27 +218,53 @@ def undisturbed(digits):
     return run(INTERRUPTED, digits)
 
 
-@pytest.mark.parametrize("place", PLACES)
-def test_stopped_anywhere_the_rows_are_the_same(digits, tmp_path, monkeypatch, undisturbed, place):
-    monkeypatch.setattr("jaxmlp.study.program.CHUNK_SECONDS", 1e-9)  # a chunk is a step
-    out, original, (which, at) = tmp_path / "s", Program.advance, PLACES[place]
-    state = {"which": "plain", "asked": False}
+def stop_at(place, digits, out, monkeypatch):
+    """Run the study in a folder and send a signal in the chunk of that place."""
+    original, seen = Program.advance, [("plain", -1)]
 
     def interrupted(self, states, hypers, clock, count, repeats):
         if "cost" in self.__dict__ and count:
-            state["which"] = "branch" if self.spec.optimizer.clip else "past" if state.get("last", -1) > clock else state["which"]
-            state["last"] = clock
-            if (state["which"], clock) == (which, at) and not state["asked"]:
-                state["asked"] = True
+            again = "past" if clock < seen[-1][1] else seen[-1][0]
+            seen.append(("branch" if self.spec.optimizer.clip else again, clock))
+            if seen[-1] == PLACES[place]:
                 os.kill(os.getpid(), signal.SIGINT)
+                time.sleep(0.5)  # the main thread hears it
         return original(self, states, hypers, clock, count, repeats)
 
-    monkeypatch.setattr(Program, "advance", interrupted)
-    with pytest.raises(KeyboardInterrupt):
-        run(INTERRUPTED, digits, out=out)
-    monkeypatch.setattr(Program, "advance", original)
-    assert state["asked"]
+    with monkeypatch.context() as patched:
+        patched.setattr("jaxmlp.study.program.CHUNK_SECONDS", 1e-9)  # a chunk is a step
+        patched.setattr(Program, "advance", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            run(INTERRUPTED, digits, out=out)
+    assert seen[-1] == PLACES[place]
+
+
+def assert_resumed(digits, out, undisturbed):
+    """Resume the study, whose rows are then those of one that nothing happened to; return its steps."""
     results = run(INTERRUPTED, digits, out=out, resume=True, lanes=None)
     pd.testing.assert_frame_equal(results.rows, undisturbed.rows)
-    assert steps(results) <= steps(undisturbed)  # what a checkpoint had is not trained again
     assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "results.parquet"]
+    return steps(results)
+
+
+@pytest.mark.parametrize("place", PLACES)
+def test_stopped_anywhere_the_rows_are_the_same(digits, tmp_path, monkeypatch, undisturbed, place):
+    stop_at(place, digits, tmp_path / "s", monkeypatch)
+    done = assert_resumed(digits, tmp_path / "s", undisturbed)
+    # What a block has in a checkpoint counts as its own, and what finished blocks had is not trained again.
+    futures = {"plain": steps(undisturbed), "past": SEEDS * STEPS * (3 + 2 + 2), "branch": SEEDS * STEPS * (2 + 2)}
+    if place == "between past and branch":
+        futures["past"] = futures["branch"]
+    assert done <= futures[PLACES[place][0]]
+
+
+@pytest.mark.parametrize("spare", [0, 2])
+def test_a_damaged_state_costs_its_past_again_and_changes_nothing(digits, tmp_path, monkeypatch, undisturbed, spare):
+    stop_at("between past and branch", digits, tmp_path / "s", monkeypatch)
+    kept = sorted((tmp_path / "s" / "forks").iterdir())
+    assert len(kept) == 2 * SEEDS  # of `plain` after epoch 6 and of the past of `clip`; after 3 no run needs one
+    for path in kept[spare:]:
+        content = bytearray(path.read_bytes())
+        content[len(content) // 2] ^= 1
+        path.write_bytes(content)
+    assert_resumed(digits, tmp_path / "s", undisturbed)
