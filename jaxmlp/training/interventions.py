@@ -32,10 +32,6 @@ READ_AT_START = ("init_gain", "prelu_slope", "running_var_start")
 """Numbers that are read when a run starts and never again."""
 
 
-def _kind(name: str) -> Any:
-    return field(default=name, init=False, kw_only=True)
-
-
 @dataclass(frozen=True)
 class Intervention:
     """What changes a run after an epoch: the base of the kinds in `INTERVENTIONS`.
@@ -43,7 +39,7 @@ class Intervention:
     `RunSpec.interventions` holds them by epoch, and those of one epoch in the order of `INTERVENTIONS`.
     """
 
-    kind: str = _kind("")
+    kind: str = field(default="", init=False)
     epoch: int
     """The last epoch that it leaves alone, from 1 on."""
 
@@ -67,7 +63,7 @@ class ResetMoments(Intervention):
     the count of steps goes on, since the other needs it: with β₂ = 0.999, v is then 1000 times too small at first.
     """
 
-    kind: str = _kind("reset_moments")
+    kind: str = field(default="reset_moments", init=False)
     moments: str = "both"
     """One of `MOMENTS`."""
 
@@ -87,7 +83,7 @@ class ResetMoments(Intervention):
 class FreezeSecondMoment(Intervention):
     """Hold the optimizer's second moment as it stands: see `jaxmlp.training.held`."""
 
-    kind: str = _kind("freeze_second_moment")
+    kind: str = field(default="freeze_second_moment", init=False)
 
     def onward(self, spec: "RunSpec", hyper: Hyper) -> tuple["RunSpec", Hyper]:
         """With the held rule."""
@@ -103,7 +99,7 @@ class FreezeSecondMoment(Intervention):
 class ClipFrom(Intervention):
     """Clip the gradient's norm from here on, as `OptimizerSpec.clip` does."""
 
-    kind: str = _kind("clip_from")
+    kind: str = field(default="clip_from", init=False)
     norm: float
     """Largest norm, above 0: `Hyper.clip_norm` from here on."""
 
@@ -120,7 +116,7 @@ class ClipFrom(Intervention):
 class SetNumbers(Intervention):
     """Give numbers of `Hyper` other values, such as `SetNumbers(5, {"beta2": 0.99, "norm_momentum": 0.01})`."""
 
-    kind: str = _kind("set_numbers")
+    kind: str = field(default="set_numbers", init=False)
     numbers: Mapping[str, float] | tuple[tuple[str, float], ...]
     """By name, a user's as `user.NAME`; kept as pairs in the order of their names."""
 
@@ -140,7 +136,7 @@ class SetNumbers(Intervention):
 class ScaleRate(Intervention):
     """Multiply the learning rate; schedule and plateau go on as they were."""
 
-    kind: str = _kind("scale_rate")
+    kind: str = field(default="scale_rate", init=False)
     factor: float
     """Above 0."""
 
