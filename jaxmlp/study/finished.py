@@ -43,7 +43,8 @@ def finish_block(experiment: str, block: Sequence[Run], states: RunState, keep_p
         for lane, run in enumerate(block):
             alone = jax.tree.map(lambda leaf, lane=lane: leaf[lane], kept)
             nets[run.run_id] = trained_net(alone, spec=run.arm.spec, hyper=run.arm.hyper)
-    return FinishedBlock(block_rows(experiment, block, states.history), _steps(experiment, block, states), nets)
+    rows = block_rows(experiment, block, states.history, states.measured)
+    return FinishedBlock(rows, _steps(experiment, block, states), nets)
 
 
 def _steps(experiment: str, block: Sequence[Run], states: RunState) -> pd.DataFrame | None:
@@ -53,7 +54,7 @@ def _steps(experiment: str, block: Sequence[Run], states: RunState) -> pd.DataFr
     for lane, run in enumerate(block):
         log_every = run.arm.spec.evaluation.log_every or 1
         loss, accuracy = (np.asarray(values)[lane] for values in (states.log.loss, states.log.accuracy))
-        done = np.flatnonzero(np.isfinite(accuracy))  # a lost loss is NaN, an accuracy only where a run had ended
+        done = np.arange(np.asarray(states.train.step)[lane] // log_every)
         columns: dict[str, Any] = _identity(experiment, run)
         columns |= {"step": ((done + 1) * log_every).astype(np.int32)}
         frames.append(pd.DataFrame(columns | {"batch_loss": loss[done], "batch_accuracy": accuracy[done]}))
@@ -64,19 +65,25 @@ def _identity(experiment: str, run: Run) -> dict[str, Any]:
     return {"experiment": experiment, "arm": run.arm.name, "run_id": run.run_id, "seed": run.seed}
 
 
-def block_rows(experiment: str, block: Sequence[Run], history: Mapping[str, Any]) -> pd.DataFrame:
-    """The rows of one trained block.
+def block_rows(
+    experiment: str, block: Sequence[Run], history: Mapping[str, Any], measured: Mapping[str, Any]
+) -> pd.DataFrame:
+    """The rows of one trained block, with NaN where nothing was measured.
 
     Args:
         experiment: the study's name.
         block: its runs, without the padding.
-        history: [W, E + 1] of each metric, with the test accuracy in each run's last row.
+        history: [W, E + 1] of each metric.
+        measured: [W, E + 1] bool of each metric; the test accuracy is, in each run's last row.
     """
     frames = []
     for lane, run in enumerate(block):
         # The last epoch a run has is tested: an early stop leaves the rows after it empty.
-        end = 1 + np.flatnonzero(np.isfinite(history["test_accuracy"][lane]))[-1]
-        metrics = {name: np.asarray(history[name])[lane, :end] for name in METRICS}
+        end = 1 + np.flatnonzero(measured["test_accuracy"][lane])[-1]
+        metrics = {
+            name: np.where(measured[name][lane, :end], history[name][lane, :end], np.float32(np.nan))
+            for name in METRICS
+        }
         columns = _identity(experiment, run)
         columns |= {"epoch": np.arange(len(metrics["train_loss"]), dtype=np.int32)}
         columns |= metrics | {"diverged": metrics["diverged"].astype(bool)}
