@@ -1,5 +1,7 @@
 """How runs ended, in a study: every case in one block, through checkpoints, and with NaN forbidden."""
 
+from dataclasses import replace
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -54,7 +56,7 @@ CASES = {
     "stopped at the end": (STILL, EPOCHS - 1, NEVER, "done", EPOCHS, EPOCHS, EPOCHS * STEPS),
     "diverged at epoch 1": (0.1, NEVER, 1, "diverged", 1, EPOCHS, EPOCHS * STEPS),
     "diverged at the last": (0.1, NEVER, EPOCHS, "diverged", EPOCHS, EPOCHS, EPOCHS * STEPS),
-    "diverged at its stop": (STILL, 1, 2, "diverged", 2, EPOCHS, 2 * STEPS),
+    "diverged at its stop": (0.1, 1, 2, "diverged", 2, EPOCHS, 2 * STEPS),
 }
 
 
@@ -139,7 +141,10 @@ def no_nan_allowed():
 
 HEALTHY = [
     study.Arm("plain", make_spec()),
-    study.Arm("no validation", make_spec(data=DataSpec("none", batch_size=32), evaluation=EvalSpec("last"))),
+    study.Arm(
+        "no validation",
+        replace(make_spec(), data=DataSpec("none", batch_size=32, train_size=200), evaluation=EvalSpec("last")),
+    ),
     study.Arm(
         "all",
         make_spec(
