@@ -1,4 +1,4 @@
-"""What a finished block leaves: rows per epoch, rows between epochs, and trained nets, as asked."""
+"""What a finished block leaves: its rows of every table, and trained nets, as asked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -9,7 +9,10 @@ import numpy as np
 import pandas as pd
 
 from jaxmlp.study.arms import Run
+from jaxmlp.study.ends import block_ends
 from jaxmlp.training import METRICS, RunState, TrainedNet, trained_net
+from jaxmlp.training.state import EPOCHS, RUNS
+from jaxmlp.training.step_log import STEPS, StepLog
 
 KEEP_PARAMS = ("none", "best", "last")
 """Of each run: no parameters, those of the model that was tested (the best by validation where the spec selects it), or
@@ -20,12 +23,16 @@ those of the last epoch."""
 class FinishedBlock:
     """Of all runs of a block, without its padding."""
 
-    rows: pd.DataFrame
-    """One per run and epoch."""
-    steps: pd.DataFrame | None
-    """One per run and window of steps; None where the spec logs none."""
+    tables: dict[str, pd.DataFrame]
+    """Rows by the name of their table: "epochs", "runs", "steps" where the spec logs, and others. A run may have no
+    row in one that is here."""
     nets: dict[str, TrainedNet]
     """By run id; empty where none are kept."""
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """Of its runs, in order."""
+        return tuple(self.tables[EPOCHS.name]["run_id"].unique())
 
 
 def finish_block(experiment: str, block: Sequence[Run], states: RunState, keep_params: str) -> FinishedBlock:
@@ -43,18 +50,21 @@ def finish_block(experiment: str, block: Sequence[Run], states: RunState, keep_p
         for lane, run in enumerate(block):
             alone = jax.tree.map(lambda leaf, lane=lane: leaf[lane], kept)
             nets[run.run_id] = trained_net(alone, spec=run.arm.spec, hyper=run.arm.hyper)
-    rows = block_rows(experiment, block, states.history, states.measured)
-    return FinishedBlock(rows, _steps(experiment, block, states), nets)
+    tables = {
+        EPOCHS.name: block_rows(experiment, block, states.history, states.measured),
+        RUNS.name: block_ends(experiment, block, states),
+    }
+    if states.log is not None:
+        tables[STEPS.name] = _steps(experiment, block, states.log, states.train.step)
+    return FinishedBlock(tables, nets)
 
 
-def _steps(experiment: str, block: Sequence[Run], states: RunState) -> pd.DataFrame | None:
-    if states.log is None:
-        return None
+def _steps(experiment: str, block: Sequence[Run], log: StepLog, steps: Any) -> pd.DataFrame:
     frames = []
     for lane, run in enumerate(block):
         log_every = run.arm.spec.evaluation.log_every or 1
-        loss, accuracy = (np.asarray(values)[lane] for values in (states.log.loss, states.log.accuracy))
-        done = np.arange(np.asarray(states.train.step)[lane] // log_every)
+        loss, accuracy = (np.asarray(values)[lane] for values in (log.loss, log.accuracy))
+        done = np.arange(np.asarray(steps)[lane] // log_every)
         columns: dict[str, Any] = _identity(experiment, run)
         columns |= {"step": ((done + 1) * log_every).astype(np.int32)}
         frames.append(pd.DataFrame(columns | {"batch_loss": loss[done], "batch_accuracy": accuracy[done]}))

@@ -1,6 +1,7 @@
 """How runs ended, in a study: every case in one block, through checkpoints, and with NaN forbidden."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import jax
 import jax.numpy as jnp
@@ -9,9 +10,12 @@ import pandas as pd
 import pytest
 
 from jaxmlp import data, study
-from jaxmlp.study.arms import make_run
+from jaxmlp.evidence.runs import diverged_runs
+from jaxmlp.schema import TABLES
+from jaxmlp.study.arms import describe_arm, make_run
 from jaxmlp.study.blocks import Layout
 from jaxmlp.study.checkpoint import find_blocks, save_block
+from jaxmlp.study.ends import runs_table
 from jaxmlp.study.finished import finish_block
 from jaxmlp.study.program import Program
 from jaxmlp.training import (
@@ -26,6 +30,7 @@ from jaxmlp.training import (
 )
 from tests.study.small import make_spec, run
 
+PUBLISHED = Path(study.__file__).parents[2] / "experiments" / "published"
 EPOCHS, STEPS = 4, 6
 
 
@@ -105,7 +110,9 @@ def test_every_run_of_a_block_has_its_own_end(whole, case):
     lane = list(CASES).index(case)
     assert RunStatus(int(states.status[lane])).words == status
     assert int(states.ended_epoch[lane]) == epoch
-    rows = finished.rows[finished.rows["arm"] == case]
+    (said,) = finished.tables["runs"].query("arm == @case").to_dict("records")
+    assert (said["status"], said["ended_epoch"], said["seed"]) == (status, epoch, 0)
+    rows = finished.tables["epochs"].query("arm == @case")
     assert rows["epoch"].tolist() == [*range(last + 1)]
     lost = rows["epoch"] >= epoch if status == "diverged" else rows["epoch"] < 0
     assert (rows["diverged"] == lost).all()
@@ -113,7 +120,7 @@ def test_every_run_of_a_block_has_its_own_end(whole, case):
     assert (rows["val_loss"].isna() == lost).all()
     assert (rows["test_accuracy"].notna() == (rows["epoch"] == last)).all()
     assert (rows["test_loss"].notna() == (rows["epoch"] == last) & ~lost).all()
-    windows = finished.steps[finished.steps["arm"] == case]
+    windows = finished.tables["steps"].query("arm == @case")
     assert windows["step"].tolist() == [*range(4, steps + 1, 4)]
 
 
@@ -127,8 +134,43 @@ def test_checkpoints_lose_no_status(program, block, whole, tmp_path, cuts):
     states, finished = train(program, block, cuts, restored)
     np.testing.assert_array_equal(states.status, whole[0].status)
     np.testing.assert_array_equal(states.ended_epoch, whole[0].ended_epoch)
-    pd.testing.assert_frame_equal(finished.rows, whole[1].rows)
-    pd.testing.assert_frame_equal(finished.steps, whole[1].steps)
+    assert set(finished.tables) == {"epochs", "runs", "steps"}
+    for name, table in finished.tables.items():
+        pd.testing.assert_frame_equal(table, whole[1].tables[name])
+
+
+def test_rows_of_before_say_the_same(block, whole):
+    arms = {run.arm.name: describe_arm(run.arm) for run in block}
+    tables = whole[1].tables
+    pd.testing.assert_frame_equal(runs_table(tables["epochs"], arms), tables["runs"])
+
+
+@pytest.mark.parametrize(("experiment", "lost"), [("learning_rate", 42), ("initialization", 0)])
+def test_a_published_study_tells_how_its_runs_ended(experiment, lost):
+    results = study.Results.load(PUBLISHED / experiment)
+    assert "runs" not in results.tables
+    runs = results.table("runs")
+    TABLES["runs"].check(runs)
+    assert runs["status"].isin(["done", "diverged"]).all()
+    assert (runs["status"] == "diverged").sum() == lost
+    assert set(runs.loc[runs["status"] == "diverged", "run_id"]) == set(diverged_runs(results.rows))
+    done = runs[runs["status"] == "done"].set_index("run_id")["ended_epoch"]
+    assert (done == results.final().set_index("run_id")["epoch"].loc[done.index]).all()
+
+
+def test_a_study_keeps_how_its_runs_ended_and_a_resumed_one_too(digits, arms, tmp_path):
+    out = tmp_path / "s"
+    whole = run(arms, digits, seeds=2, out=tmp_path / "whole")
+    run(arms[:2], digits, seeds=2, out=out)
+    assert study.Results.load(out).tables["runs"]["status"].tolist() == ["done"] * 2 + ["stopped early"] * 2
+    # As a study of before would have left it: what is missing is made from its rows.
+    (out / "runs.parquet").unlink()
+    resumed = run(arms, digits, seeds=2, out=out, resume=True, lanes=None)
+    for found in (resumed, study.Results.load(out)):
+        pd.testing.assert_frame_equal(found.table("runs"), whole.table("runs"))
+        pd.testing.assert_frame_equal(found.rows, whole.rows)
+    by_arm = whole.table("runs").groupby("arm")["status"].unique()
+    assert {arm: [*words] for arm, words in by_arm.items()} == {arm: [case[3]] for arm, case in CASES.items()}
 
 
 @pytest.fixture
