@@ -10,7 +10,7 @@ import pandas as pd
 
 from jaxmlp.study.arms import Run
 from jaxmlp.study.ends import block_ends
-from jaxmlp.training import METRICS, RunState, TrainedNet, trained_net
+from jaxmlp.training import METRICS, Net, RunState, trained_net
 from jaxmlp.training.state import EPOCHS, RUNS
 from jaxmlp.training.step_log import STEPS, StepLog
 
@@ -26,7 +26,7 @@ class FinishedBlock:
     tables: dict[str, pd.DataFrame]
     """Rows by the name of their table: "epochs", "runs", "steps" where the spec logs, and others. A run may have no
     row in one that is here."""
-    nets: dict[str, TrainedNet]
+    nets: dict[str, Net]
     """By run id; empty where none are kept."""
 
     @property

@@ -18,7 +18,7 @@ from jaxmlp.study.ends import runs_table
 from jaxmlp.study.kept import Kept, KeptTable, newest
 from jaxmlp.study.manifest import EMPTY, VERSION, check_version, describe_tables, table_keys
 from jaxmlp.study.nets import Nets
-from jaxmlp.training import TrainedNet
+from jaxmlp.training import Net
 from jaxmlp.training.state import EPOCHS, RUNS
 
 ROWS_FILE, MANIFEST_FILE = EPOCHS.file, "manifest.json"
@@ -57,7 +57,7 @@ class Results:
         advice = f"{source}, in this study with resume" if source else "choose one of these"
         raise InputError(f"the study has no table {name!r}, it has {', '.join(self.tables)}: {advice}")
 
-    def best(self, metric: str = "val_accuracy", **conditions: Any) -> TrainedNet:
+    def best(self, metric: str = "val_accuracy", **conditions: Any) -> Net:
         """The net of the best run, among those that meet the conditions (`select`) and have not diverged.
 
         Args:

@@ -14,6 +14,7 @@ from jaxmlp.data import PREPROCESSINGS, Dataset, split_indices
 from jaxmlp.nn import init_mlp
 from jaxmlp.training.evaluate import evaluate, evaluate_each, evaluate_in_train_mode
 from jaxmlp.training.hyper import Hyper
+from jaxmlp.training.net import Net
 from jaxmlp.training.packed import pack
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
@@ -21,6 +22,7 @@ from jaxmlp.training.spec import RunSpec
 from jaxmlp.training.state import METRICS, RunState, RunStatus, Selection
 from jaxmlp.training.step import TrainState, counted_step, init_train_state, learning_rate
 from jaxmlp.training.step_log import StepLog
+from jaxmlp.training.trained import net_of
 
 
 def init_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> RunState:
@@ -188,16 +190,14 @@ def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> 
     # A diverged run has rows to the end.
     stopped = run.status == RunStatus.STOPPED_EARLY
     last = jnp.where(stopped, run.ended_epoch, spec.epochs)
-    row = _test(run, run.selected, dataset, spec=spec, hyper=hyper)
+    row = _test(net_of(run.replace(train=run.selected), spec=spec, hyper=hyper), dataset)
     return _written(run, row, jnp.arange(spec.epochs + 1) == last, dataset)
 
 
-def _test(run, model, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> dict[str, Array]:
+def _test(net: Net, dataset: Dataset) -> dict[str, Array]:
     """Loss and accuracy of a model on the test set."""
     index = jnp.arange(dataset.test_images.shape[0], dtype=jnp.int32)
-    images, labels = dataset.test_images, dataset.test_labels
-    state = (model.params, model.norm_state, run.preprocessing)
-    loss, accuracy = evaluate(*state, images, labels, index, spec=spec, hyper=hyper)
+    loss, accuracy = evaluate(net, dataset.test_images, dataset.test_labels, index)
     return {"test_loss": loss, "test_accuracy": accuracy}
 
 
@@ -228,7 +228,7 @@ def _measure(run: RunState, dataset: Dataset, epoch: Array, *, spec: RunSpec, hy
     row["selected_epoch"] = (epoch if best is None else best.epoch).astype(jnp.float32)
     row["diverged"] = run.diverged.astype(jnp.float32)
     if spec.evaluation.test_every_epoch:
-        row |= _test(run, run.train, dataset, spec=spec, hyper=hyper)
+        row |= _test(net_of(run, spec=spec, hyper=hyper), dataset)
     # A diverged run is frozen: its row stands for all epochs to come.
     now = ~lost_before & ((epochs == epoch) | (run.diverged & (epochs > epoch)))
     run = _written(run.replace(best=best), row, now, dataset)
@@ -239,9 +239,8 @@ def _evaluated(run: RunState, dataset: Dataset, epoch: Array, *, spec: RunSpec, 
     """(the run, its statistics moved where validation does that, what its validation and training parts give)."""
 
     def on(rule, rows: Any, **more: Array) -> Any:
-        images, labels = dataset.train_images, dataset.train_labels
-        state = (run.train.params, run.train.norm_state, run.preprocessing)
-        return rule(*state, images, labels, rows, spec=spec, hyper=hyper, **more)
+        net = net_of(run, spec=spec, hyper=hyper)
+        return rule(net, dataset.train_images, dataset.train_labels, rows, **more)
 
     train_rows = run.train_index[: spec.evaluation.train_subset]
     if run.val_index.shape[0] == 0:
