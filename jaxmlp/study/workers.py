@@ -87,6 +87,8 @@ class Report:
     """Of the block's steps that are done; 1 at the end, early or not."""
     history: dict[str, np.ndarray]
     """[W, E + 1] of each metric."""
+    measured: dict[str, np.ndarray]
+    """[W, E + 1] bool of each metric: where the history holds a number."""
     states: RunState | None = None
     """At the end: the final states, on the host; not of a past."""
     steps: int = 0
@@ -259,13 +261,13 @@ class Workers:
         forks = {epoch * steps for epoch in self._forks.wanted(job.block)}
         chunks, done, saved = program.chunks(begin, {*forks, end}), begin, time.monotonic()
         while True:
-            history, ended = jax.device_get((states.history, states.ended))
+            history, measured, ended = jax.device_get((states.history, states.measured, states.ended))
             # Of runs that have ended all epochs to come are as this one.
             self._fork(job, done, {at for at in forks if at == done or (at > done and ended.all())}, states)
             if done == end or ended.all():
                 break
             if done > begin:
-                self._reports.put(Report(job, done // steps, job.share(done), history))
+                self._reports.put(Report(job, done // steps, job.share(done), history, measured))
                 if self._stop.asked or time.monotonic() - saved >= self._every:
                     self._save(job, done, states)
                     saved = time.monotonic()
@@ -275,10 +277,10 @@ class Workers:
             states = program.advance(states, hypers, clock, count, repeats)
             done = clock + count * repeats
         if job.is_past:
-            self._reports.put(Report(job, done // steps, 1.0, history, steps=done - first))
+            self._reports.put(Report(job, done // steps, 1.0, history, measured, steps=done - first))
             return
         states = jax.device_get(program.finish(states, hypers))
-        self._reports.put(Report(job, program.spec.epochs, 1.0, states.history, states, done - first))
+        self._reports.put(Report(job, program.spec.epochs, 1.0, states.history, states.measured, states, done - first))
 
     def _fork(self, job: Job, clock: int, clocks: set[int], states: RunState) -> None:
         """Keep the states at a clock for what forks at these."""

@@ -13,6 +13,7 @@ from jaxmlp.training.interventions import (
     ScaleRate,
     SetNumbers,
 )
+from jaxmlp.training.net import Net
 from jaxmlp.training.net_file import about_net, load_net, save_net
 from jaxmlp.training.optimizers import OPTIMIZERS, Optimizer, OptimizerSpec
 from jaxmlp.training.phases import Phase, check_interventions, intervene, phases
@@ -21,9 +22,9 @@ from jaxmlp.training.randomness import Stream, shuffled, stream_key
 from jaxmlp.training.run import end_epoch, end_run, init_run, start_run, train_epoch
 from jaxmlp.training.schedules import SCHEDULES, Clock, Schedule, ScheduleSpec
 from jaxmlp.training.spec import DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers
-from jaxmlp.training.state import METRICS, RunState, Selection
+from jaxmlp.training.state import METRICS, RunState, RunStatus, Selection
 from jaxmlp.training.step import TrainState, init_train_state, learning_rate, objective, train_step
-from jaxmlp.training.trained import TrainedNet, export_nnx, trained_net
+from jaxmlp.training.trained import export_nnx, net_of, trained_net
 
 __all__ = [
     "INTERVENTIONS",
@@ -39,6 +40,7 @@ __all__ = [
     "Hyper",
     "Intervention",
     "LossSpec",
+    "Net",
     "Optimizer",
     "OptimizerSpec",
     "Phase",
@@ -46,6 +48,7 @@ __all__ = [
     "ResetMoments",
     "RunSpec",
     "RunState",
+    "RunStatus",
     "ScaleRate",
     "Schedule",
     "ScheduleSpec",
@@ -53,7 +56,6 @@ __all__ = [
     "SetNumbers",
     "Stream",
     "TrainState",
-    "TrainedNet",
     "about_net",
     "check_count",
     "check_hyper",
@@ -72,6 +74,7 @@ __all__ = [
     "intervene",
     "learning_rate",
     "load_net",
+    "net_of",
     "objective",
     "phases",
     "save_net",

@@ -72,22 +72,28 @@ def steps(results):
 def from_the_start(digits, one, layout, seeds=range(SEEDS)):
     """A run with interventions, each phase by a program of its own and nothing shared: [S, E + 1] of each metric."""
     block = padded(tuple(make_run(one, seed, digits.digest) for seed in seeds), layout.lanes)
-    placed, states = jax.device_put(digits), None
-    ends = [phase.begin for phase in block[0].phases[1:]] + [one.spec.epochs]
-    for number, (phase, end) in enumerate(zip(block[0].phases, ends, strict=True)):
-        program = Program(phase.spec, placed, layout)
+    first, *later = block[0].phases
+    ends = [*(phase.begin for phase in later), one.spec.epochs]
+
+    def alone(phase):
         plain = tuple(replace(run, arm=Arm("phase", phase.spec, phase.hyper), parent=None) for run in block)
-        hypers = program.hypers(plain)
-        if states is None:
-            states = program.start(plain)
-        else:
-            before = block[0].phases[number - 1]
-            lanes = [jax.tree.map(lambda leaf, lane=lane: leaf[lane], states) for lane in range(layout.lanes)]
-            lanes = [intervene(one, phase.opening, spec=before.spec, hyper=before.hyper) for one in lanes]
-            states = jax.tree.map(lambda *leaves: np.stack(leaves), *lanes)
-        for epoch in range(phase.begin, end):
-            states = program.advance(states, hypers, epoch * STEPS, STEPS, 1)
-    history = jax.device_get(program.finish(states, hypers).history)
+        return Program(phase.spec, jax.device_put(digits), layout), plain
+
+    def trained(program, states, plain, begin, end):
+        for epoch in range(begin, end):
+            states = program.advance(states, program.hypers(plain), epoch * STEPS, STEPS, 1)
+        return states
+
+    program, plain = alone(first)
+    states = trained(program, program.start(plain), plain, 0, ends[0])
+    for before, phase, end in zip((first, *later), later, ends[1:], strict=False):
+        lanes = [jax.tree.map(lambda leaf, lane=lane: leaf[lane], states) for lane in range(layout.lanes)]
+        lanes = [intervene(lane, phase.opening, spec=before.spec, hyper=before.hyper) for lane in lanes]
+        states = jax.tree.map(lambda *leaves: np.stack(leaves), *lanes)
+        program, plain = alone(phase)
+        states = trained(program, states, plain, phase.begin, end)
+    states = jax.device_get(program.finish(states, program.hypers(plain)))
+    history = {name: np.where(states.measured[name], values, np.nan) for name, values in states.history.items()}
     return {name: values[: len(seeds)] for name, values in history.items()}
 
 
@@ -153,11 +159,10 @@ def test_schedule_plateau_early_stop_selection_and_step_log_go_on(digits, strate
     # Of a block that has stopped as a whole, the rest of the past is not trained.
     stopped = run([plain, two], digits, strategy=strategy, seeds=early)
     assert steps(stopped) == len(early) * 3 * STEPS
-    for table in ("rows", "steps"):
-        wanted = getattr(results, table)
-        pd.testing.assert_frame_equal(
-            getattr(stopped, table), wanted[wanted["seed"].isin(early)].reset_index(drop=True)
-        )
+    for table in ("epochs", "steps", "runs"):
+        whole = results.tables[table]
+        wanted = whole.loc[whole["seed"].isin(early)].reset_index(drop=True)
+        pd.testing.assert_frame_equal(stopped.tables[table], wanted)
 
 
 def test_arms_that_fork_from_forks_and_at_many_epochs(digits):
@@ -189,7 +194,7 @@ def test_an_arm_that_comes_later_trains_the_past_again(digits, tmp_path, forked)
     assert steps(results) == 2 * SEEDS * EPOCHS * STEPS
     for name in ("plain", "rate"):
         assert_same_bits(bits(results, name), bits(forked, name))
-    assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "results.parquet"]
+    assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "results.parquet", "runs.parquet"]
 
 
 def test_kept_nets_say_what_they_were_trained_with_at_last(digits, tmp_path):
@@ -243,7 +248,7 @@ def assert_resumed(digits, out, undisturbed):
     """Resume the study, whose rows are then those of one that nothing happened to; return its steps."""
     results = run(INTERRUPTED, digits, out=out, resume=True, lanes=None)
     pd.testing.assert_frame_equal(results.rows, undisturbed.rows)
-    assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "results.parquet"]
+    assert sorted(path.name for path in out.iterdir()) == ["manifest.json", "results.parquet", "runs.parquet"]
     return steps(results)
 
 

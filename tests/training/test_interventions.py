@@ -1,6 +1,7 @@
 """Interventions: what each kind does to the next update, against NumPy; what is refused; and ids that stand."""
 
 from dataclasses import replace
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -26,6 +27,7 @@ from jaxmlp.training import (
 from jaxmlp.training.interventions import INTERVENTIONS, MOMENTS
 from jaxmlp.training.optimizers import OPTIMIZERS, Optimizer, folded, init_optimizer, unfolded, update
 
+HALF: Any = "half"
 MLP = nn.MLPSpec((3, 4, 2), initializer="zeros")
 HYPER = Hyper(learning_rate=0.02, beta1=0.7, beta2=0.95, rmsprop_decay=0.85, momentum=0.8, adam_eps=1e-3)
 BEFORE, AFTER = 12, 10
@@ -45,8 +47,9 @@ def spec_of(optimizer, *interventions):
 def alone(params, opt_state, *, diverged=False):
     """A run of which only parameters and the optimizer's state are looked at."""
     train = training.TrainState(params, (), opt_state, jnp.int32(BEFORE))
-    others = dict.fromkeys(training.RunState.__dataclass_fields__)
-    return training.RunState(**others | {"train": train, "diverged": jnp.asarray(diverged)})
+    others: dict[str, Any] = dict.fromkeys(training.RunState.__dataclass_fields__)
+    status = training.RunStatus.DIVERGED if diverged else training.RunStatus.TRAINING
+    return training.RunState(**others | {"train": train, "status": jnp.int8(status)})
 
 
 def library(optimizer, intervention):
@@ -235,9 +238,9 @@ def test_every_kind_has_a_name_of_its_own():
         (lambda: ResetMoments(5, moments="third"), "unknown moments 'third'"),
         (lambda: ClipFrom(5, norm=0.0), r"norm of clip_from is 0\.0: give a number above 0"),
         (lambda: ClipFrom(5, norm=float("nan")), "norm of clip_from is nan"),
-        (lambda: ScaleRate(5, factor="half"), "factor of scale_rate is 'half'"),
+        (lambda: ScaleRate(5, factor=HALF), "factor of scale_rate is 'half'"),
         (lambda: SetNumbers(5, {}), r"numbers of set_numbers are \{\}"),
-        (lambda: SetNumbers(5, {"beta2": "half"}), "numbers of set_numbers are"),
+        (lambda: SetNumbers(5, {"beta2": HALF}), "numbers of set_numbers are"),
         (lambda: spec_of("adam", ScaleRate(10, 0.1)), "scale_rate after epoch 10 of 10 changes nothing: give 1 to 9"),
         (lambda: spec_of("adam", "reset"), "'reset' is no intervention: give one of ResetMoments"),
         (lambda: spec_of("adam", ScaleRate(5, 0.1), ScaleRate(5, 0.2)), "two of scale_rate after epoch 5"),
