@@ -35,7 +35,7 @@ from jaxmlp.study.manifest import (
 )
 from jaxmlp.study.nets import NETS_FOLDER, Nets, net_file
 from jaxmlp.study.results import MANIFEST_FILE, Results, assemble_all
-from jaxmlp.training import TrainedNet, save_net
+from jaxmlp.training import Net, save_net
 from jaxmlp.training.state import EPOCHS
 
 
@@ -63,7 +63,7 @@ class Store:
         self._whole: Kept = {}
         self._taken: list[Kept] = []
         self._blocks: list[Kept] = []
-        self._nets: dict[str, TrainedNet] = {}
+        self._nets: dict[str, Net] = {}
         self._manifest: dict[str, Any] = {}
         self._saved: list[SavedBlock] = []
         self._made: list[Path] = []
