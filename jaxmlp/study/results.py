@@ -53,8 +53,7 @@ class Results:
             return self.tables[name]
         if name == RUNS.name and "arms" in self.manifest:  # a study of version 1, which does not keep it
             return runs_table(self.rows, self.manifest["arms"])
-        source = TABLES[name].source if name in TABLES else ""
-        advice = f"{source}, in this study with resume" if source else "choose one of these"
+        advice = (TABLES[name].source if name in TABLES else "") or "choose one of these"
         raise InputError(f"the study has no table {name!r}, it has {', '.join(self.tables)}: {advice}")
 
     def best(self, metric: str = "val_accuracy", **conditions: Any) -> Net:
