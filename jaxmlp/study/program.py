@@ -197,7 +197,8 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _over_lanes(function: Any, strategy: str, *stacked: Any) -> Any:
+def over_lanes(function: Any, strategy: str, *stacked: Any) -> Any:
+    """A function of one lane on stacked arguments, [W] each, as the strategy goes through lanes."""
     if strategy == "vmap":
         return jax.vmap(function)(*stacked)
     if jax.tree.leaves(stacked)[0].shape[0] == 1:
@@ -207,11 +208,11 @@ def _over_lanes(function: Any, strategy: str, *stacked: Any) -> Any:
 
 
 def _init(seeds: Array, hypers: Hyper, dataset: Dataset, *, spec: RunSpec, strategy: str) -> RunState:
-    return _over_lanes(lambda seed, hyper: start_run(seed, dataset, spec=spec, hyper=hyper), strategy, seeds, hypers)
+    return over_lanes(lambda seed, hyper: start_run(seed, dataset, spec=spec, hyper=hyper), strategy, seeds, hypers)
 
 
 def _finish(states: RunState, hypers: Hyper, dataset: Dataset, *, spec: RunSpec, strategy: str) -> RunState:
-    return _over_lanes(lambda run, hyper: end_run(run, dataset, spec=spec, hyper=hyper), strategy, states, hypers)
+    return over_lanes(lambda run, hyper: end_run(run, dataset, spec=spec, hyper=hyper), strategy, states, hypers)
 
 
 def _advance(
@@ -234,11 +235,11 @@ def _advance(
         if strategy == "vmap":
             return train_epoch(states, dataset, spec=spec, hyper=hypers, lanes=jax.vmap, **counters)
         one = partial(train_epoch, spec=spec, **counters)
-        return _over_lanes(lambda run, hyper: one(run, dataset, hyper=hyper), strategy, states, hypers)
+        return over_lanes(lambda run, hyper: one(run, dataset, hyper=hyper), strategy, states, hypers)
 
     def finish(states: RunState, epoch: Array) -> RunState:
         one = partial(end_epoch, spec=spec, epoch=epoch)
-        return _over_lanes(lambda run, hyper: one(run, dataset, hyper=hyper), strategy, states, hypers)
+        return over_lanes(lambda run, hyper: one(run, dataset, hyper=hyper), strategy, states, hypers)
 
     def piece(_: Array, carry: tuple[RunState, Array]) -> tuple[RunState, Array]:
         states, clock = carry

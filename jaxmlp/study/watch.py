@@ -1,0 +1,255 @@
+"""Probes at work: what a study's blocks are observed by, the records this leaves, and their rows.
+
+Records stand beside the states of runs, never in them: the program that trains does not know of them. It stops where
+an observation is due, and a program of its own reads the states there.
+"""
+
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pandas as pd
+from flax import struct
+from jax import Array
+
+from jaxmlp.data import Dataset
+from jaxmlp.errors import InputError
+from jaxmlp.probes import Probe
+from jaxmlp.schema import IDENTITY, TABLES
+from jaxmlp.study.arms import Arm, Run
+from jaxmlp.study.program import Program, over_lanes
+from jaxmlp.training import Hyper, RunSpec, RunState, start_run
+
+
+class Record(struct.PyTreeNode):
+    """What one probe has seen of a block's runs so far."""
+
+    memory: Any
+    """What the probe remembers, [W, ...]."""
+    values: dict[str, Array]
+    """By column, [W, N, ...] for N observations; 0 where one has not come yet."""
+
+
+Records = tuple[Record, ...]
+"""Of all probes of a study, in their order."""
+
+
+@dataclass(frozen=True)
+class Watch:
+    """The probes of one group's blocks, on one device."""
+
+    probes: tuple[Probe, ...]
+    program: Program
+
+    def begin(self, states: RunState, hypers: Hyper) -> Records:
+        """The records of a block that stands before training, observed there where that is asked for."""
+        return self._observe(self._empty(states, hypers), states, hypers, 0)
+
+    def advance(
+        self, states: RunState, records: Records, hypers: Hyper, chunk: tuple[int, int, int]
+    ) -> tuple[RunState, Records]:
+        """Train a chunk of `Program.chunks`, observing on the way; gives up the buffers of states and records."""
+        steps = self.program.steps_per_epoch
+        for clock, count, repeats in split_chunk(chunk, self._stops, steps):
+            states = self.program.advance(states, hypers, clock, count, repeats)
+            records = self._observe(records, states, hypers, clock + count * repeats)
+        return states, records
+
+    def carried(self, states: Any, records: Any) -> Any:
+        """States, and what belongs to them, as a checkpoint keeps them."""
+        return (states, records) if self.probes else states
+
+    @property
+    def carried_shapes(self) -> Any:
+        """What `carried` makes, as shapes."""
+        states, hypers = self.program.state_shapes, self.program.hyper_shapes
+        return self.carried(states, jax.eval_shape(self._empty, states, hypers))
+
+    def states_and_records(self, carried: Any) -> tuple[RunState, Records]:
+        """What `carried` was made of."""
+        return carried if self.probes else (carried, ())
+
+    def tables(self, experiment: str, block: Sequence[Run], records: Records, rows: pd.DataFrame) -> dict[str, Any]:
+        """The rows that a finished block's records are, by table.
+
+        Args:
+            experiment: the study's name.
+            block: its runs, without the padding.
+            records: on the host.
+            rows: the block's epochs: they say when a run ended.
+        """
+        ends = _last_epochs(rows)
+        made = {}
+        for probe, record in zip(self.probes, records, strict=True):
+            frames = [
+                self._rows(probe, {name: value[lane] for name, value in record.values.items()}, ends[run.run_id])
+                for lane, run in enumerate(block)
+            ]
+            table = [_identified(experiment, run, frame) for run, frame in zip(block, frames, strict=True)]
+            made[probe.table.name] = pd.concat(table, ignore_index=True)
+        return made
+
+    def _rows(self, probe: Probe, values: Mapping[str, Any], end: int) -> pd.DataFrame:
+        """Of one run, [N, ...] each: one row per observation up to the epoch in which it ended, and entry."""
+        steps = self.program.steps_per_epoch
+        clocks = [clock for clock in self._clocks(probe) if clock <= end * steps]
+        moments = np.asarray(clocks, np.int32) // (steps if probe.when.key == "epoch" else 1)
+        seen = {name: np.asarray(value)[: len(clocks)] for name, value in values.items()}
+        shape = next(iter(seen.values())).shape
+        indices = np.indices(shape, np.int32, sparse=False) if shape else np.zeros((0,))
+        axes = {key: indices[axis].ravel() for axis, key in enumerate(probe.table.keys[2:], start=1)}
+        columns = {probe.when.key: moments[indices[0].ravel()]} | axes
+        return pd.DataFrame(columns | {name: value.ravel() for name, value in seen.items()})
+
+    def _clocks(self, probe: Probe) -> tuple[int, ...]:
+        return probe.when.clocks(self.program.spec.epochs, self.program.steps_per_epoch)
+
+    @property
+    def _stops(self) -> list[int]:
+        return sorted({clock for probe in self.probes for clock in self._clocks(probe)})
+
+    def _empty(self, states: RunState, hypers: Hyper) -> Records:
+        how = {"spec": self.program.spec, "strategy": self.program.layout.strategy}
+        data = self.program.dataset
+        return tuple(
+            _begin(states, hypers, data, probe=probe, count=len(self._clocks(probe)), **how) for probe in self.probes
+        )
+
+    def _observe(self, records: Records, states: RunState, hypers: Hyper, clock: int) -> Records:
+        how = {"spec": self.program.spec, "strategy": self.program.layout.strategy}
+        seen = []
+        for probe, record in zip(self.probes, records, strict=True):
+            clocks = self._clocks(probe)
+            if clock in clocks:
+                number = np.int32(clocks.index(clock))
+                record = _observe(record, states, hypers, self.program.dataset, number, probe=probe, **how)
+            seen.append(record)
+        return tuple(seen)
+
+
+def split_chunk(chunk: tuple[int, int, int], stops: Sequence[int], steps: int) -> Iterator[tuple[int, int, int]]:
+    """The same steps as (clock, count, repeats) that end at every stop on the way.
+
+    Args:
+        chunk: (clock, count, repeats), pieces that end no later than an epoch.
+        stops: ascending numbers of steps.
+        steps: of an epoch.
+    """
+    clock, count, repeats = chunk
+    end = clock + count * repeats
+    while clock < end:
+        later = bisect_right(stops, clock)
+        stop = min(stops[later], end) if later < len(stops) else end
+        if clock % steps == 0 and stop - clock >= steps:
+            count, repeats = steps, (stop - clock) // steps
+        else:
+            count, repeats = min(stop - clock, steps - clock % steps), 1
+        yield clock, count, repeats
+        clock += count * repeats
+
+
+@partial(jax.jit, static_argnames=("probe", "count", "spec", "strategy"))
+def _begin(
+    states: RunState, hypers: Hyper, dataset: Dataset, *, probe: Probe, count: int, spec: RunSpec, strategy: str
+):
+    """A block's empty record."""
+
+    def one(run: RunState, hyper: Hyper) -> Record:
+        memory = probe.begin(run, dataset, spec=spec, hyper=hyper)
+        _, values = jax.eval_shape(partial(probe.observe, spec=spec), memory, run, dataset, hyper=hyper)
+        return Record(memory, {name: jnp.zeros((count, *value.shape), value.dtype) for name, value in values.items()})
+
+    return over_lanes(one, strategy, states, hypers)
+
+
+@partial(jax.jit, static_argnames=("probe", "spec", "strategy"), donate_argnums=0)
+def _observe(
+    record: Record, states: RunState, hypers: Hyper, dataset: Dataset, number, *, probe: Probe, spec, strategy: str
+):
+    """A block's record with its observation of this number."""
+
+    def one(record: Record, run: RunState, hyper: Hyper) -> Record:
+        memory, values = probe.observe(record.memory, run, dataset, spec=spec, hyper=hyper)
+        return Record(memory, {name: record.values[name].at[number].set(value) for name, value in values.items()})
+
+    return over_lanes(one, strategy, record, states, hypers)
+
+
+def _last_epochs(rows: pd.DataFrame) -> dict[str, int]:
+    """By run id, the epoch in which a run ended: it diverged, stopped early, or was done."""
+    lost = rows.loc[rows["diverged"]].groupby("run_id")["epoch"].min()
+    return rows.groupby("run_id")["epoch"].max().to_dict() | lost.to_dict()
+
+
+def _identified(experiment: str, run: Run, rows: pd.DataFrame) -> pd.DataFrame:
+    identity = dict(zip(IDENTITY, (experiment, run.arm.name, run.run_id, run.seed), strict=True))
+    return pd.concat([pd.DataFrame(identity, index=rows.index), rows], axis=1)
+
+
+def check_probes(probes: Sequence[Probe], arms: Sequence[Arm], dataset: Dataset) -> tuple[Probe, ...]:
+    """The probes of a study, as a tuple.
+
+    Raises:
+        InputError: what is no probe, two probes of one table, or one that gives other values than its table declares.
+    """
+    for i, probe in enumerate(probes):
+        if not isinstance(probe, Probe):
+            raise InputError(f"{probe!r} is no probe: give an object of a class that is a jaxmlp.probes.Probe")
+        name = probe.table.name
+        if name in [other.table.name for other in probes[:i]]:
+            raise InputError(f"two probes write table {name!r}: leave one out")
+        if TABLES.get(name) != probe.table:
+            raise InputError(f"table {name!r} is not declared: make it with jaxmlp.schema.declare")
+        if probe.table.keys[:2] != ("run_id", probe.when.key):
+            keys = ", ".join(probe.table.keys)
+            raise InputError(
+                f"table {name!r} has keys {keys}: for {probe.when} they begin with run_id, {probe.when.key}"
+            )
+        for spec in dict.fromkeys(arm.spec for arm in arms):
+            _check_values(probe, spec, dataset)
+    return tuple(probes)
+
+
+def _check_values(probe: Probe, spec: RunSpec, dataset: Dataset) -> None:
+    """Raise `InputError` unless an observation has the table's columns, of as many axes as it has keys for."""
+    number = jax.ShapeDtypeStruct((), jnp.float32)
+    hyper = jax.tree.map(lambda _: number, Hyper(user=dict.fromkeys(spec.user_numbers, 1.0)))
+
+    def first(hyper: Hyper) -> tuple[Any, tuple[Any, dict[str, Array]]]:
+        run = start_run(0, dataset, spec=spec, hyper=hyper)
+        memory = probe.begin(run, dataset, spec=spec, hyper=hyper)
+        return memory, probe.observe(memory, run, dataset, spec=spec, hyper=hyper)
+
+    before, (after, values) = jax.eval_shape(first, hyper)
+    table, said = probe.table, f"probe {type(probe).__name__}"
+    wanted = {column.name for column in table.columns}
+    if not wanted <= values.keys() <= wanted | {*table.keys[2:]}:
+        raise InputError(f"{said} gives {', '.join(values)}: table {table.name!r} declares {', '.join(sorted(wanted))}")
+    if (
+        len({value.shape for value in values.values()}) > 1
+        or len(next(iter(values.values())).shape) != len(table.keys) - 2
+    ):
+        shapes = ", ".join(f"{name} {list(value.shape)}" for name, value in values.items())
+        raise InputError(
+            f"{said} gives shapes {shapes}: give one axis for each of {', '.join(table.keys[2:]) or 'no key'}"
+        )
+    if jax.tree.map(lambda a: (a.shape, a.dtype), before) != jax.tree.map(lambda a: (a.shape, a.dtype), after):
+        raise InputError(f"{said} changes the shapes or types of what it remembers: keep them")
+
+
+def check_same_probes(manifest: Mapping[str, Any], probes: Sequence[Probe]) -> dict[str, str]:
+    """What watches a study, by table: as its manifest says and as asked.
+
+    Raises:
+        InputError: another probe wrote a table before.
+    """
+    before, asked = manifest.get("probes", {}), {probe.table.name: repr(probe) for probe in probes}
+    for name in asked:
+        if before.get(name, asked[name]) != asked[name]:
+            raise InputError(f"table {name!r} was begun by {before[name]}: give this probe again, or another folder")
+    return before | asked
