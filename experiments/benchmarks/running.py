@@ -95,7 +95,7 @@ def rows(rounds: int) -> dict[str, Any]:
             times = [time.perf_counter()]
             table = assemble(pd.concat(blocks, ignore_index=True), settings)
             times.append(time.perf_counter())
-            study.Results(table, {}).save(Path(name))
+            study.Results({"epochs": table}, {}).save(Path(name))
             times.append(time.perf_counter())
             study.Results.load(Path(name))
             times.append(time.perf_counter())

@@ -1,4 +1,4 @@
-"""What a finished block leaves: rows per epoch, rows between epochs, and trained nets, as asked."""
+"""What a finished block leaves: its rows of every table, and trained nets, as asked."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -10,6 +10,8 @@ import pandas as pd
 
 from jaxmlp.study.arms import Run
 from jaxmlp.training import METRICS, Net, RunState, trained_net
+from jaxmlp.training.state import EPOCHS
+from jaxmlp.training.step_log import STEPS, StepLog
 
 KEEP_PARAMS = ("none", "best", "last")
 """Of each run: no parameters, those of the model that was tested (the best by validation where the spec selects it), or
@@ -20,12 +22,16 @@ those of the last epoch."""
 class FinishedBlock:
     """Of all runs of a block, without its padding."""
 
-    rows: pd.DataFrame
-    """One per run and epoch."""
-    steps: pd.DataFrame | None
-    """One per run and window of steps; None where the spec logs none."""
+    tables: dict[str, pd.DataFrame]
+    """Rows by the name of their table: "epochs", "steps" where the spec logs, and others. A run may have no row in
+    one that is here."""
     nets: dict[str, Net]
     """By run id; empty where none are kept."""
+
+    @property
+    def run_ids(self) -> tuple[str, ...]:
+        """Of its runs, in order."""
+        return tuple(self.tables[EPOCHS.name]["run_id"].unique())
 
 
 def finish_block(experiment: str, block: Sequence[Run], states: RunState, keep_params: str) -> FinishedBlock:
@@ -43,16 +49,17 @@ def finish_block(experiment: str, block: Sequence[Run], states: RunState, keep_p
         for lane, run in enumerate(block):
             alone = jax.tree.map(lambda leaf, lane=lane: leaf[lane], kept)
             nets[run.run_id] = trained_net(alone, spec=run.arm.spec, hyper=run.arm.hyper)
-    return FinishedBlock(block_rows(experiment, block, states.history), _steps(experiment, block, states), nets)
+    tables = {EPOCHS.name: block_rows(experiment, block, states.history)}
+    if states.log is not None:
+        tables[STEPS.name] = _steps(experiment, block, states.log)
+    return FinishedBlock(tables, nets)
 
 
-def _steps(experiment: str, block: Sequence[Run], states: RunState) -> pd.DataFrame | None:
-    if states.log is None:
-        return None
+def _steps(experiment: str, block: Sequence[Run], log: StepLog) -> pd.DataFrame:
     frames = []
     for lane, run in enumerate(block):
         log_every = run.arm.spec.evaluation.log_every or 1
-        loss, accuracy = (np.asarray(values)[lane] for values in (states.log.loss, states.log.accuracy))
+        loss, accuracy = (np.asarray(values)[lane] for values in (log.loss, log.accuracy))
         done = np.flatnonzero(np.isfinite(accuracy))  # a lost loss is NaN, an accuracy only where a run had ended
         columns: dict[str, Any] = _identity(experiment, run)
         columns |= {"step": ((done + 1) * log_every).astype(np.int32)}

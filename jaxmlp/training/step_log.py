@@ -15,6 +15,7 @@ STEPS = declare(
             Column("batch_accuracy", unit="accuracy", higher_is_better=True),
         ),
         along="step",
+        source="train with EvalSpec(log_every=50)",
     )
 )
 """One row per run and window of `log_every` steps: means over the window's batches, before their updates (S-097)."""

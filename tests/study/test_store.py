@@ -18,10 +18,11 @@ from jaxmlp.files import DamagedFileError, check_seal, is_temporary, read_rows, 
 from jaxmlp.study.arms import make_run
 from jaxmlp.study.blocks import Layout
 from jaxmlp.study.checkpoint import find_blocks, save_block
-from jaxmlp.study.folder import LOCK_FILE
-from jaxmlp.study.results import ROW_KEYS, STEP_KEYS
+from jaxmlp.study.lock import LOCK_FILE
 from jaxmlp.study.store import Store
 from jaxmlp.training import EvalSpec
+from jaxmlp.training.state import EPOCHS
+from jaxmlp.training.step_log import STEPS
 from tests.study.small import Silent, make_spec, run
 
 XOR = Path(__file__).parents[2] / "experiments" / "published" / "xor"
@@ -99,8 +100,8 @@ def flipped(path):
 @pytest.mark.parametrize(
     ("name", "read"),
     [
-        ("results.parquet", lambda path: read_rows(path, ROW_KEYS)),
-        ("steps.parquet", lambda path: read_rows(path, STEP_KEYS)),
+        ("results.parquet", lambda path: read_rows(path, EPOCHS.required)),
+        ("steps.parquet", lambda path: read_rows(path, STEPS.required)),
         ("manifest.json", read_sealed_json),
     ],
 )
