@@ -1,6 +1,6 @@
 """Probes: what is watched while runs train, each with a table of its own; `study.run(..., probes=(...))` takes them."""
 
-from jaxmlp.probes.base import Epochs, Probe, Steps
+from jaxmlp.probes.base import Epochs, Probe, Steps, probe_tables
 from jaxmlp.probes.gradient_norms import GradientNorms
 
 PROBES: dict[str, Probe] = {probe.table.name: probe for probe in (GradientNorms(),)}
@@ -12,4 +12,5 @@ __all__ = [
     "GradientNorms",
     "Probe",
     "Steps",
+    "probe_tables",
 ]

@@ -5,6 +5,7 @@ without probes, and so are its numbers, bit for bit.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -12,7 +13,7 @@ from jax import Array
 
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_count
-from jaxmlp.schema import Table
+from jaxmlp.schema import Column, Table, declare
 from jaxmlp.training import Hyper, RunSpec, RunState
 
 
@@ -70,10 +71,17 @@ class Probe(ABC):
     """
 
     when: Epochs | Steps = Epochs()
-    """The moments; their key, "epoch" or "step", stands behind "run_id" in the table's keys."""
-    table: ClassVar[Table]
-    """Declared by `jaxmlp.schema.declare`; no two probes of a study share one. A run has rows up to the epoch in which
-    it ended: one that diverged or stopped early has none after it."""
+    """The moments."""
+    tables: ClassVar[Mapping[str, Table]]
+    """From `probe_tables`: the probe's table by the key of its moments."""
+
+    @property
+    def table(self) -> Table:
+        """The table it writes; no two probes of a study write one.
+
+        A run has rows up to the epoch in which it ended: one that diverged or stopped early has none after it.
+        """
+        return self.tables[self.when.key]
 
     def begin(self, run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> Any:
         """What the probe remembers, from the run before training: a pytree of arrays, such as the first parameters."""
@@ -97,3 +105,17 @@ class Probe(ABC):
             each key of the table behind the moment, such as [L] for ("run_id", "epoch", "layer"), and each of their
             entries is a row. Entries are numbered from 0, unless a key is among the values and names them.
         """
+
+
+def probe_tables(name: str, axes: tuple[str, ...], columns: tuple[Column, ...], probe: str) -> dict[str, Table]:
+    """Declare the tables of a probe: NAME of what is observed at epochs, NAME_by_step of what is at steps.
+
+    Args:
+        name: of the table, a word that may be a file's name.
+        axes: keys behind the moment, such as ("layer",).
+        columns: of numbers.
+        probe: the class that writes them, as a user types it.
+    """
+    source = f"train with study.run(..., probes=({probe}(),))"
+    names = {Epochs.key: name, Steps.key: f"{name}_by_step"}
+    return {key: declare(Table(names[key], ("run_id", key, *axes), columns, along=key, source=source)) for key in names}

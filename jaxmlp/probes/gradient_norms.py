@@ -1,5 +1,6 @@
 """How large each layer's weight is, its gradient, and what the next step adds to it (S-093, S-110)."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, ClassVar
@@ -10,23 +11,21 @@ from jax import Array
 
 from jaxmlp.data import Dataset
 from jaxmlp.nn import Params
-from jaxmlp.probes.base import Probe
-from jaxmlp.schema import Column, Table, declare
+from jaxmlp.probes.base import Probe, probe_tables
+from jaxmlp.schema import Column, Table
 from jaxmlp.training import Hyper, RunSpec, RunState, next_batch, objective, train_step
 
-GRADIENT_NORMS = declare(
-    Table(
-        "gradient_norms",
-        keys=("run_id", "epoch", "layer"),
-        columns=(
-            Column("weight_norm", "norm of the weight"),
-            Column("gradient_norm", "norm of the gradient"),
-            Column("update_norm", "norm of the update"),
-        ),
-        along="epoch",
-    )
+GRADIENT_NORMS = probe_tables(
+    "gradient_norms",
+    axes=("layer",),
+    columns=(
+        Column("weight_norm", "norm of the weight"),
+        Column("gradient_norm", "norm of the gradient"),
+        Column("update_norm", "norm of the update"),
+    ),
+    probe="GradientNorms",
 )
-"""One row per run, epoch and linear, numbered from 0: Frobenius norms of its weight W [O, I], of ∂L/∂W, and of W's
+"""One row per run, moment and linear, numbered from 0: Frobenius norms of its weight W [O, I], of ∂L/∂W, and of W's
 change in the next step."""
 
 
@@ -39,7 +38,7 @@ class GradientNorms(Probe):
     training it is the step that would come.
     """
 
-    table: ClassVar[Table] = GRADIENT_NORMS
+    tables: ClassVar[Mapping[str, Table]] = GRADIENT_NORMS
 
     def observe(
         self, memory: Any, run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper

@@ -18,12 +18,11 @@ from flax import struct
 from jax import Array
 
 from jaxmlp.data import Dataset
-from jaxmlp.errors import InputError
 from jaxmlp.probes import Probe
-from jaxmlp.schema import IDENTITY, TABLES
-from jaxmlp.study.arms import Arm, Run
+from jaxmlp.schema import IDENTITY
+from jaxmlp.study.arms import Run
 from jaxmlp.study.program import Program, over_lanes
-from jaxmlp.training import Hyper, RunSpec, RunState, start_run
+from jaxmlp.training import Hyper, RunSpec, RunState
 
 
 class Record(struct.PyTreeNode):
@@ -67,7 +66,7 @@ class Watch:
     @property
     def carried_shapes(self) -> Any:
         """What `carried` makes, as shapes."""
-        states, hypers = self.program.state_shapes, self.program.hyper_shapes
+        states, hypers = self.program.state_shapes, self.program.any_hypers
         return self.carried(states, jax.eval_shape(self._empty, states, hypers))
 
     def states_and_records(self, carried: Any) -> tuple[RunState, Records]:
@@ -100,11 +99,11 @@ class Watch:
         clocks = [clock for clock in self._clocks(probe) if clock <= end * steps]
         moments = np.asarray(clocks, np.int32) // (steps if probe.when.key == "epoch" else 1)
         seen = {name: np.asarray(value)[: len(clocks)] for name, value in values.items()}
-        shape = next(iter(seen.values())).shape
-        indices = np.indices(shape, np.int32, sparse=False) if shape else np.zeros((0,))
-        axes = {key: indices[axis].ravel() for axis, key in enumerate(probe.table.keys[2:], start=1)}
-        columns = {probe.when.key: moments[indices[0].ravel()]} | axes
-        return pd.DataFrame(columns | {name: value.ravel() for name, value in seen.items()})
+        observation, *entries = np.indices(next(iter(seen.values())).shape, np.int32)
+        keys = dict(zip(probe.table.keys[2:], entries, strict=True))
+        columns = {probe.when.key: moments[observation]} | keys | seen
+        order = [*probe.table.keys[1:], *(column.name for column in probe.table.columns)]
+        return pd.DataFrame({name: columns[name].ravel() for name in order})
 
     def _clocks(self, probe: Probe) -> tuple[int, ...]:
         return probe.when.clocks(self.program.spec.epochs, self.program.steps_per_epoch)
@@ -189,67 +188,3 @@ def _last_epochs(rows: pd.DataFrame) -> dict[str, int]:
 def _identified(experiment: str, run: Run, rows: pd.DataFrame) -> pd.DataFrame:
     identity = dict(zip(IDENTITY, (experiment, run.arm.name, run.run_id, run.seed), strict=True))
     return pd.concat([pd.DataFrame(identity, index=rows.index), rows], axis=1)
-
-
-def check_probes(probes: Sequence[Probe], arms: Sequence[Arm], dataset: Dataset) -> tuple[Probe, ...]:
-    """The probes of a study, as a tuple.
-
-    Raises:
-        InputError: what is no probe, two probes of one table, or one that gives other values than its table declares.
-    """
-    for i, probe in enumerate(probes):
-        if not isinstance(probe, Probe):
-            raise InputError(f"{probe!r} is no probe: give an object of a class that is a jaxmlp.probes.Probe")
-        name = probe.table.name
-        if name in [other.table.name for other in probes[:i]]:
-            raise InputError(f"two probes write table {name!r}: leave one out")
-        if TABLES.get(name) != probe.table:
-            raise InputError(f"table {name!r} is not declared: make it with jaxmlp.schema.declare")
-        if probe.table.keys[:2] != ("run_id", probe.when.key):
-            keys = ", ".join(probe.table.keys)
-            raise InputError(
-                f"table {name!r} has keys {keys}: for {probe.when} they begin with run_id, {probe.when.key}"
-            )
-        for spec in dict.fromkeys(arm.spec for arm in arms):
-            _check_values(probe, spec, dataset)
-    return tuple(probes)
-
-
-def _check_values(probe: Probe, spec: RunSpec, dataset: Dataset) -> None:
-    """Raise `InputError` unless an observation has the table's columns, of as many axes as it has keys for."""
-    number = jax.ShapeDtypeStruct((), jnp.float32)
-    hyper = jax.tree.map(lambda _: number, Hyper(user=dict.fromkeys(spec.user_numbers, 1.0)))
-
-    def first(hyper: Hyper) -> tuple[Any, tuple[Any, dict[str, Array]]]:
-        run = start_run(0, dataset, spec=spec, hyper=hyper)
-        memory = probe.begin(run, dataset, spec=spec, hyper=hyper)
-        return memory, probe.observe(memory, run, dataset, spec=spec, hyper=hyper)
-
-    before, (after, values) = jax.eval_shape(first, hyper)
-    table, said = probe.table, f"probe {type(probe).__name__}"
-    wanted = {column.name for column in table.columns}
-    if not wanted <= values.keys() <= wanted | {*table.keys[2:]}:
-        raise InputError(f"{said} gives {', '.join(values)}: table {table.name!r} declares {', '.join(sorted(wanted))}")
-    if (
-        len({value.shape for value in values.values()}) > 1
-        or len(next(iter(values.values())).shape) != len(table.keys) - 2
-    ):
-        shapes = ", ".join(f"{name} {list(value.shape)}" for name, value in values.items())
-        raise InputError(
-            f"{said} gives shapes {shapes}: give one axis for each of {', '.join(table.keys[2:]) or 'no key'}"
-        )
-    if jax.tree.map(lambda a: (a.shape, a.dtype), before) != jax.tree.map(lambda a: (a.shape, a.dtype), after):
-        raise InputError(f"{said} changes the shapes or types of what it remembers: keep them")
-
-
-def check_same_probes(manifest: Mapping[str, Any], probes: Sequence[Probe]) -> dict[str, str]:
-    """What watches a study, by table: as its manifest says and as asked.
-
-    Raises:
-        InputError: another probe wrote a table before.
-    """
-    before, asked = manifest.get("probes", {}), {probe.table.name: repr(probe) for probe in probes}
-    for name in asked:
-        if before.get(name, asked[name]) != asked[name]:
-            raise InputError(f"table {name!r} was begun by {before[name]}: give this probe again, or another folder")
-    return before | asked
