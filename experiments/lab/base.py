@@ -56,7 +56,7 @@ class Experiment:
     averaged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """And each of these is the mean of some arms, trained or tuned (see `with_averaged`)."""
     measured: Measurement | None = None
-    """What is measured after training: further arms of the results."""
+    """What is measured after training: further tables of the results."""
     demo_arm: str | None = None
     """Keep this arm's nets, and show ten test images with the classes that its first one predicts (S-102)."""
 
