@@ -31,7 +31,7 @@ from jaxmlp.study.watch import Watch
 from jaxmlp.study.watch_checks import check_probes, check_same_probes
 from jaxmlp.study.workers import Failure, Job, Report, Stop, Workers, stop_on_signals
 from jaxmlp.training import RunState, check_count
-from jaxmlp.training.state import EPOCHS
+from jaxmlp.training.state import RUNS
 
 CHECKPOINT_MINUTES = 5.0
 
@@ -299,7 +299,7 @@ class _Session:
         name, block = self._asked.name, report.job.block
         finished = finish_block(name, block, states, self._asked.keep_params)
         watch = Watch(self._asked.probes, report.job.work.program)
-        seen = watch.tables(name, block, report.records, finished.tables[EPOCHS.name])
+        seen = watch.tables(name, block, report.records, finished.tables[RUNS.name])
         return replace(finished, tables=finished.tables | seen)
 
     def _jobs(self, work: Work) -> list[Job]:

@@ -14,11 +14,12 @@ from jaxmlp.files import DamagedFileError, read_rows, read_sealed_json, write_ro
 from jaxmlp.schema import IDENTITY, TABLES, table_file
 from jaxmlp.study import tables
 from jaxmlp.study.arms import varying_settings
-from jaxmlp.study.kept import Kept, newest
+from jaxmlp.study.ends import runs_table
+from jaxmlp.study.kept import Kept, KeptTable, newest
 from jaxmlp.study.manifest import EMPTY, VERSION, check_version, describe_tables, table_keys
 from jaxmlp.study.nets import Nets
 from jaxmlp.training import Net
-from jaxmlp.training.state import EPOCHS
+from jaxmlp.training.state import EPOCHS, RUNS
 
 ROWS_FILE, MANIFEST_FILE = EPOCHS.file, "manifest.json"
 
@@ -27,8 +28,9 @@ ROWS_FILE, MANIFEST_FILE = EPOCHS.file, "manifest.json"
 class Results:
     """Tables by name, and the manifest that says how they came.
 
-    Every study has "epochs", one row per run and epoch (epoch 0 is before training). Arms whose spec logs bring
-    "steps", one row per run and window of `log_every` steps (S-097); probes and measurements bring tables of their own.
+    Every study has "epochs", one row per run and epoch (epoch 0 is before training), and "runs", how each run ended.
+    Arms whose spec logs bring "steps", one row per run and window of `log_every` steps (S-097); probes and measurements
+    bring tables of their own.
     """
 
     tables: Mapping[str, pd.DataFrame]
@@ -49,6 +51,8 @@ class Results:
         """
         if name in self.tables:
             return self.tables[name]
+        if name == RUNS.name and "arms" in self.manifest:  # a study of version 1, which does not keep it
+            return runs_table(self.rows, self.manifest["arms"])
         source = TABLES[name].source if name in TABLES else ""
         advice = f"{source}, in this study with resume" if source else "choose one of these"
         raise InputError(f"the study has no table {name!r}, it has {', '.join(self.tables)}: {advice}")
@@ -205,8 +209,12 @@ def assemble_all(
 ) -> tuple[dict[str, pd.DataFrame], dict[str, dict[str, Any]]]:
     """All tables out of what is kept, the newest last, and what the manifest says of them."""
     settings = varying_settings(manifest["arms"])
-    found, described = {}, describe_tables(dict.fromkeys(name for kept in sources for name in kept), manifest)
-    for name in dict.fromkeys((EPOCHS.name, *(name for kept in sources for name in kept))):
+    # The oldest source: studies of version 1 do not keep how their runs ended.
+    trained = newest(sources, EPOCHS.name)
+    sources = [{RUNS.name: KeptTable(runs_table(trained.rows, manifest["arms"]), trained.run_ids)}, *sources]
+    names = dict.fromkeys((EPOCHS.name, *(name for kept in sources for name in kept)))
+    found, described = {}, describe_tables(names, manifest)
+    for name in names:
         kept = newest(sources, name)
         keys = described[name]["keys"]
         rows = assemble(kept.rows, settings) if name == EPOCHS.name else in_order(kept.rows, keys, settings)

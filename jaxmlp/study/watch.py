@@ -73,20 +73,20 @@ class Watch:
         """What `carried` was made of."""
         return carried if self.probes else (carried, ())
 
-    def tables(self, experiment: str, block: Sequence[Run], records: Records, rows: pd.DataFrame) -> dict[str, Any]:
+    def tables(self, experiment: str, block: Sequence[Run], records: Records, ends: pd.DataFrame) -> dict[str, Any]:
         """The rows that a finished block's records are, by table.
 
         Args:
             experiment: the study's name.
             block: its runs, without the padding.
             records: on the host.
-            rows: the block's epochs: they say when a run ended.
+            ends: the block's rows of the table "runs".
         """
-        ends = _last_epochs(rows)
+        epochs = dict(zip(ends["run_id"], ends["ended_epoch"], strict=True))
         made = {}
         for probe, record in zip(self.probes, records, strict=True):
             frames = [
-                self._rows(probe, {name: value[lane] for name, value in record.values.items()}, ends[run.run_id])
+                self._rows(probe, {name: value[lane] for name, value in record.values.items()}, epochs[run.run_id])
                 for lane, run in enumerate(block)
             ]
             table = [_identified(experiment, run, frame) for run, frame in zip(block, frames, strict=True)]
@@ -177,12 +177,6 @@ def _observe(
         return Record(memory, {name: record.values[name].at[number].set(value) for name, value in values.items()})
 
     return over_lanes(one, strategy, record, states, hypers)
-
-
-def _last_epochs(rows: pd.DataFrame) -> dict[str, int]:
-    """By run id, the epoch in which a run ended: it diverged, stopped early, or was done."""
-    lost = rows.loc[rows["diverged"]].groupby("run_id")["epoch"].min()
-    return rows.groupby("run_id")["epoch"].max().to_dict() | lost.to_dict()
 
 
 def _identified(experiment: str, run: Run, rows: pd.DataFrame) -> pd.DataFrame:

@@ -58,6 +58,8 @@ class Report:
     """Of the block's steps that are done; 1 at the end, early or not."""
     history: dict[str, np.ndarray]
     """[W, E + 1] of each metric."""
+    measured: dict[str, np.ndarray]
+    """[W, E + 1] bool of each metric: where the history holds a number."""
     states: RunState | None = None
     """At the end: the final states, on the host."""
     records: Records = ()
@@ -211,17 +213,17 @@ class Workers:
         for clock, count, repeats in program.chunks(begin):
             states, records = watch.advance(states, records, hypers, (clock, count, repeats))
             done = clock + count * repeats
-            history, ended = jax.device_get((states.history, states.ended))
+            history, measured, ended = jax.device_get((states.history, states.measured, states.ended))
             if done == steps * epochs or ended.all():
                 break
-            self._reports.put(Report(job, done // steps, done / (steps * epochs), history))
+            self._reports.put(Report(job, done // steps, done / (steps * epochs), history, measured))
             if self._stop.asked or time.monotonic() - saved >= self._every:
                 self._save(job, done, watch.carried(states, records))
                 saved = time.monotonic()
             if self._stop.asked:
                 return
         states, records = jax.device_get((program.finish(states, hypers), records))
-        self._reports.put(Report(job, epochs, 1.0, states.history, states, records))
+        self._reports.put(Report(job, epochs, 1.0, states.history, states.measured, states, records))
 
     def _begin(self, watch: Watch, job: Job) -> tuple[RunState, Records, int]:
         program = watch.program

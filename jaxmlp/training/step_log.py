@@ -28,15 +28,15 @@ class StepLog(struct.PyTreeNode):
     accuracy_sum: Array
     """Both of the window that is being filled."""
     loss: Array
-    """[L], the mean of a window's batch losses, penalty included; NaN where it has not come yet."""
+    """[L], the mean of a window's batch losses, penalty included; 0 where it has not come yet: after t steps,
+    t // `log_every` have."""
     accuracy: Array
     """[L], the same of the batches' accuracies, in [0, 1]."""
 
     @classmethod
     def start(cls, windows: int) -> "StepLog":
         """Before the first step."""
-        empty = jnp.full((windows,), jnp.nan)
-        return cls(jnp.zeros(()), jnp.zeros(()), empty, empty)
+        return cls(jnp.zeros(()), jnp.zeros(()), jnp.zeros((windows,)), jnp.zeros((windows,)))
 
     def after_step(self, step: Array, loss: Array, accuracy: Array, log_every: int) -> "StepLog":
         """The log after a step.

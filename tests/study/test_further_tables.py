@@ -47,7 +47,8 @@ def arms(runs):
 
 def made_up(block, *further, start=0.0):
     """A block as training would leave it, all numbers of "epochs" being `start`; only even seeds have layers."""
-    tables = {"epochs": block_rows("s", block, {name: np.full((len(block), 3), start) for name in METRICS})}
+    history, measured = ({name: np.full((len(block), 3), value) for name in METRICS} for value in (start, True))
+    tables = {"epochs": block_rows("s", block, history, measured)}
     for name in further:
         names = [key for key in table_named(name).required if key not in ("experiment", "arm", "run_id", "seed")]
         rows = [
@@ -104,7 +105,7 @@ def test_a_finished_study_is_finished_also_of_runs_without_a_row(sit, runs, tmp_
     out = tmp_path / "s"
     results, todo, told = sit(out, by_arm(FLOW), FLOW)
     assert (todo, told) == (runs, [])
-    assert set(results.tables) == {"epochs", "steps", FLOW}
+    assert set(results.tables) == {"epochs", "runs", "steps", FLOW}
     assert set(results.table(FLOW)["seed"]) == {0, 2}
     assert results.table(FLOW)["layer"].tolist() == [1, 2] * 4  # in the order of their keys
     for name, table in study.Results.load(out).tables.items():
@@ -123,7 +124,7 @@ def test_a_table_that_is_asked_for_later_has_its_runs_trained_again_and_replaced
     for found in (results, study.Results.load(out)):
         assert set(found.rows["train_loss"]) == {2.0}
         assert len(found.rows) == len(runs) * 3
-        assert set(found.tables) == {"epochs", "steps", FLOW}
+        assert set(found.tables) == {"epochs", "runs", "steps", FLOW}
         assert not found.table("steps").duplicated(["run_id", "step"]).any()
 
 
@@ -177,7 +178,9 @@ def test_a_part_of_the_results_has_its_part_of_every_table(sit, tmp_path):
     part = results.select(arm="plain", seed=[1, 2])
     assert set(part.table(FLOW)["run_id"]) == set(part.rows.loc[part.rows["seed"] == 2, "run_id"])
     assert part.table("steps").empty
-    with pytest.raises(InputError, match="the study has no table 'norms', it has epochs, steps, layers of a test:"):
+    with pytest.raises(
+        InputError, match="the study has no table 'norms', it has epochs, runs, steps, layers of a test:"
+    ):
         results.table("norms")
 
 
