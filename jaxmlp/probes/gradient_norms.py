@@ -36,6 +36,10 @@ class GradientNorms(Probe):
     L is what that step goes down: the loss of the run's own next batch in training mode, its dropout masks and its
     penalty included; the gradient is taken before any clipping and weight decay, the update after. At the end of
     training it is the step that would come.
+
+    >>> from jaxmlp.probes import Steps
+    >>> GradientNorms(Steps(at=(0, 1, 10))).table.name
+    'gradient_norms_by_step'
     """
 
     tables: ClassVar[Mapping[str, Table]] = GRADIENT_NORMS
