@@ -88,6 +88,7 @@ def run_experiment(
         display=display,
         about=about,
         beside=sorted(path for path in out.glob("*") if path != folder),
+        probes=experiment.probes,
         **options,
     )
     if not processes.is_first():
