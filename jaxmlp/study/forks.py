@@ -7,17 +7,18 @@ trained before, its past is trained as far as is needed, for its forks alone.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import jax
 import numpy as np
 
+from jaxmlp.probes import Probe
 from jaxmlp.study.arms import Run
 from jaxmlp.study.blocks import Layout, padded
 from jaxmlp.study.checkpoint import SavedBlock, save_block
-from jaxmlp.training import RunState, intervene
+from jaxmlp.study.watch import Watch
+from jaxmlp.training import intervene
 
 _intervened = jax.jit(intervene, static_argnames=("opening", "spec"))
 
@@ -67,10 +68,10 @@ class Forks:
     Workers of several devices use it at once: a key is in it only when its state is.
     """
 
-    def __init__(self, folder: Path | None, found: Iterable[SavedBlock]) -> None:
-        """Keep states in this folder, or in memory, beside those that an earlier sitting left."""
-        self._folder = folder
-        self._kept: dict[str, SavedBlock | RunState] = {saved.run_ids[0]: saved for saved in found}
+    def __init__(self, folder: Path | None, found: Iterable[SavedBlock], probes: Sequence[Probe] = ()) -> None:
+        """Keep states in this folder, or in memory, beside those of the same probes that an earlier sitting left."""
+        self._folder, self._probes = folder, tuple(map(repr, probes))
+        self._kept: dict[str, Any] = {saved.run_ids[0]: saved for saved in found if saved.probes == self._probes}
         self._users: dict[str, set[str]] = {}
 
     def plan(self, missing: Sequence[Run]) -> list[Run]:
@@ -90,34 +91,29 @@ class Forks:
         _, end = block[0].span
         return [epoch for epoch in range(1, end + 1) if any(self._wants(_key(run, epoch)) for run in block)]
 
-    def keep(self, block: Sequence[Run], layout: Layout, epoch: int, clock: int, states: RunState) -> None:
-        """Keep what is wanted of the block's states after an epoch, stacked on the host."""
+    def keep(self, block: Sequence[Run], layout: Layout, epoch: int, clock: int, carried: Any) -> None:
+        """Keep what is wanted of what a block carries after an epoch (`Watch.carried`), stacked on the host."""
         for lane, run in enumerate(block):
             key = _key(run, epoch)
             if not self._wants(key):
                 continue
-            # A copy: the buffers of these states are used again.
-            state = jax.tree.map(lambda leaf, lane=lane: np.array(leaf[lane]), states)
+            # A copy: the buffers are used again.
+            state = jax.tree.map(lambda leaf, lane=lane: np.array(leaf[lane]), carried)
             if self._folder is None:
                 self._kept[key] = state
             else:
                 named = replace(run, run_id=key)
-                self._kept[key] = save_block(self._folder, [named], layout, clock, state)
+                self._kept[key] = save_block(self._folder, [named], layout, clock, state, self._probes)
 
-    def begin(self, block: tuple[Run, ...], lanes: int, shapes: RunState) -> RunState:
-        """The states that a block of forks begins with, stacked [W] on the host, its interventions done.
-
-        Args:
-            block: of the same span.
-            lanes: W.
-            shapes: of the stacked states.
+    def begin(self, block: tuple[Run, ...], watch: Watch) -> Any:
+        """What a block of forks begins with, as `watch` carries it, stacked [W] on the host, its interventions done.
 
         Raises:
             RuntimeError: a state on disk was damaged since it was found, or is of another version.
         """
-        one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), shapes)
-        forked = [self._forked(run, one) for run in block]
-        return jax.tree.map(lambda *leaves: np.stack(leaves), *padded(tuple(forked), lanes))
+        one = jax.tree.map(lambda leaf: jax.ShapeDtypeStruct(leaf.shape[1:], leaf.dtype), watch.carried_shapes)
+        forked = [self._forked(run, one, watch) for run in block]
+        return jax.tree.map(lambda *leaves: np.stack(leaves), *padded(tuple(forked), watch.program.layout.lanes))
 
     def drop(self, block: Sequence[Run]) -> None:
         """Forget the states that only these runs needed: they are trained."""
@@ -133,17 +129,18 @@ class Forks:
     def _wants(self, key: str) -> bool:
         return bool(self._users.get(key)) and key not in self._kept
 
-    def _forked(self, run: Run, shapes: RunState) -> RunState:
+    def _forked(self, run: Run, shapes: Any, watch: Watch) -> Any:
         before, after = run.phases[-2:]
-        state: Any = self._kept[fork_key(run) or ""]
+        state = self._kept[fork_key(run) or ""]
         if isinstance(state, SavedBlock):
             restored = state.restore(shapes)
             if restored is None:
                 state.drop()
                 raise RuntimeError(f"{state.path} was damaged, or is of another version: run the same again to resume")
             state = restored
-        change = partial(_intervened, opening=after.opening, spec=before.spec)
-        return jax.device_get(change(state, hyper=before.hyper))
+        run_state, records = watch.states_and_records(state)
+        run_state = _intervened(run_state, opening=after.opening, spec=before.spec, hyper=before.hyper)
+        return watch.carried(jax.device_get(run_state), records)
 
 
 def _key(run: Run, epoch: int) -> str:

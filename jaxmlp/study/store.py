@@ -7,6 +7,7 @@ from typing import Any
 
 from jaxmlp.errors import InputError
 from jaxmlp.files import DamagedFileError, check_writable, write_sealed_json
+from jaxmlp.probes import Probe
 from jaxmlp.study import processes
 from jaxmlp.study.arms import Run
 from jaxmlp.study.checkpoint import SavedBlock, checkpoint_file, find_blocks
@@ -190,9 +191,9 @@ class Store:
         """Where blocks in training are checkpointed; None in memory."""
         return None if self._out is None else self._out / CHECKPOINTS_FOLDER
 
-    def forks(self) -> Forks:
-        """The states that runs fork from, with those that were found when the folder was opened."""
-        return Forks(None if self._out is None else self._out / FORKS_FOLDER, self._forks)
+    def forks(self, probes: Sequence[Probe]) -> Forks:
+        """The states that runs fork from, with those, watched by the same probes, that the folder had when opened."""
+        return Forks(None if self._out is None else self._out / FORKS_FOLDER, self._forks, probes)
 
     def checkpoints(self, runs: Sequence[Run]) -> list[SavedBlock]:
         """Checkpoints, found when the folder was opened, of blocks whose runs are all among these."""

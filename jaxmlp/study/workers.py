@@ -13,17 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxmlp.data import Dataset
+from jaxmlp.probes import Probe
 from jaxmlp.study.arms import Run
 from jaxmlp.study.checkpoint import SavedBlock, save_block
 from jaxmlp.study.forks import Forks
 from jaxmlp.study.memory import Device, ran_out
 from jaxmlp.study.plan import Work
 from jaxmlp.study.program import Program
+from jaxmlp.study.watch import Records, Watch
 from jaxmlp.training import RunState
 
 WORTH_COMPILING = 2.0
@@ -91,6 +94,8 @@ class Report:
     """[W, E + 1] bool of each metric: where the history holds a number."""
     states: RunState | None = None
     """At the end: the final states, on the host; not of a past."""
+    records: Records = ()
+    """At the end: what the study's probes have seen, on the host."""
     steps: int = 0
     """At the end: how many each of its lanes was trained from the block's begin on."""
 
@@ -155,6 +160,7 @@ class Workers:
         stop: Stop,
         checkpoints: Path | None,
         checkpoint_seconds: float,
+        probes: tuple[Probe, ...] = (),
     ) -> None:
         """Start.
 
@@ -165,10 +171,12 @@ class Workers:
             stop: when asked, every block is checkpointed after its chunk and left.
             checkpoints: where; None keeps none.
             checkpoint_seconds: from one checkpoint of a block to the next.
+            probes: what watches every block.
         """
         self._jobs, self._changed, self._busy = list(jobs), threading.Condition(), 0
         self._forks = forks
         self._stop, self._checkpoints, self._every = stop, checkpoints, checkpoint_seconds
+        self._probes = probes
         self._reports: queue.Queue[Report | Failure | None] = queue.Queue()
         self._threads = [
             threading.Thread(target=self._work, args=(device, data), name=f"jaxmlp {device}", daemon=True)
@@ -255,53 +263,58 @@ class Workers:
         return program
 
     def _train(self, program: Program, job: Job) -> None:
-        states, begin = self._begin(program, job)
-        hypers = program.hypers(job.block)
+        watch, hypers = Watch(self._probes, program), program.hypers(job.block)
+        states, records, begin = self._begin(watch, job)
         steps, (first, end) = program.steps_per_epoch, job.span
         forks = {epoch * steps for epoch in self._forks.wanted(job.block)}
         chunks, done, saved = program.chunks(begin, {*forks, end}), begin, time.monotonic()
         while True:
             history, measured, ended = jax.device_get((states.history, states.measured, states.ended))
             # Of runs that have ended all epochs to come are as this one.
-            self._fork(job, done, {at for at in forks if at == done or (at > done and ended.all())}, states)
+            here = {at for at in forks if at == done or (at > done and ended.all())}
+            self._fork(job, done, here, watch.carried(states, records))
             if done == end or ended.all():
                 break
             if done > begin:
                 self._reports.put(Report(job, done // steps, job.share(done), history, measured))
                 if self._stop.asked or time.monotonic() - saved >= self._every:
-                    self._save(job, done, states)
+                    self._save(job, done, watch.carried(states, records))
                     saved = time.monotonic()
                 if self._stop.asked:
                     return
             clock, count, repeats = next(chunks)
-            states = program.advance(states, hypers, clock, count, repeats)
+            states, records = watch.advance(states, records, hypers, (clock, count, repeats))
             done = clock + count * repeats
         if job.is_past:
             self._reports.put(Report(job, done // steps, 1.0, history, measured, steps=done - first))
             return
-        states = jax.device_get(program.finish(states, hypers))
-        self._reports.put(Report(job, program.spec.epochs, 1.0, states.history, states.measured, states, done - first))
+        states, records = jax.device_get((program.finish(states, hypers), records))
+        final = states.history, states.measured, states, records
+        self._reports.put(Report(job, program.spec.epochs, 1.0, *final, done - first))
 
-    def _fork(self, job: Job, clock: int, clocks: set[int], states: RunState) -> None:
-        """Keep the states at a clock for what forks at these."""
+    def _fork(self, job: Job, clock: int, clocks: set[int], carried: Any) -> None:
+        """Keep what is carried at a clock for what forks at these."""
         for at in sorted(clocks):
             epoch = at // job.work.program.steps_per_epoch
-            self._forks.keep(job.block, job.work.layout, epoch, clock, jax.device_get(states))
+            self._forks.keep(job.block, job.work.layout, epoch, clock, jax.device_get(carried))
         if clocks:
             with self._changed:
                 self._changed.notify_all()
 
-    def _begin(self, program: Program, job: Job) -> tuple[RunState, int]:
+    def _begin(self, watch: Watch, job: Job) -> tuple[RunState, Records, int]:
+        program = watch.program
         if job.saved is not None:
-            restored = job.saved.restore(program.state_shapes)
+            restored = job.saved.restore(watch.carried_shapes)
             if restored is not None:
-                return jax.device_put(restored, program.device), job.saved.clock
+                return *watch.states_and_records(jax.device_put(restored, program.device)), job.saved.clock
             job.saved.drop()
-        if job.block[0].parent is None:
-            return program.start(job.block), 0
-        states = self._forks.begin(job.block, job.work.layout.lanes, program.state_shapes)
-        return jax.device_put(states, program.device), job.span[0]
+        if job.block[0].parent is not None:
+            forked = jax.device_put(self._forks.begin(job.block, watch), program.device)
+            return *watch.states_and_records(forked), job.span[0]
+        states = program.start(job.block)
+        return states, watch.begin(states, program.hypers(job.block)), 0
 
-    def _save(self, job: Job, clock: int, states: RunState) -> None:
+    def _save(self, job: Job, clock: int, carried: Any) -> None:
         if self._checkpoints is not None:
-            save_block(self._checkpoints, job.block, job.work.layout, clock, jax.device_get(states))
+            probes = tuple(map(repr, self._probes))
+            save_block(self._checkpoints, job.block, job.work.layout, clock, jax.device_get(carried), probes)

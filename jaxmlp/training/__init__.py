@@ -19,7 +19,7 @@ from jaxmlp.training.optimizers import OPTIMIZERS, Optimizer, OptimizerSpec
 from jaxmlp.training.phases import Phase, check_interventions, intervene, phases
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
-from jaxmlp.training.run import end_epoch, end_run, init_run, start_run, train_epoch
+from jaxmlp.training.run import Batch, end_epoch, end_run, init_run, next_batch, start_run, train_epoch
 from jaxmlp.training.schedules import SCHEDULES, Clock, Schedule, ScheduleSpec
 from jaxmlp.training.spec import DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers
 from jaxmlp.training.state import METRICS, RunState, RunStatus, Selection
@@ -31,6 +31,7 @@ __all__ = [
     "METRICS",
     "OPTIMIZERS",
     "SCHEDULES",
+    "Batch",
     "ClipFrom",
     "Clock",
     "DataSpec",
@@ -75,6 +76,7 @@ __all__ = [
     "learning_rate",
     "load_net",
     "net_of",
+    "next_batch",
     "objective",
     "phases",
     "save_net",

@@ -273,3 +273,16 @@ def test_a_damaged_state_costs_its_past_again_and_changes_nothing(digits, tmp_pa
         content[len(content) // 2] ^= 1
         path.write_bytes(content)
     assert_resumed(digits, tmp_path / "s", undisturbed)
+
+
+def test_probes_see_a_forked_run_as_one_from_the_start(digits, tmp_path):
+    arms, probes = [PLAIN, arm("rate", KINDS["rate"])], (GradientNorms(),)
+    both = run(arms, digits, probes=probes, out=tmp_path / "s")
+    alone = run(arms[1:], digits, probes=probes)
+    name = GradientNorms().table.name
+    seen, wanted = both.table(name), alone.table(name)
+    assert set(wanted["epoch"]) >= {FORK, FORK + 1, EPOCHS}
+    columns = list(GradientNorms().table.required)
+    of_rate = seen.loc[seen["arm"] == "rate"].reset_index(drop=True)
+    pd.testing.assert_frame_equal(of_rate[columns], wanted[columns])
+    assert_same_bits(bits(both, "rate"), bits(alone, "rate"))
