@@ -151,9 +151,8 @@ class RunSpec:
     backward: str = "manual"
     """`manual` trains with the hand-written rules, `autodiff` with their twins."""
     interventions: tuple[Intervention, ...] = added(())
-    """What changes it in mid-training, by epoch: see `jaxmlp.training.interventions`. Arms that differ by it alone share
-    their past: `[Arm("plain", spec, hyper), Arm("reset", replace(spec, interventions=(ResetMoments(epoch=5),)), hyper)]`
-    cost one until epoch 5 and two from there."""
+    """What changes it in mid-training, by epoch: see `jaxmlp.training.interventions`. Arms that differ by it alone have
+    one past: with `replace(spec, interventions=(ResetMoments(epoch=5),))` beside `spec` that is trained once."""
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs)

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from jaxmlp import data
+from jaxmlp.probes import GradientNorms
 from jaxmlp.study.arms import Arm, make_run
 from jaxmlp.study.blocks import Layout, padded
 from jaxmlp.study.program import Program
