@@ -10,6 +10,7 @@ from jaxmlp.nn.layer_norm import layer_norm
 from jaxmlp.nn.linear import BACKWARDS, PRECISIONS, linear
 from jaxmlp.nn.losses import LOSSES, Loss, cross_entropy, hinge, losses_of
 from jaxmlp.nn.mlp import apply_mlp, norm_input
+from jaxmlp.nn.outputs import OUTPUTS, predicted_classes, softmaxed_loss_floor
 from jaxmlp.nn.penalties import PENALTIES
 from jaxmlp.nn.spec import MLPSpec
 
@@ -18,6 +19,7 @@ __all__ = [
     "BACKWARDS",
     "INITIALIZERS",
     "LOSSES",
+    "OUTPUTS",
     "PENALTIES",
     "PRECISIONS",
     "Activation",
@@ -40,4 +42,6 @@ __all__ = [
     "linear",
     "losses_of",
     "norm_input",
+    "predicted_classes",
+    "softmaxed_loss_floor",
 ]

@@ -2,8 +2,9 @@
 
 A hidden layer is Linear -> activation -> norm (D0: S-028, `norm_position="post_activation"`) or
 Linear -> norm -> activation (D4: S-029, `"pre_activation"`), then dropout where the spec asks for it.
-The output layer is a bare Linear: logits. In a residual net the input of a module is added to the output of its
-last linear, before that layer's activation if it has one.
+The output layer is a bare Linear: logits, which `MLPSpec.output` may change (S-117).
+In a residual net the input of a module is added to the output of its last linear, before that layer's activation if it
+has one.
 """
 
 import jax
@@ -18,6 +19,7 @@ from jaxmlp.nn.hyper import NetHyper
 from jaxmlp.nn.init import NormState, Params
 from jaxmlp.nn.layer_norm import layer_norm
 from jaxmlp.nn.linear import linear
+from jaxmlp.nn.outputs import OUTPUTS
 from jaxmlp.nn.spec import NORM_STATS, MLPSpec
 
 
@@ -56,7 +58,8 @@ def apply_mlp(
         backward: see `jaxmlp.nn.linear`.
 
     Returns:
-        (logits [B, K], the new norm_state, taps: every linear's output, offsets included, [B, O] each).
+        (outputs [B, K], which are logits where the spec has no other output; the new norm_state; taps: every linear's
+        output, offsets included, [B, O] each).
 
     Raises:
         InputError: an input of the wrong width, a missing key, or `update_norm` with running statistics.
@@ -67,7 +70,8 @@ def apply_mlp(
     how = {"precision": precision, "backward": backward}
     modes = {"train": train, "norm_stats": norm_stats, "update_norm": update_norm}
     logits, new_state, taps, _ = _forward(params, norm_state, x, spec, hyper, how, key=key, offsets=offsets, **modes)
-    return logits, new_state, taps
+    output = OUTPUTS[spec.output]
+    return logits if output is None else output(logits), new_state, taps
 
 
 def norm_input(

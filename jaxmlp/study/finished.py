@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from jaxmlp.study.arms import Run
-from jaxmlp.training import METRICS, RunState, TrainedNet, trained_net
+from jaxmlp.training import RunState, TrainedNet, metrics_of, trained_net
 
 KEEP_PARAMS = ("none", "best", "last")
 """Of each run: no parameters, those of the model that was tested (the best by validation where the spec selects it), or
@@ -52,11 +52,14 @@ def _steps(experiment: str, block: Sequence[Run], states: RunState) -> pd.DataFr
     frames = []
     for lane, run in enumerate(block):
         log_every = run.arm.spec.evaluation.log_every or 1
-        loss, accuracy = (np.asarray(values)[lane] for values in (states.log.loss, states.log.accuracy))
-        done = np.flatnonzero(np.isfinite(accuracy))  # a lost loss is NaN, an accuracy only where a run had ended
+        loss, score = (np.asarray(values)[lane] for values in (states.log.loss, states.log.score))
+        done = np.flatnonzero(np.isfinite(score))  # a lost loss is NaN, a score only where a run had ended
         columns: dict[str, Any] = _identity(experiment, run)
         columns |= {"step": ((done + 1) * log_every).astype(np.int32)}
-        frames.append(pd.DataFrame(columns | {"batch_loss": loss[done], "batch_accuracy": accuracy[done]}))
+        columns |= {"batch_loss": loss[done], "batch_accuracy": score[done]}
+        if run.arm.spec.loss.task == "numbers":
+            columns |= {"batch_accuracy": np.full_like(score[done], np.nan), "batch_score": score[done]}
+        frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -70,13 +73,13 @@ def block_rows(experiment: str, block: Sequence[Run], history: Mapping[str, Any]
     Args:
         experiment: the study's name.
         block: its runs, without the padding.
-        history: [W, E + 1] of each metric, with the test accuracy in each run's last row.
+        history: [W, E + 1] of each metric, with the test score in each run's last row.
     """
     frames = []
     for lane, run in enumerate(block):
-        # The last epoch a run has is tested: an early stop leaves the rows after it empty.
-        end = 1 + np.flatnonzero(np.isfinite(history["test_accuracy"][lane]))[-1]
-        metrics = {name: np.asarray(history[name])[lane, :end] for name in METRICS}
+        # An early stop leaves the rows after it empty, and no measured epoch has NaN here.
+        end = 1 + np.flatnonzero(np.isfinite(history["diverged"][lane]))[-1]
+        metrics = {name: np.asarray(history[name])[lane, :end] for name in metrics_of(run.arm.spec)}
         columns = _identity(experiment, run)
         columns |= {"epoch": np.arange(len(metrics["train_loss"]), dtype=np.int32)}
         columns |= metrics | {"diverged": metrics["diverged"].astype(bool)}

@@ -10,10 +10,10 @@ import pandas as pd
 
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.files import read_rows, read_sealed_json, write_rows, write_sealed_json
+from jaxmlp.schema import column_of
 from jaxmlp.study import tables
 from jaxmlp.study.nets import Nets
-from jaxmlp.training import TrainedNet
-from jaxmlp.training.state import EPOCHS
+from jaxmlp.training import SCORES, TrainedNet
 
 ROWS_FILE, STEPS_FILE, MANIFEST_FILE = "results.parquet", "steps.parquet", "manifest.json"
 ROW_KEYS, STEP_KEYS = ("experiment", "arm", "run_id", "seed", "epoch"), ("experiment", "arm", "run_id", "seed", "step")
@@ -36,14 +36,16 @@ class Results:
         """The net of the best run, among those that meet the conditions (`select`) and have not diverged.
 
         Args:
-            metric: an accuracy, of which the highest is best, or a loss, of which the lowest is; one that is measured
-                every epoch is read at the epoch that the run's spec selected, a test metric at the end.
+            metric: an accuracy or R² (`val_score`), of which the highest is best, or a loss, of which the lowest is;
+                one that is measured every epoch is read at the epoch that the run's spec selected, a test metric at the
+                end.
             **conditions: as for `select`.
 
         Raises:
             InputError: an unknown metric or condition, or its net was not kept.
         """
-        higher = {one.name: one.higher_is_better for one in EPOCHS.columns if one.higher_is_better is not None}
+        columns = map(column_of, tables.measured_columns(self.rows))
+        higher = {one.name: one.higher_is_better for one in columns if one.higher_is_better is not None}
         check_choice("metric", metric, higher)
         rows = self.select(**conditions).rows
         read = tables.where_reported(rows, metric)
@@ -154,7 +156,8 @@ def assemble(rows: pd.DataFrame, settings: dict[str, dict[str, Any]]) -> pd.Data
     """
     rank = pd.Index(settings).get_indexer(pd.Index(rows["arm"]))
     order = np.lexsort((rows["epoch"], rows["seed"], rank))
-    rows = rows[list(tables.ROW_COLUMNS)].iloc[order].reset_index(drop=True)
+    measured = [name for name in SCORES if name in rows]
+    rows = rows[[*tables.ROW_COLUMNS, *measured]].iloc[order].reset_index(drop=True)
     # One row per arm first: its columns have the same types however many rows the arms have.
     columns = pd.DataFrame(list(settings.values())).iloc[rank[order]].reset_index(drop=True)
     return pd.concat([rows, columns], axis=1)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxmlp.study.memory import resident_bytes
 from jaxmlp.study.progress import Status
 from jaxmlp.study.workers import Job, Report
+from jaxmlp.training import score_column
 
 
 class Tally:
@@ -31,9 +32,9 @@ class Tally:
         self._seconds += (report.share - before) * job.work.program.block_seconds
         self._run_epochs += (report.share - before) * spec.epochs * len(block)
         self._done += len(block) * (report.share == 1.0)
-        column = "train_accuracy" if spec.data.split == "none" else "val_accuracy"
-        # A run that stopped early shows the last accuracy it had.
-        accuracy = [lane[np.isfinite(lane)][-1] for lane in report.history[column][: len(block), : report.epoch + 1]]
+        column = score_column("train" if spec.data.split == "none" else "val", spec)
+        # A run that stopped early shows the last score it had.
+        scores = [lane[np.isfinite(lane)][-1] for lane in report.history[column][: len(block), : report.epoch + 1]]
         return Status(
             seconds=time.monotonic() - self._begin,
             seconds_done=self._seconds,
@@ -44,7 +45,8 @@ class Tally:
             epoch=report.epoch,
             epochs=spec.epochs,
             arms=tuple(dict.fromkeys(run.arm.name for run in block)),
-            best=float(np.max(accuracy)),
-            median=float(np.median(accuracy)),
+            best=float(np.max(scores)),
+            median=float(np.median(scores)),
             memory_bytes=resident_bytes(),
+            numbers=spec.loss.task == "numbers",
         )

@@ -10,15 +10,18 @@ from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
 from jaxmlp.training.run import end_epoch, end_run, init_run, start_run, train_epoch
 from jaxmlp.training.schedules import SCHEDULES, Clock, Schedule, ScheduleSpec
-from jaxmlp.training.spec import DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers
-from jaxmlp.training.state import METRICS, RunState, Selection
+from jaxmlp.training.score import balanced_weights, check_task, outputs_of, r2_score
+from jaxmlp.training.spec import CLASS_WEIGHTS, DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers
+from jaxmlp.training.state import METRICS, SCORES, RunState, Selection, metrics_of, score_column
 from jaxmlp.training.step import TrainState, init_train_state, learning_rate, objective, train_step
 from jaxmlp.training.trained import TrainedNet, export_nnx, trained_net
 
 __all__ = [
+    "CLASS_WEIGHTS",
     "METRICS",
     "OPTIMIZERS",
     "SCHEDULES",
+    "SCORES",
     "Clock",
     "DataSpec",
     "EarlyStop",
@@ -37,9 +40,11 @@ __all__ = [
     "TrainState",
     "TrainedNet",
     "about_net",
+    "balanced_weights",
     "check_count",
     "check_hyper",
     "check_numbers",
+    "check_task",
     "end_epoch",
     "end_run",
     "evaluate",
@@ -52,8 +57,12 @@ __all__ = [
     "init_train_state",
     "learning_rate",
     "load_net",
+    "metrics_of",
     "objective",
+    "outputs_of",
+    "r2_score",
     "save_net",
+    "score_column",
     "shuffled",
     "start_run",
     "stream_key",

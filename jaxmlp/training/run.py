@@ -1,4 +1,4 @@
-"""One run from its seed to its test accuracy: `init_run`, `train_epoch`, `end_epoch`, `end_run`.
+"""One run from its seed to its test score: `init_run`, `train_epoch`, `end_epoch`, `end_run`.
 
 All are pure and know nothing of other runs; `jaxmlp.study` maps them over lanes.
 """
@@ -17,8 +17,9 @@ from jaxmlp.training.hyper import Hyper
 from jaxmlp.training.packed import pack
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
+from jaxmlp.training.score import balanced_weights, score_of_guessing
 from jaxmlp.training.spec import RunSpec
-from jaxmlp.training.state import METRICS, RunState, Selection
+from jaxmlp.training.state import RunState, Selection, metrics_of, score_column
 from jaxmlp.training.step import TrainState, counted_step, init_train_state, learning_rate
 from jaxmlp.training.step_log import StepLog
 
@@ -50,6 +51,9 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
     log = None
     if spec.evaluation.log_every is not None:
         log = StepLog.start(spec.epochs * _steps_per_epoch(dataset, spec) // spec.evaluation.log_every)
+    weights = None
+    if spec.loss.class_weights == "balanced":
+        weights = balanced_weights(dataset.train_labels[train_index], dataset.num_classes)
     return RunState(
         seed=jnp.asarray(seed),
         train_index=train_index,
@@ -60,9 +64,10 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
         plateau=Plateau.start() if spec.schedule.plateau else None,
         early_stop=EarlyStop.start() if spec.evaluation.early_stopping else None,
         log=log,
+        class_weights=weights,
         loss_sum=jnp.zeros(()),
         diverged=jnp.zeros((), bool),
-        history={name: jnp.full((spec.epochs + 1,), jnp.nan) for name in METRICS},
+        history={name: jnp.full((spec.epochs + 1,), jnp.nan) for name in metrics_of(spec)},
     )
 
 
@@ -118,9 +123,10 @@ def train_epoch(
             labels = dataset.train_labels[rows]
         key = stream_key(run.seed, Stream.DROPOUT, train.step) if spec.mlp.dropout != "none" else None
         rate = _rate(run, train.step, dataset, spec=spec, hyper=hyper)
-        train, loss, accuracy = counted_step(train, x, labels, spec=spec, hyper=hyper, rate=rate, key=key)
+        more = {"rate": rate, "key": key, "class_weights": run.class_weights}
+        train, loss, score = counted_step(train, x, labels, spec=spec, hyper=hyper, **more)
         if log is not None and spec.evaluation.log_every is not None:
-            log = log.after_step(train.step, loss, accuracy, spec.evaluation.log_every)
+            log = log.after_step(train.step, loss, score, spec.evaluation.log_every)
         return train, log, loss_sum + loss
 
     def steps(i: Array, progress: _Progress) -> _Progress:
@@ -172,19 +178,19 @@ def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> 
 
 
 def _test(run, model, diverged: Array, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> dict[str, Array]:
-    """Loss and accuracy of a model on the test set; a diverged run's are NaN and chance."""
+    """Loss and score of a model on the test set; a diverged run's are NaN and that of guessing."""
     index = jnp.arange(dataset.test_images.shape[0], dtype=jnp.int32)
     images, labels = dataset.test_images, dataset.test_labels
     state = (model.params, model.norm_state, run.preprocessing)
-    loss, accuracy = evaluate(*state, images, labels, index, spec=spec, hyper=hyper)
+    loss, score = evaluate(*state, images, labels, index, spec=spec, hyper=hyper)
     return {
         "test_loss": jnp.where(diverged, jnp.nan, loss),
-        "test_accuracy": jnp.where(diverged, 1.0 / dataset.num_classes, accuracy),
+        score_column("test", spec): jnp.where(diverged, score_of_guessing(spec, dataset.num_classes), score),
     }
 
 
 def _measure(run, dataset, epoch, train_loss, *, spec: RunSpec, hyper: Hyper) -> RunState:
-    """Evaluate, select, and write this epoch's row; a diverged run has NaN losses and chance accuracy."""
+    """Evaluate, select, and write this epoch's row; a diverged run has NaN losses and guesses."""
 
     def on(rule, rows: Any, **more: Array) -> Any:
         images, labels = dataset.train_images, dataset.train_labels
@@ -197,28 +203,28 @@ def _measure(run, dataset, epoch, train_loss, *, spec: RunSpec, hyper: Hyper) ->
         steps, batch = _steps_per_epoch(dataset, spec), spec.data.batch_size
         after = spec.steps_after_validation(dataset.train_images.shape[0])
         trained = _order(run, spec, epoch)[(steps - after) * batch : steps * batch]
-        val_loss, val_accuracy, norm_state = on(evaluate_in_train_mode, run.val_index, then=trained)
+        val_loss, val_score, norm_state = on(evaluate_in_train_mode, run.val_index, then=trained)
         run = run.replace(train=run.train.replace(norm_state=norm_state))
-        _, train_accuracy = on(evaluate, train_rows)
+        _, train_score = on(evaluate, train_rows)
     else:
-        (val_loss, val_accuracy), (_, train_accuracy) = on(evaluate_each, [run.val_index, train_rows])
+        (val_loss, val_score), (_, train_score) = on(evaluate_each, [run.val_index, train_rows])
     # A run without validation part has no validation loss: NaN there is no news. Nor is it at epoch 0: nothing has
     # trained yet, and running variances that start at 0 overflow through a deep net.
     lost = ~jnp.isfinite(train_loss)
     if run.val_index.shape[0]:
         lost |= ~jnp.isfinite(val_loss)
     diverged = run.diverged | ((epoch > 0) & lost)
-    nan, chance = jnp.full((), jnp.nan), 1.0 / dataset.num_classes
+    nan, guessing = jnp.full((), jnp.nan), score_of_guessing(spec, dataset.num_classes)
     train_loss, val_loss = (jnp.where(diverged, nan, loss) for loss in (train_loss, val_loss))
-    train_accuracy = jnp.where(diverged, chance, train_accuracy)
+    train_score = jnp.where(diverged, guessing, train_score)
     if run.val_index.shape[0]:
-        val_accuracy = jnp.where(diverged, chance, val_accuracy)
-    best = _select(run, val_accuracy, epoch, diverged)
+        val_score = jnp.where(diverged, guessing, val_score)
+    best = _select(run, val_score, epoch, diverged)
     row = {
         "train_loss": train_loss,
-        "train_accuracy": train_accuracy,
+        score_column("train", spec): train_score,
         "val_loss": val_loss,
-        "val_accuracy": val_accuracy,
+        score_column("val", spec): val_score,
         "learning_rate": _rate(run, jnp.maximum(run.train.step - 1, 0), dataset, spec=spec, hyper=hyper),
         "selected_epoch": (epoch if best is None else best.epoch).astype(jnp.float32),
         "diverged": diverged.astype(jnp.float32),
@@ -251,11 +257,11 @@ def _unless_stopped(run: RunState, after: RunState) -> RunState:
     return jax.tree.map(lambda new, old: jnp.where(stop.stopped, old, new), after, run)
 
 
-def _select(run: RunState, val_accuracy: Array, epoch: Array, diverged: Array) -> Selection | None:
+def _select(run: RunState, val_score: Array, epoch: Array, diverged: Array) -> Selection | None:
     """The better of the kept model and the present one; epoch 0, before training, and lost models never count."""
     if run.best is None:
         return None
-    better = (epoch > 0) & (val_accuracy > run.best.val_accuracy) & ~diverged
+    better = (epoch > 0) & (val_score > run.best.val_score) & ~diverged
     model = pack(run.train.params), pack(run.train.norm_state)
-    present = Selection(*model, val_accuracy, epoch.astype(jnp.int32))
+    present = Selection(*model, val_score, epoch.astype(jnp.int32))
     return jax.tree.map(lambda new, old: jnp.where(better, new, old), present, run.best)

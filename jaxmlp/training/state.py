@@ -5,9 +5,10 @@ from typing import Any
 from flax import struct
 from jax import Array
 
-from jaxmlp.schema import Column, Table, declare
+from jaxmlp.schema import Column, Table, declare, declare_columns
 from jaxmlp.training.packed import Packed, unpack
 from jaxmlp.training.plateau import EarlyStop, Plateau
+from jaxmlp.training.spec import RunSpec
 from jaxmlp.training.step import TrainState
 from jaxmlp.training.step_log import StepLog
 
@@ -34,13 +35,33 @@ EPOCHS = declare(
 METRICS = tuple(column.name for column in EPOCHS.columns)
 """Measured after every epoch; a run's history holds one array [E + 1] of each, epoch 0 before training."""
 
+SCORES = ("train_score", "val_score", "test_score")
+"""What a run on numbers has beside them: R², and no accuracies, which are NaN."""
+declare_columns(
+    *(
+        Column(name, f"{part} R²", "R²", higher_is_better=True)
+        for name, part in zip(SCORES, ("training", "validation", "test"), strict=True)
+    )
+)
+
+
+def metrics_of(spec: RunSpec) -> tuple[str, ...]:
+    """What a run of this spec measures after every epoch."""
+    return METRICS + SCORES if spec.loss.task == "numbers" else METRICS
+
+
+def score_column(part: str, spec: RunSpec) -> str:
+    """The column with the score on a part, `train`, `val` or `test`: `val_accuracy`, or of numbers `val_score`."""
+    return f"{part}_score" if spec.loss.task == "numbers" else f"{part}_accuracy"
+
 
 class Selection(struct.PyTreeNode):
-    """The best model so far, by strictly greater validation accuracy (S-090), running statistics included."""
+    """The best model so far, by strictly greater validation score (S-090), running statistics included."""
 
     params: Packed
     norm_state: Packed
-    val_accuracy: Array
+    val_score: Array
+    """Accuracy, or R² of numbers."""
     epoch: Array
 
 
@@ -63,12 +84,14 @@ class RunState(struct.PyTreeNode):
     """None where the spec has none."""
     log: StepLog | None
     """None where the spec keeps none."""
+    class_weights: Array | None
+    """[K], of the training part; None where the spec has none."""
     loss_sum: Array
     """Sum of this epoch's batch losses so far."""
     diverged: Array
     """Whether a loss has been non-finite."""
     history: dict[str, Array]
-    """`METRICS`, [E + 1] each; NaN where nothing was measured."""
+    """`metrics_of` the spec, [E + 1] each; NaN where nothing was measured."""
 
     @property
     def ended(self) -> Array:
