@@ -13,7 +13,7 @@ from jaxmlp.files import read_rows, read_sealed_json, write_rows, write_sealed_j
 from jaxmlp.schema import column_of
 from jaxmlp.study import tables
 from jaxmlp.study.nets import Nets
-from jaxmlp.training import SCORES, TrainedNet
+from jaxmlp.training import SCORES, Net
 
 ROWS_FILE, STEPS_FILE, MANIFEST_FILE = "results.parquet", "steps.parquet", "manifest.json"
 ROW_KEYS, STEP_KEYS = ("experiment", "arm", "run_id", "seed", "epoch"), ("experiment", "arm", "run_id", "seed", "step")
@@ -32,7 +32,7 @@ class Results:
     nets: Nets = field(default_factory=Nets)
     """The trained nets that `keep_params` kept."""
 
-    def best(self, metric: str = "val_accuracy", **conditions: Any) -> TrainedNet:
+    def best(self, metric: str = "val_accuracy", **conditions: Any) -> Net:
         """The net of the best run, among those that meet the conditions (`select`) and have not diverged.
 
         Args:

@@ -4,6 +4,7 @@ from jaxmlp.errors import check_count
 from jaxmlp.training.evaluate import evaluate, evaluate_in_train_mode
 from jaxmlp.training.full_data import full_data_norm_state
 from jaxmlp.training.hyper import Hyper, check_hyper, hyper_of, hyper_values
+from jaxmlp.training.net import Net
 from jaxmlp.training.net_file import about_net, load_net, save_net
 from jaxmlp.training.optimizers import OPTIMIZERS, Optimizer, OptimizerSpec
 from jaxmlp.training.plateau import EarlyStop, Plateau
@@ -14,7 +15,7 @@ from jaxmlp.training.score import balanced_weights, check_task, outputs_of, r2_s
 from jaxmlp.training.spec import CLASS_WEIGHTS, DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers
 from jaxmlp.training.state import METRICS, SCORES, RunState, Selection, metrics_of, score_column
 from jaxmlp.training.step import TrainState, init_train_state, learning_rate, objective, train_step
-from jaxmlp.training.trained import TrainedNet, export_nnx, trained_net
+from jaxmlp.training.trained import export_nnx, net_of, trained_net
 
 __all__ = [
     "CLASS_WEIGHTS",
@@ -28,6 +29,7 @@ __all__ = [
     "EvalSpec",
     "Hyper",
     "LossSpec",
+    "Net",
     "Optimizer",
     "OptimizerSpec",
     "Plateau",
@@ -38,7 +40,6 @@ __all__ = [
     "Selection",
     "Stream",
     "TrainState",
-    "TrainedNet",
     "about_net",
     "balanced_weights",
     "check_count",
@@ -58,6 +59,7 @@ __all__ = [
     "learning_rate",
     "load_net",
     "metrics_of",
+    "net_of",
     "objective",
     "outputs_of",
     "r2_score",

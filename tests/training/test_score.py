@@ -17,6 +17,7 @@ from jaxmlp.training import (
     EvalSpec,
     Hyper,
     LossSpec,
+    Net,
     RunSpec,
     balanced_weights,
     check_task,
@@ -79,7 +80,7 @@ def test_evaluate_scores_numbers_by_r2_over_all_pieces(x64, norm_stats):
     spec = RunSpec(
         spec.mlp, loss=spec.loss, evaluation=spec.evaluation, data=DataSpec(preprocessing="none", batch_size=50)
     )
-    loss, score = evaluate(params, state, (), points, targets, index, spec=spec, hyper=hyper, norm_stats=norm_stats)
+    loss, score = evaluate(Net(params, state, (), hyper, spec), points, targets, index, norm_stats=norm_stats)
     x = np.asarray(points)[3:53]
     hidden = np.maximum(x @ np.asarray(params[0]["weight"]).T + np.asarray(params[0]["bias"]), 0)
     outputs = hidden @ np.asarray(params[1]["weight"]).T + np.asarray(params[1]["bias"])

@@ -18,7 +18,7 @@ OPTIMIZERS = {
 }
 
 
-class Net(nn.Module):
+class TorchNet(nn.Module):
     """The job's net."""
 
     layers: Any  # a ModuleList, of which the type checker knows no more than modules
@@ -71,8 +71,8 @@ def first_parameters(job: Job) -> dict[str, Tensor]:
     return named
 
 
-def _first_net(job: Job) -> Net:
-    net = Net(job)
+def _first_net(job: Job) -> TorchNet:
+    net = TorchNet(job)
     net.load_state_dict({name: leaf[0] for name, leaf in first_parameters(job).items()}, strict=False)
     return net.to(DEVICE).train()
 
@@ -171,7 +171,7 @@ def vmapped(job: Job) -> Train:
 
     Batch norm keeps no running statistics, which cannot be updated in place under vmap.
     """
-    data, base = _Resident(job), Net(job, running=False).to("meta")
+    data, base = _Resident(job), TorchNet(job, running=False).to("meta")
     params = {name: nn.Parameter(leaf.to(DEVICE)) for name, leaf in first_parameters(job).items()}
     optimizer = OPTIMIZERS[job.optimizer](params.values(), lr=job.learning_rate, fused=True)
     criterion = nn.CrossEntropyLoss()
