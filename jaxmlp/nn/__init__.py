@@ -1,4 +1,10 @@
-"""Layers and networks as pure functions; every backward rule stands below its forward."""
+"""Layers and networks as pure functions; every backward rule stands below its forward.
+
+Loaded when it is asked for: `jaxmlp.nn.modules`, the same as flax modules.
+"""
+
+import importlib
+from types import ModuleType
 
 from jaxmlp.nn.activations import ACTIVATIONS, Activation
 from jaxmlp.nn.batch_norm import batch_norm_eval, batch_norm_train
@@ -45,3 +51,10 @@ __all__ = [
     "predicted_classes",
     "softmaxed_loss_floor",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`modules`, on its first use: `flax.nnx` takes its time to load."""
+    if name == "modules":
+        return importlib.import_module(f"jaxmlp.nn.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
