@@ -1,6 +1,7 @@
 """Layers and networks as pure functions; every backward rule stands below its forward.
 
-Loaded when it is asked for: `jaxmlp.nn.modules`, the same as flax modules.
+Loaded when they are asked for: `jaxmlp.nn.modules`, the same as flax modules, and `jaxmlp.nn.foreign`, nets from
+elsewhere.
 """
 
 import importlib
@@ -54,7 +55,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> ModuleType:
-    """`modules`, on its first use: `flax.nnx` takes its time to load."""
-    if name == "modules":
+    """`modules` and `foreign`, on their first use: `flax.nnx` takes its time to load."""
+    if name in ("modules", "foreign"):
         return importlib.import_module(f"jaxmlp.nn.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
