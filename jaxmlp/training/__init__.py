@@ -10,7 +10,7 @@ from jaxmlp.training.optimizers import OPTIMIZERS, Optimizer, OptimizerSpec
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
 from jaxmlp.training.run import end_epoch, end_run, init_run, start_run, train_epoch
-from jaxmlp.training.schedules import SCHEDULES, Clock, Schedule, ScheduleSpec
+from jaxmlp.training.schedules import SCHEDULES, Clock, Schedule, ScheduleSpec, optax_schedule
 from jaxmlp.training.score import balanced_weights, check_task, outputs_of, r2_score
 from jaxmlp.training.spec import CLASS_WEIGHTS, DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers
 from jaxmlp.training.state import METRICS, SCORES, RunState, Selection, metrics_of, score_column
@@ -61,6 +61,7 @@ __all__ = [
     "metrics_of",
     "net_of",
     "objective",
+    "optax_schedule",
     "outputs_of",
     "r2_score",
     "save_net",
