@@ -136,7 +136,7 @@ def _output(last: _Group) -> str:
     return last.tail[0].name if last.tail else "none"
 
 
-def _numbers(parts: Sequence[Part]) -> dict[str, float]:
+def _numbers(parts: Sequence[Part]) -> dict[str, Any]:
     found: dict[str, tuple[float, Part]] = {}
     for part in parts:
         for name, value in part.numbers.items():

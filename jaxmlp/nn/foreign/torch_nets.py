@@ -144,7 +144,8 @@ def _part(path: str, module: Any) -> Part | None:
         return None
     if name not in _READERS:
         refuse(where, f"is not among what an MLPSpec has: {', '.join(_READERS)}, Identity")
-    return Part(**{"where": where.where} | _READERS[name](module, where))
+    fields: dict[str, Any] = _READERS[name](module, where)
+    return Part(where=where.where, **fields)
 
 
 def _linear(module: Any, part: Part) -> dict[str, Any]:

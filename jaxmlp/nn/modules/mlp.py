@@ -134,7 +134,7 @@ class Layer(nnx.Module):
         if isinstance(self.activation, LearnedActivation):
             parameters["slope"] = jnp.array(self.activation.slope[...])
         for norm in (self.pre_norm, self.post_norm):
-            if isinstance(norm, nnx.BatchNorm | nnx.LayerNorm):
+            if isinstance(norm, BatchNorm | LayerNorm) and norm.scale is not None and norm.bias is not None:
                 parameters |= {"scale": jnp.array(norm.scale[...]), "shift": jnp.array(norm.bias[...])}
             if isinstance(norm, nnx.BatchNorm):
                 running = {"mean": jnp.array(norm.mean[...]), "var": jnp.array(norm.var[...])}

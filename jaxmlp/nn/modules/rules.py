@@ -43,11 +43,12 @@ class Linear(nnx.Linear):
             InputError: unknown `products`.
         """
         check_choice("precision", products, PRECISIONS)
-        inits = {"kernel_init": kernel_init, "bias_init": bias_init}
-        super().__init__(in_features, out_features, use_bias=use_bias, **inits, rngs=rngs)
+        super().__init__(
+            in_features, out_features, use_bias=use_bias, kernel_init=kernel_init, bias_init=bias_init, rngs=rngs
+        )
         self.products = products
 
-    def __call__(self, inputs: Array) -> Array:
+    def __call__(self, inputs: Array) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride] (no sharding)
         """[..., I] to [..., O]."""
         bias = None if self.bias is None else self.bias[...]
         rows = inputs.reshape(-1, self.in_features)
@@ -72,10 +73,16 @@ class BatchNorm(nnx.BatchNorm):
         """
         super().__init__(num_features, momentum=momentum, epsilon=epsilon, rngs=rngs, **inits)
 
-    def __call__(self, x: Array) -> Array:
-        """[B, C] to [B, C]: by the running statistics after `eval()`, else by the batch's."""
+    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride] (no masks)
+        self, x: Array, use_running_average: bool | None = None
+    ) -> Array:
+        """[B, C] to [B, C]: by the running statistics where this or, after `eval()`, the module says so; else by the
+        batch's.
+        """
+        assert self.scale is not None
+        assert self.bias is not None
         scale, shift, mean, var = (one[...] for one in (self.scale, self.bias, self.mean, self.var))
-        if self.use_running_average:
+        if self.use_running_average if use_running_average is None else use_running_average:
             return batch_norm_eval(scale, shift, mean, var, x, self.epsilon)
         y, batch_mean, batch_var = batch_norm_train(scale, shift, x, self.epsilon)
         m = jnp.asarray(1.0 - self.momentum, x.dtype)
@@ -98,6 +105,8 @@ class LayerNorm(nnx.LayerNorm):
         """
         super().__init__(num_features, epsilon=epsilon, rngs=rngs, **inits)
 
-    def __call__(self, x: Array) -> Array:
+    def __call__(self, x: Array) -> Array:  # pyright: ignore[reportIncompatibleMethodOverride] (no masks)
         """[B, C] to [B, C]."""
+        assert self.scale is not None
+        assert self.bias is not None
         return layer_norm(self.scale[...], self.bias[...], x, self.epsilon)
