@@ -34,7 +34,9 @@ class Tally:
         self._done += len(block) * (report.share == 1.0)
         column = score_column("train" if spec.data.split == "none" else "val", spec)
         # A run that stopped early shows the last score it had.
-        scores = [lane[np.isfinite(lane)][-1] for lane in report.history[column][: len(block), : report.epoch + 1]]
+        shown = slice(len(block)), slice(report.epoch + 1)
+        lanes = zip(report.history[column][shown], report.measured[column][shown], strict=True)
+        scores = [numbers[there][-1] for numbers, there in lanes]
         return Status(
             seconds=time.monotonic() - self._begin,
             seconds_done=self._seconds,

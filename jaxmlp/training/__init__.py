@@ -13,7 +13,7 @@ from jaxmlp.training.run import end_epoch, end_run, init_run, start_run, train_e
 from jaxmlp.training.schedules import SCHEDULES, Clock, Schedule, ScheduleSpec, optax_schedule
 from jaxmlp.training.score import balanced_weights, check_task, outputs_of, r2_score
 from jaxmlp.training.spec import CLASS_WEIGHTS, DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers
-from jaxmlp.training.state import METRICS, SCORES, RunState, Selection, metrics_of, score_column
+from jaxmlp.training.state import METRICS, SCORES, RunState, RunStatus, Selection, metrics_of, score_column
 from jaxmlp.training.step import TrainState, init_train_state, learning_rate, objective, train_step
 from jaxmlp.training.trained import export_nnx, net_of, trained_net
 
@@ -35,6 +35,7 @@ __all__ = [
     "Plateau",
     "RunSpec",
     "RunState",
+    "RunStatus",
     "Schedule",
     "ScheduleSpec",
     "Selection",

@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxmlp.errors import InputError
 from jaxmlp.nn import NormState, apply_mlp, losses_of
 from jaxmlp.training.net import Net
 from jaxmlp.training.score import is_right, r2_of_squares, squares_left
@@ -31,14 +32,14 @@ def evaluate(
         net: of one run.
         images: [N, I], as stored.
         labels: [N] integers, or the float targets of numbers, [N, T].
-        index: [M] int32, which rows.
+        index: [M] int32, which rows, at least one.
         norm_stats: whose statistics normalize, `"running"` or `"batch"`.
 
     Returns:
-        (mean loss, score: the accuracy in [0, 1], or R²), scalars; NaN for both when M is 0.
+        (mean loss, score: the accuracy in [0, 1], or R²), scalars.
 
     Raises:
-        InputError: unknown `norm_stats`.
+        InputError: unknown `norm_stats`, or no rows, which have no mean.
     """
     return _over_pieces(net, images, labels, [index], norm_stats)[0][0]
 
@@ -62,12 +63,12 @@ def evaluate_in_train_mode(
         images: [N, I], as stored.
         labels: [N] integers.
         index: [M] int32, which rows.
-        then: further rows, whose batches move the statistics after those of `index`, and are not counted.
+        then: further rows, maybe none, whose batches move the statistics after those of `index`, and are not counted.
 
     Returns:
         (mean loss, score, the moved norm_state).
     """
-    indices = [index] if then is None else [index, then]
+    indices = [index] if then is None or then.shape[0] == 0 else [index, then]
     [(loss, score), *_], moved = _over_pieces(net, images, labels, indices, "batch")
     return loss, score, moved
 
@@ -96,6 +97,8 @@ def _over_pieces(net: Net, images: Array, labels: Array, indices: Sequence[Array
         size = spec.data.batch_size
         indices = [index[: max(size, index.shape[0] // size * size)] for index in indices]
     counts = [index.shape[0] for index in indices]
+    if 0 in counts:
+        raise InputError("there are no rows to evaluate: give an index of at least one")
     size = min(size, max(counts))
     mode = {"train": False, "norm_stats": norm_stats, "update_norm": norm_stats == "batch"}
 
@@ -108,8 +111,6 @@ def _over_pieces(net: Net, images: Array, labels: Array, indices: Sequence[Array
         loss_sum = jnp.sum(jnp.where(mask, losses, jnp.zeros_like(losses)))
         return state, (loss_sum, _counted(outputs, labels[chosen], mask, spec))
 
-    if size == 0:
-        return [(jnp.full((), jnp.nan), jnp.full((), jnp.nan)) for _ in counts], norm_state
     rows, masks = zip(*(pad_to_pieces(index, size) for index in indices), strict=True)
     pieces = jnp.concatenate(rows), jnp.concatenate(masks)
     norm_state, (loss_sums, counted) = jax.lax.scan(piece, norm_state, pieces)
@@ -130,10 +131,8 @@ def _counted(outputs: Array, labels: Array, mask: Array, spec: RunSpec) -> Array
 
 
 def _means(loss_sums: Array, counted: Array, labels: Array, index: Array, spec: RunSpec) -> tuple[Array, Array]:
-    """(mean loss, score) from the sums of every piece of a set; NaN for both where there is no row in it."""
+    """(mean loss, score) of the rows of an index, from the sums of every piece."""
     count = index.shape[0]
-    if count == 0:
-        return jnp.full((), jnp.nan), jnp.full((), jnp.nan)
     loss_sum = jnp.sum(loss_sums)
     if spec.loss.task == "numbers":
         return loss_sum / count, r2_of_squares(jnp.sum(counted, axis=0), labels[index])

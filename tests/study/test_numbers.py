@@ -81,9 +81,8 @@ def test_a_study_on_disk_is_continued_and_read_with_its_scores(tmp_path):
     assert more.rows["val_score"].notna().all()
     loaded = study.Results.load(tmp_path / "out")
     assert list(loaded.rows.columns) == list(more.rows.columns)
-    assert loaded.steps is not None
-    assert loaded.steps["batch_score"].notna().all()
-    assert loaded.steps["batch_accuracy"].isna().all()
+    assert loaded.table("steps")["batch_score"].notna().all()
+    assert loaded.table("steps")["batch_accuracy"].isna().all()
     pairs = loaded.curves("val_score")
     assert (pairs["n"] == 4).all()
 
