@@ -53,8 +53,7 @@ class Results:
             return self.tables[name]
         if name == RUNS.name and "arms" in self.manifest:  # a study of version 1, which does not keep it
             return runs_table(self.rows, self.manifest["arms"])
-        source = TABLES[name].source if name in TABLES else ""
-        advice = f"{source}, in this study with resume" if source else "choose one of these"
+        advice = (TABLES[name].source if name in TABLES else "") or "choose one of these"
         raise InputError(f"the study has no table {name!r}, it has {', '.join(self.tables)}: {advice}")
 
     def best(self, metric: str = "val_accuracy", **conditions: Any) -> Net:
@@ -142,12 +141,16 @@ class Results:
         return f"<Results: {counts}; settings that vary: {', '.join(tables.setting_columns(self.rows)) or 'none'}>"
 
     def save(self, folder: Path) -> None:
-        """Write the files, each whole; the tables first, so that a manifest never promises missing rows."""
+        """Write the files, each whole; the tables first, so that a manifest never promises missing rows.
+
+        Raises:
+            InputError: a table that nobody declared.
+        """
+        described = describe_tables(self.tables, self.manifest)
         for name, table in self.tables.items():
             if name != EPOCHS.name:
                 write_rows(folder / table_file(name), table)
         write_rows(folder / ROWS_FILE, self.rows)
-        described = describe_tables(self.tables, self.manifest)
         write_sealed_json(folder / MANIFEST_FILE, self.manifest | {"version": VERSION, "tables": described})
 
     @staticmethod

@@ -60,7 +60,7 @@ def belonging(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
     """The rows of another table that are of these runs; of a table without runs, of these arms; else all."""
     for column in ("run_id", "arm"):
         if column in table:
-            return table.loc[table[column].isin(set(rows[column]))]
+            return table.loc[table[column].isin(list(set(rows[column])))]
     return table
 
 

@@ -9,7 +9,7 @@ from jaxmlp.training.net_file import about_net, load_net, save_net
 from jaxmlp.training.optimizers import OPTIMIZERS, Optimizer, OptimizerSpec
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
-from jaxmlp.training.run import end_epoch, end_run, init_run, start_run, train_epoch
+from jaxmlp.training.run import Batch, end_epoch, end_run, init_run, next_batch, start_run, train_epoch
 from jaxmlp.training.schedules import SCHEDULES, Clock, Schedule, ScheduleSpec, optax_schedule
 from jaxmlp.training.score import balanced_weights, check_task, outputs_of, r2_score
 from jaxmlp.training.spec import CLASS_WEIGHTS, DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers
@@ -23,6 +23,7 @@ __all__ = [
     "OPTIMIZERS",
     "SCHEDULES",
     "SCORES",
+    "Batch",
     "Clock",
     "DataSpec",
     "EarlyStop",
@@ -61,6 +62,7 @@ __all__ = [
     "load_net",
     "metrics_of",
     "net_of",
+    "next_batch",
     "objective",
     "optax_schedule",
     "outputs_of",
