@@ -1,7 +1,7 @@
 """Curvature of a loss: the Hessian's ends and size, and the sharpness along the gradient (C-019, C-023).
 
-The loss is any function of the parameters alone: `jaxmlp.probes.losses.loss_in_mode` makes one of a net, rows and a
-mode. Training and evaluation mode are different functions, and so are two batch sizes in training mode.
+The loss is any function of the parameters alone: `jaxmlp.probes.losses.net_loss` makes one of a net, rows and a mode.
+Training and evaluation mode are different functions, and so are two batch sizes in training mode.
 
 Products with the Hessian are H v = ∂⟨∇L, v⟩/∂θ, reverse over reverse: the hand-written backward rules are
 differentiated by JAX. Forward over reverse is not to be had: `jax.custom_vjp` has no forward derivative. Curvature
