@@ -7,7 +7,7 @@ largest absolute value: a net that explodes is seen as long as its values are fi
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax import Array
+from jax import Array, lax
 from scipy.special import ndtri
 
 from jaxmlp.errors import check_choice
@@ -48,7 +48,8 @@ def distance_from_normal(y: Array) -> Array:
     z = _standardized(y)
     shares = np.arange(1, _QUANTILES) / _QUANTILES
     quantiles, shares = (jnp.asarray(numbers, y.dtype) for numbers in (ndtri(shares), shares))
-    below = jax.vmap(lambda quantile: jnp.mean(z <= quantile, dtype=y.dtype))(quantiles)
+    # One quantile after another: all together they fill memory, and take several times as long.
+    below = lax.map(lambda quantile: jnp.mean(z <= quantile, dtype=y.dtype), quantiles)
     return jnp.where(jnp.isnan(z[0, 0]), jnp.nan, jnp.max(jnp.abs(below - shares)))
 
 
@@ -157,4 +158,4 @@ def _covariance(y: Array) -> Array:
     y, _ = largest_scaled(y)
     constant = jnp.max(y, axis=0) == jnp.min(y, axis=0)
     centred = jnp.where(constant[None, :], jnp.zeros_like(y), y - jnp.mean(y, axis=0)[None, :])
-    return jax.lax.dot_general(centred, centred, (((0,), (0,)), ((), ())), precision="highest") / y.shape[0]
+    return lax.dot_general(centred, centred, (((0,), (0,)), ((), ())), precision="highest") / y.shape[0]
