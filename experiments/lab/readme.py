@@ -107,7 +107,7 @@ TABLES: dict[str, Iterable[str]] = {
     "preprocessings": data.PREPROCESSINGS,
     "distances of nearest neighbours": baselines.METRICS,
     "losses of linear classifiers": baselines.LINEAR_LOSSES,
-    "finite differences": baselines.DIFFERENCES,
+    "finite differences": probes.DIFFERENCES,
     "probes": probes.PROBES,
 }
 """Every table of the library whose names a person may give, by kind."""
