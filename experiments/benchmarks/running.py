@@ -43,7 +43,7 @@ from jaxmlp.study.results import assemble
 
 FLOOR_WORKLOADS = ("b", "c", "d", "e", "f", "fr")
 """Not XOR, of whose products only the calls would be timed, and not D2's grid, of which a step is an epoch."""
-PUBLISHED = Path(__file__).parents[1] / "published" / "benchmark"
+PUBLISHED_BENCHMARKS = Path(__file__).parents[1] / "published" / "benchmark"
 
 
 def startup(rounds: int) -> dict[str, Any]:
@@ -193,9 +193,9 @@ def run_benchmark(name: str, *, rounds: int, command: str) -> Path:
         "versions": {package: version(package) for package in PACKAGES},
         "measured": measured,
     }
-    PUBLISHED.mkdir(parents=True, exist_ok=True)
+    PUBLISHED_BENCHMARKS.mkdir(parents=True, exist_ok=True)
     platform = jax.default_backend()
-    path = PUBLISHED / f"{name if platform == 'cpu' else f'{name}_{platform}'}.json"
+    path = PUBLISHED_BENCHMARKS / f"{name if platform == 'cpu' else f'{name}_{platform}'}.json"
     write_json(path, content)
     if benchmark.figure is not None:
         picture = svg_bytes(benchmark.figure(measured), path.stem)
@@ -205,7 +205,7 @@ def run_benchmark(name: str, *, rounds: int, command: str) -> Path:
 
 def published_table(name: str) -> str:
     """The tables of a published benchmark and where they were measured, in Markdown: of a CPU, then of others."""
-    files = sorted(PUBLISHED.glob(f"{name}*.json"))  # a dot comes before the underscore of a platform
+    files = sorted(PUBLISHED_BENCHMARKS.glob(f"{name}*.json"))  # a dot comes before the underscore of a platform
     return "\n\n".join(_table_of(name, path) for path in files) or f"`{name}` is not published yet."
 
 
