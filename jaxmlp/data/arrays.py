@@ -98,7 +98,6 @@ def _dataset(
         name=name,
         num_classes=len(wanted.class_names),
         image_shape=read.image_shape,
-        task=wanted.task,
         class_names=wanted.class_names,
         columns=read.columns,
         split=parts.split,

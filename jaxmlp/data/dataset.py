@@ -7,7 +7,7 @@ from flax import struct
 from jax import Array
 
 from jaxmlp.data.cache import content_digest
-from jaxmlp.errors import InputError, check_choice
+from jaxmlp.errors import InputError
 
 TASKS = ("classes", "numbers")
 """What a data set asks for: the class of an example, or one or more numbers (regression)."""
@@ -27,7 +27,6 @@ class Dataset(struct.PyTreeNode):
         name: of the data set; one of `DATASETS`, or the user's own.
         num_classes: K; 0 where the task is numbers.
         image_shape: (height, width), or () for points.
-        task: one of `TASKS`.
         class_names: of class 0, 1, ..., or () where they have none but their numbers.
         columns: names of the inputs of a table, or ().
         split: of `SPLITS`, or `last_N`: the validation part that suits these rows; those in time order, or of groups
@@ -42,7 +41,6 @@ class Dataset(struct.PyTreeNode):
     name: str = struct.field(pytree_node=False)
     num_classes: int = struct.field(pytree_node=False)
     image_shape: tuple[int, ...] = struct.field(pytree_node=False)
-    task: str = struct.field(pytree_node=False, default="classes")
     class_names: tuple[str, ...] = struct.field(pytree_node=False, default=())
     columns: tuple[str, ...] = struct.field(pytree_node=False, default=())
     split: str = struct.field(pytree_node=False, default="random_fifth")
@@ -69,6 +67,11 @@ class Dataset(struct.PyTreeNode):
         return sum(getattr(self, name).nbytes for name in ARRAYS)
 
     @property
+    def task(self) -> str:
+        """One of `TASKS`: integer labels are classes, floats are numbers."""
+        return "numbers" if np.issubdtype(self.train_labels.dtype, np.floating) else "classes"
+
+    @property
     def num_outputs(self) -> int:
         """How many outputs a net for it has: K classes, or T numbers."""
         if self.task == "classes":
@@ -92,7 +95,6 @@ def check_dataset(dataset: Dataset) -> None:
         InputError: arrays of another rank, type or length than `Dataset` says, an empty part, inputs or targets that
             are NaN or infinite, labels outside 0 .. K-1, or fewer than two classes.
     """
-    check_choice("task", dataset.task, TASKS)
     for part in ("train", "test"):
         _check_part(dataset, part)
     if dataset.test_images.shape[1] != dataset.train_images.shape[1]:
@@ -116,6 +118,11 @@ def _check_part(dataset: Dataset, part: str) -> None:
         raise InputError(f"{where}_images are {images.dtype}: give uint8 or float32")
     if not len(images) or not images.shape[1]:
         raise InputError(f"{where}_images have shape {images.shape}: give at least one row and one input")
+    if labels.dtype.kind not in "iu" and labels.dtype != np.float32:
+        raise InputError(
+            f"{where}_labels are {labels.dtype}: give integers 0 to {dataset.num_classes - 1} for classes, or float32 "
+            "for numbers, or use data.from_arrays"
+        )
     if labels.ndim > (1 if dataset.task == "classes" else 2) or len(labels) != len(images):
         raise InputError(
             f"{where}_labels have shape {labels.shape}, {part}_images {images.shape}: give one label for every row"
@@ -124,15 +131,13 @@ def _check_part(dataset: Dataset, part: str) -> None:
         check_finite(np.asarray(images), f"{where}_images")
     if dataset.task == "classes":
         _check_labels(np.asarray(labels), dataset.num_classes, f"{where}_labels")
-    elif labels.dtype != np.float32:
-        raise InputError(f"{where}_labels are {labels.dtype}: give float32, since the task is numbers")
     else:
         check_finite(np.asarray(labels), f"{where}_labels")
 
 
 def _check_labels(labels: np.ndarray, num_classes: int, where: str) -> None:
     if labels.dtype.kind not in "iu":
-        raise InputError(f"{where} are {labels.dtype}: give integers 0 to {num_classes - 1}, or use data.from_arrays")
+        raise InputError(f"{where} are {labels.dtype}: the training part's are integers, give both the same")
     if num_classes < 2:
         raise InputError(f"{where} have {num_classes} class: give at least two")
     outside = np.flatnonzero((labels < 0) | (labels >= num_classes))

@@ -158,10 +158,10 @@ def check_fingerprints(arms: Sequence[Arm]) -> None:
 def _check_fit(arm: Arm, dataset: Dataset) -> None:
     num_examples, inputs = dataset.train_images.shape
     widths = arm.spec.mlp.widths
-    if (widths[0], widths[-1]) != (inputs, dataset.num_outputs):
+    if (widths[0], widths[-1]) != (inputs, dataset.num_classes):
         raise InputError(
             f"arm {arm.name!r} has widths {widths}: on {dataset.name} they must start with "
-            f"its {inputs} inputs and end with its {dataset.num_outputs} {dataset.task}"
+            f"its {inputs} inputs and end with its {dataset.num_classes} classes"
         )
     arm.spec.data.num_train(num_examples)
     check_preprocessing(arm.spec.data.preprocessing, dataset)

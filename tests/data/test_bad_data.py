@@ -348,8 +348,11 @@ DATASETS: dict[str, tuple[data.Dataset, str]] = {
         DIGITS.replace(train_labels=LABELS[:9]),
         r"train_labels have shape \(9,\), .* one label for every row",
     ),
-    "float labels": (DIGITS.replace(train_labels=LABELS * 1.0), "train_labels are float64: give integers 0 to 9"),
-    "one-hot labels": (DIGITS.replace(train_labels=np.eye(10)[LABELS]), r"train_labels have shape \(1442, 10\)"),
+    "float labels": (
+        DIGITS.replace(train_labels=LABELS * 1.0),
+        "train_labels are float64: give integers 0 to 9 for classes, or float32",
+    ),
+    "one-hot labels": (DIGITS.replace(train_labels=np.eye(10)[LABELS]), "train_labels are float64: give integers"),
     "images of two axes": (
         DIGITS.replace(train_images=IMAGES.reshape(-1, 8, 8)),
         r"shape \(1442, 8, 8\): give \[N, I\]",
@@ -366,8 +369,11 @@ DATASETS: dict[str, tuple[data.Dataset, str]] = {
     "other inputs in the test": (DIGITS.replace(test_images=IMAGES[:355, :9]), "test_images have 9 inputs"),
     "another image shape": (DIGITS.replace(image_shape=(8, 9)), r"image_shape \(8, 9\) is not that of 64 inputs"),
     "one class": (DIGITS.replace(num_classes=1, train_labels=LABELS * 0), "have 1 class: give at least two"),
-    "an unknown task": (DIGITS.replace(task="ranking"), "unknown task 'ranking'"),
-    "numbers that are integers": (DIGITS.replace(task="numbers"), "train_labels are int32: give float32"),
+    "numbers in the test alone": (
+        DIGITS.replace(test_labels=np.zeros(355, np.float32)),
+        "test_labels are float32: the training part's are integers",
+    ),
+    "one-hot integers": (DIGITS.replace(train_labels=np.eye(10, dtype=int)[LABELS]), r"shape \(1442, 10\)"),
 }
 
 
