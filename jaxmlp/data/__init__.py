@@ -3,7 +3,7 @@
 from jaxmlp.data.arrays import from_arrays
 from jaxmlp.data.cache import cache_folder
 from jaxmlp.data.dataset import TASKS, Dataset, check_dataset
-from jaxmlp.data.files import read_table
+from jaxmlp.data.files import read_array, read_table
 from jaxmlp.data.holdout import HOLDOUTS
 from jaxmlp.data.inputs import TEXTS, encode_columns
 from jaxmlp.data.loading import DATASETS, load
@@ -25,6 +25,7 @@ __all__ = [
     "encode_columns",
     "from_arrays",
     "load",
+    "read_array",
     "read_table",
     "split_indices",
     "split_named",

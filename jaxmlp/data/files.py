@@ -181,11 +181,19 @@ def _read_parquet(path: Path) -> Any:
     return frame
 
 
+def read_array(path: Path) -> np.ndarray:
+    """The array in a .npy file; raises `InputError` as `read_file` does."""
+    try:
+        with path.open("rb") as file:
+            return _read_array(path, file, path.stat().st_size)
+    except OSError as error:
+        raise InputError(f"cannot read {path}: {error.strerror}") from error
+
+
 def _read_npy(path: Path, target: str | None, drop: Sequence[str]) -> Read:
     import pandas as pd
 
-    with path.open("rb") as file:
-        array = _read_array(path, file, path.stat().st_size)
+    array = read_array(path)
     if array.dtype.fields:
         if array.ndim != 1:
             raise InputError(f"{path} holds records of shape {array.shape}: give one record a row, [N]")

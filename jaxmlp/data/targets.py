@@ -175,7 +175,7 @@ def _classes(values: np.ndarray, classes: Sequence[Any] | None, what: str) -> Ta
         raise InputError(f"{what} have an empty text in {at_row(int(empty[0]), len(values))}: fill it or drop the row")
     labels, names = _named(values, classes, what)
     if len(names) < 2:
-        raise InputError(f"{what} have one class, {names[0]!r}, in all {len(values)} rows: give at least two")
+        raise InputError(f"{what} have one class, {''.join(names)!r}, in all {len(values)} rows: give at least two")
     if classes is None and len(names) == len(values) > FEW_VALUES:
         raise InputError(f"{what} have another class in each of {len(values)} rows: give labels that repeat")
     shown = ", ".join(names[:SHOWN_CLASSES]) + (", ..." if len(names) > SHOWN_CLASSES else "")

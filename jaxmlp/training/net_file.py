@@ -45,7 +45,7 @@ def save_net(path: str | Path, net: Net, about: Mapping[str, Any]) -> None:
     Args:
         path: usually ends in .safetensors; a file that is there is replaced.
         net: of concrete arrays.
-        about: notes as JSON values, such as arm and seed; `dataset` is what `python -m experiments test` tests on.
+        about: notes as JSON values, such as arm and seed; `dataset` is what `jaxmlp test` tests on.
 
     Raises:
         InputError: a path that cannot be written to.
