@@ -12,7 +12,7 @@ from jaxmlp.training.randomness import Stream, shuffled, stream_key
 from jaxmlp.training.run import end_epoch, end_run, init_run, start_run, train_epoch
 from jaxmlp.training.schedules import SCHEDULES, Clock, Schedule, ScheduleSpec
 from jaxmlp.training.spec import DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers
-from jaxmlp.training.state import METRICS, RunState, Selection
+from jaxmlp.training.state import METRICS, RunState, RunStatus, Selection
 from jaxmlp.training.step import TrainState, init_train_state, learning_rate, objective, train_step
 from jaxmlp.training.trained import export_nnx, net_of, trained_net
 
@@ -32,6 +32,7 @@ __all__ = [
     "Plateau",
     "RunSpec",
     "RunState",
+    "RunStatus",
     "Schedule",
     "ScheduleSpec",
     "Selection",

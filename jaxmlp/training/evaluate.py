@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
+from jaxmlp.errors import InputError
 from jaxmlp.nn import NormState, apply_mlp, losses_of
 from jaxmlp.training.net import Net
 
@@ -27,14 +28,14 @@ def evaluate(
         net: of one run.
         images: [N, I], as stored.
         labels: [N] integers.
-        index: [M] int32, which rows.
+        index: [M] int32, which rows, at least one.
         norm_stats: whose statistics normalize, `"running"` or `"batch"`.
 
     Returns:
-        (mean loss, accuracy in [0, 1]), scalars; NaN for both when M is 0.
+        (mean loss, accuracy in [0, 1]), scalars.
 
     Raises:
-        InputError: unknown `norm_stats`.
+        InputError: unknown `norm_stats`, or no rows, which have no mean.
     """
     return _over_pieces(net, images, labels, [index], norm_stats)[0][0]
 
@@ -58,12 +59,12 @@ def evaluate_in_train_mode(
         images: [N, I], as stored.
         labels: [N] integers.
         index: [M] int32, which rows.
-        then: further rows, whose batches move the statistics after those of `index`, and are not counted.
+        then: further rows, maybe none, whose batches move the statistics after those of `index`, and are not counted.
 
     Returns:
         (mean loss, accuracy in [0, 1], the moved norm_state).
     """
-    indices = [index] if then is None else [index, then]
+    indices = [index] if then is None or then.shape[0] == 0 else [index, then]
     [(loss, accuracy), *_], moved = _over_pieces(net, images, labels, indices, "batch")
     return loss, accuracy, moved
 
@@ -92,6 +93,8 @@ def _over_pieces(net: Net, images: Array, labels: Array, indices: Sequence[Array
         size = spec.data.batch_size
         indices = [index[: max(size, index.shape[0] // size * size)] for index in indices]
     counts = [index.shape[0] for index in indices]
+    if 0 in counts:
+        raise InputError("there are no rows to evaluate: give an index of at least one")
     size = min(size, max(counts))
     mode = {"train": False, "norm_stats": norm_stats, "update_norm": norm_stats == "batch"}
 
@@ -104,8 +107,6 @@ def _over_pieces(net: Net, images: Array, labels: Array, indices: Sequence[Array
         loss_sum = jnp.sum(jnp.where(mask, losses, jnp.zeros_like(losses)))
         return state, (loss_sum, jnp.sum(mask & right, dtype=jnp.int32))
 
-    if size == 0:
-        return [_means(jnp.zeros((0,)), jnp.zeros((0,), jnp.int32), 0) for _ in counts], norm_state
     rows, masks = zip(*(pad_to_pieces(index, size) for index in indices), strict=True)
     pieces = jnp.concatenate(rows), jnp.concatenate(masks)
     norm_state, (loss_sums, rights) = jax.lax.scan(piece, norm_state, pieces)
@@ -118,8 +119,6 @@ def _over_pieces(net: Net, images: Array, labels: Array, indices: Sequence[Array
 
 
 def _means(loss_sums: Array, rights: Array, count: int) -> tuple[Array, Array]:
-    """(mean loss, accuracy) from the sums of every piece; NaN for both where nothing was counted."""
-    if count == 0:
-        return jnp.full((), jnp.nan), jnp.full((), jnp.nan)
+    """(mean loss, accuracy) of `count` rows from the sums of every piece."""
     loss_sum = jnp.sum(loss_sums)
     return loss_sum / count, jnp.sum(rights).astype(loss_sum.dtype) / count

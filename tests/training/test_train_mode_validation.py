@@ -94,11 +94,10 @@ def test_fewer_rows_than_a_batch_are_one_batch(digits, trained):
     np.testing.assert_allclose(over(run, digits, index, norm_stats="batch"), (loss, accuracy), rtol=1e-4)
 
 
-def test_no_rows_have_no_accuracy_and_move_nothing(digits, trained):
-    run, none = trained[RUNNING], jnp.zeros(0, jnp.int32)
-    loss, accuracy, state = over(run, digits, none, rule=evaluate_in_train_mode)
-    assert np.isnan([loss, accuracy]).all()
-    assert state is run.train.norm_state
+@pytest.mark.parametrize("rule", [evaluate, evaluate_in_train_mode])
+def test_no_rows_have_no_accuracy_and_are_refused(digits, trained, rule):
+    with pytest.raises(InputError, match="no rows to evaluate: give an index of at least one"):
+        over(trained[RUNNING], digits, jnp.zeros(0, jnp.int32), rule=rule)
 
 
 def test_batch_statistics_do_not_depend_on_the_evaluation_batch_size(digits, trained):
