@@ -122,11 +122,11 @@ def flat_settings(described: Mapping[str, Any]) -> dict[str, Any]:
 
     A field that the description leaves out, since it holds its neutral value, is there with that value.
     """
-    neutral = {name: _cell(value) for name, value in neutral_values(RunSpec).items()}
-    neutral |= {f"hyper.{key}": value for key, value in neutral_values(Hyper).items()}
-    given = dict(_flatten(described["spec"])) | {f"hyper.{key}": value for key, value in described["hyper"].items()}
+    spec = dict(_flatten(described["spec"]))
+    spec |= {name: _cell(value) for name, value in neutral_values(RunSpec).items() if name not in spec}
+    hyper = neutral_values(Hyper) | dict(described["hyper"])
     components = {f"{key}.fingerprint": value for key, value in described.get("components", {}).items()}
-    return neutral | given | components
+    return spec | {f"hyper.{key}": value for key, value in hyper.items()} | components
 
 
 def varying_settings(described: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
