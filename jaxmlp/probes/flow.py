@@ -189,7 +189,7 @@ def _each(of: Callable[[Array], dict[str, Array]], values: Sequence[Array | None
             groups.setdefault(y.shape, []).append(layer)
     found = {name: jnp.full(len(values), jnp.nan, y.dtype) for name, y in jax.eval_shape(of, like).items()}
     for layers in groups.values():
-        part = lax.map(of, jnp.stack([values[layer] for layer in layers]))
+        part = lax.map(of, jnp.stack([y for y in (values[layer] for layer in layers) if y is not None]))
         found = {name: numbers.at[np.array(layers)].set(part[name]) for name, numbers in found.items()}
     return found
 
