@@ -183,14 +183,14 @@ def _each(of: Callable[[Array], dict[str, Array]], values: Sequence[Array | None
 
     Layers of one shape share a loop: a program with the numbers of 41 layers one by one takes minutes to compile.
     """
-    groups: dict[tuple[int, ...], list[int]] = {}
+    groups: dict[tuple[int, ...], dict[int, Array]] = {}
     for layer, y in enumerate(values):
         if y is not None:
-            groups.setdefault(y.shape, []).append(layer)
+            groups.setdefault(y.shape, {})[layer] = y
     found = {name: jnp.full(len(values), jnp.nan, y.dtype) for name, y in jax.eval_shape(of, like).items()}
     for layers in groups.values():
-        part = lax.map(of, jnp.stack([values[layer] for layer in layers]))
-        found = {name: numbers.at[np.array(layers)].set(part[name]) for name, numbers in found.items()}
+        part = lax.map(of, jnp.stack(list(layers.values())))
+        found = {name: numbers.at[np.array(list(layers))].set(part[name]) for name, numbers in found.items()}
     return found
 
 
