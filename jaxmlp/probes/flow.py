@@ -78,7 +78,7 @@ def forward_flow(net: Net, images: Array, *, norm_stats: str) -> dict[str, Array
 
 
 def backward_flow(net: Net, images: Array, labels: Array, *, norm_stats: str) -> dict[str, Array]:
-    """Norms of the gradient of the mean loss at every layer, penalty left out (S-093).
+    """Norms of the gradient of the mean loss at every layer, penalty and class weights left out (S-093).
 
     D0's hook prints the gradient for the output of the first linear, the one nearest the input: `output_gradient_norm`
     at layer 0.
@@ -123,7 +123,7 @@ def output_flow(net: Net, images: Array, *, norm_stats: str, resolution: float =
         resolution: logits that are equal when rounded to this share of the largest one count as one.
 
     Returns:
-        `distinct_outputs`, at most M, and `predicted_classes`, at most K; scalars.
+        `distinct_outputs`, at most M, and `predicted_classes`, at most K; scalars. The latter is of nets for classes.
 
     Raises:
         InputError: an unknown `norm_stats`.

@@ -49,9 +49,10 @@ class GradientNorms(Probe):
     ) -> tuple[Any, dict[str, Array]]:
         """See `Probe`: `weight_norm`, `gradient_norm` and `update_norm`, [L] each."""
         before, batch = run.train, next_batch(run, dataset, spec=spec, hyper=hyper)
-        loss = partial(objective, spec=spec, hyper=hyper, key=batch.key)
+        more = {"spec": spec, "hyper": hyper, "key": batch.key, "class_weights": run.class_weights}
+        loss = partial(objective, **more)
         gradient, _ = jax.grad(loss, has_aux=True)(before.params, before.norm_state, batch.x, batch.labels)
-        after, _ = train_step(before, batch.x, batch.labels, spec=spec, hyper=hyper, rate=batch.rate, key=batch.key)
+        after, _ = train_step(before, batch.x, batch.labels, rate=batch.rate, **more)
         update = jax.tree.map(jnp.subtract, after.params, before.params)
         return memory, {
             "weight_norm": weight_norms(before.params),

@@ -18,12 +18,12 @@ def net_loss(net: Net, images: Array, labels: Array, *, norm_stats: str, batch_s
 
     The statistics of batch norm make two different functions of one net: those of the batch are training mode, in which
     the loss does not change with the scale of filters; the running ones, constants here, are evaluation mode. In
-    training mode the batch size is part of the function. Dropout is off in both.
+    training mode the batch size is part of the function. Dropout is off in both, and every row weighs the same.
 
     Args:
         net: of one run; its parameters are not read.
         images: [M, I], as stored.
-        labels: [M] integers.
+        labels: [M] integers, or the targets of numbers, [M, T].
         norm_stats: `"batch"` or `"running"`.
         batch_size: rows that go through at once, which bounds memory. With the batch's statistics they are a batch, the
             ragged tail is left out as in training, and the default is `net.spec.data.batch_size`; with running ones

@@ -11,14 +11,14 @@ from pandas.api.types import is_numeric_dtype
 
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.files import DamagedFileError, read_rows, read_sealed_json, write_rows, write_sealed_json
-from jaxmlp.schema import IDENTITY, TABLES, table_file
+from jaxmlp.schema import IDENTITY, TABLES, column_of, table_file
 from jaxmlp.study import tables
 from jaxmlp.study.arms import varying_settings
 from jaxmlp.study.ends import runs_table
 from jaxmlp.study.kept import Kept, KeptTable, newest
 from jaxmlp.study.manifest import EMPTY, VERSION, check_version, describe_tables, table_keys
 from jaxmlp.study.nets import Nets
-from jaxmlp.training import Net
+from jaxmlp.training import SCORES, Net
 from jaxmlp.training.state import EPOCHS, RUNS
 
 ROWS_FILE, MANIFEST_FILE = EPOCHS.file, "manifest.json"
@@ -60,14 +60,16 @@ class Results:
         """The net of the best run, among those that meet the conditions (`select`) and have not diverged.
 
         Args:
-            metric: an accuracy, of which the highest is best, or a loss, of which the lowest is; one that is measured
-                every epoch is read at the epoch that the run's spec selected, a test metric at the end.
+            metric: an accuracy or R² (`val_score`), of which the highest is best, or a loss, of which the lowest is;
+                one that is measured every epoch is read at the epoch that the run's spec selected, a test metric at the
+                end.
             **conditions: as for `select`.
 
         Raises:
             InputError: an unknown metric or condition, or its net was not kept.
         """
-        higher = {one.name: one.higher_is_better for one in EPOCHS.columns if one.higher_is_better is not None}
+        columns = map(column_of, tables.measured_columns(self.rows))
+        higher = {one.name: one.higher_is_better for one in columns if one.higher_is_better is not None}
         check_choice("metric", metric, higher)
         rows = self.select(**conditions).rows
         read = tables.where_reported(rows, metric)
@@ -193,7 +195,8 @@ def assemble(rows: pd.DataFrame, settings: dict[str, dict[str, Any]]) -> pd.Data
         rows: of all blocks, possibly with settings of an earlier sitting.
         settings: per arm, in the order of the table, the settings that vary in the study.
     """
-    rows = in_order(pd.DataFrame(rows[list(tables.ROW_COLUMNS)]), EPOCHS.keys, settings)
+    own = [*tables.ROW_COLUMNS, *(name for name in SCORES if name in rows)]
+    rows = in_order(pd.DataFrame(rows[own]), EPOCHS.keys, settings)
     # One row per arm first: its columns have the same types however many rows the arms have.
     rank = pd.Index(settings).get_indexer(pd.Index(rows["arm"]))
     columns = pd.DataFrame(list(settings.values())).iloc[rank].reset_index(drop=True)
