@@ -189,8 +189,6 @@ def _each(of: Callable[[Array], dict[str, Array]], values: Sequence[Array | None
             groups.setdefault(y.shape, {})[layer] = y
     found = {name: jnp.full(len(values), jnp.nan, y.dtype) for name, y in jax.eval_shape(of, like).items()}
     for layers in groups.values():
-        part = lax.map(of, jnp.stack([y for y in (values[layer] for layer in layers) if y is not None]))
-        found = {name: numbers.at[np.array(layers)].set(part[name]) for name, numbers in found.items()}
         part = lax.map(of, jnp.stack(list(layers.values())))
         found = {name: numbers.at[np.array(list(layers))].set(part[name]) for name, numbers in found.items()}
     return found
