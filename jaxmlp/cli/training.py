@@ -155,7 +155,6 @@ def write_own_page(folder: Path) -> Path:
         save_figures,
         write_report,
     )
-    from jaxmlp.training.step_log import STEPS
 
     results = study.Results.load(folder)
     arms = tuple(map(str, results.rows["arm"].unique()))
@@ -166,7 +165,7 @@ def write_own_page(folder: Path) -> Path:
     elif tested == "test_accuracy":
         figures.append(TrainingCurves(arms[0]))
     (folder / FIGURES_FOLDER).mkdir(exist_ok=True)
-    save_figures(figures, results.rows, folder / FIGURES_FOLDER, results.tables.get(STEPS.name))
+    save_figures(figures, results.tables, folder / FIGURES_FOLDER)
     shown = captioned_svgs(figures, folder / FIGURES_FOLDER)
     page = StudyReport(manifest=results.manifest, verdicts=[], reported=[], rows=results.rows, figures=shown)
     return write_report(folder / REPORT_FILE, studies=[page])
