@@ -101,6 +101,7 @@ CLAIMS = (
             margin=0.0,
             unit="of loss",
         ),
+        cause_found="not the loss before training, which is the smaller one; what it is instead was not tested",
     ),
     # "Worth tuning": the best margin gains half a point on D2's 5. If the best rate at margin 5 gains half of that,
     # the margin was a rate.
