@@ -22,11 +22,12 @@ from jaxmlp.schema import Column, declare_columns
 
 declare_columns(Column("log_variance_slope"), Column("log_variance_ratio"), Column("log10_variance"))
 
-WIDTH, IMAGES, NETS = 256, 64, 100
+WIDTH, IMAGES = 256, 64
+DRAWN = range(1000, 1012)
+"""Seeds of the nets whose every layer is kept."""
+SEEDS = (*range(100), *DRAWN)
 FIRST = 10
 """Layers whose mean ratio is read: as deep as nets are that nobody would call deep."""
-DRAWN = 10
-"""Nets whose every layer is kept, for the figure."""
 
 
 class Start(NamedTuple):
@@ -78,29 +79,30 @@ def log_variances(seed: Array | int, starts: Mapping[str, Start]) -> dict[str, A
 
 
 def _profile(arm: str, logs: np.ndarray) -> pd.DataFrame:
-    """One row per layer of the first nets, with the layer for its epoch; of the others one row with the two numbers."""
+    """One row per layer of the last nets, with the layer for its epoch; of the others one row with the two numbers."""
     depth = logs.shape[1]
     layers = np.arange(1, depth + 1)
     numbers = pd.DataFrame(
         {
             "arm": arm,
-            "seed": np.arange(len(logs)),
+            "seed": SEEDS,
             "log_variance_slope": np.polyfit(layers, logs.T, 1)[0],
             "log_variance_ratio": (logs[:, FIRST - 1] - logs[:, 0]) / (FIRST - 1),
         }
     )
     drawn = pd.DataFrame(
         {
-            "seed": np.repeat(np.arange(DRAWN), depth),
-            "epoch": np.tile(layers, DRAWN),
-            "log10_variance": logs[:DRAWN].ravel() / np.log(10),
+            "seed": np.repeat(DRAWN, depth),
+            "epoch": np.tile(layers, len(DRAWN)),
+            "log10_variance": logs[-len(DRAWN) :].ravel() / np.log(10),
         }
     )
-    return pd.concat([drawn.merge(numbers, on="seed"), numbers.loc[DRAWN:].assign(epoch=0)], ignore_index=True)
+    others = numbers[~numbers["seed"].isin(DRAWN)].assign(epoch=0)
+    return pd.concat([drawn.merge(numbers, on="seed"), others], ignore_index=True)
 
 
 def _profiles(finished: Finished) -> pd.DataFrame:
-    nets = jax.jit(lambda seeds: jax.lax.map(lambda seed: log_variances(seed, STARTS), seeds))(jnp.arange(NETS))
+    nets = jax.jit(lambda seeds: jax.lax.map(lambda seed: log_variances(seed, STARTS), seeds))(jnp.asarray(SEEDS))
     return pd.concat([_profile(arm, np.asarray(logs, dtype=float)) for arm, logs in nets.items()], ignore_index=True)
 
 

@@ -25,7 +25,7 @@ READING_ERROR = {"doc": 0.0, "code": 0.0, "fig": 0.003, "run": 0.0, "inf": 0.0}
 
 SEED_BLOCK = 1000
 """Seeds below it were used first; every set of fresh seeds begins at a multiple of it."""
-WORDS = ("margin_reason", "ours", "cause_found", "weak", "expected", "cause")
+WORDS = ("margin_reason", "ours", "cause_found", "limits", "expected", "cause")
 """Fields that are told and decide nothing: they are no part of a rule."""
 
 
@@ -60,7 +60,8 @@ class Claim:
         margin_reason: why the margins are what they are.
         ours: whether the statement is this project's and not the document's.
         cause_found: what was found to be the cause where the document's `reason` is refuted.
-        weak: why a part has less than the power that is asked for (see `decidability`).
+        limits: what the rule leaves open: parts of less power than is asked for (see `decidability`), halves of the
+            statement that nothing here tests.
 
     Raises:
         InputError: no primary part; fewer than three required or planned runs (theory, made of identities alone,
@@ -79,7 +80,7 @@ class Claim:
     margin_reason: str = ""
     ours: bool = False
     cause_found: str = ""
-    weak: str = ""
+    limits: str = ""
 
     def __post_init__(self) -> None:
         primary = [part for part in self.parts if part.scope == "primary"]

@@ -39,8 +39,8 @@ def judge(
 ) -> list[dict[str, Any]]:
     """One verdict per claim, as written to `verdicts.json`.
 
-    A claim is judged on the seeds of its own block (`Claim.first_seed`); a preview, which says nothing on the
-    document, on all there are.
+    A claim is judged on the seeds of its own block (`Claim.first_seed`); in a preview, which says nothing on the
+    document, an arm without any of these gives those it has.
 
     Args:
         claims: what the experiment declared.
@@ -68,7 +68,7 @@ def judge(
     run = {"dataset": dataset, "device": device, "preset": preset}
     preview = is_preview(dataset, preset)
     return [
-        _row(claim, rows if preview else _own_seeds(claim, rows), ledger[claim.id], run | {"preview": preview})
+        _row(claim, _own_seeds(claim, rows, preview), ledger[claim.id], run | {"preview": preview})
         | {"amended": list((amended or {}).get(claim.id, ()))}
         for claim in claims
     ]
@@ -79,8 +79,10 @@ def is_preview(dataset: str, preset: str) -> bool:
     return dataset not in DOCUMENTS_DATA or preset != "full"
 
 
-def _own_seeds(claim: Claim, rows: pd.DataFrame) -> pd.DataFrame:
-    return rows.loc[rows["seed"] // SEED_BLOCK == claim.first_seed // SEED_BLOCK]
+def _own_seeds(claim: Claim, rows: pd.DataFrame, preview: bool) -> pd.DataFrame:
+    """The rows of the claim's block of seeds; in a preview, of an arm that has none there, all its rows."""
+    own = rows["seed"] // SEED_BLOCK == claim.first_seed // SEED_BLOCK
+    return rows.loc[own | ~rows["arm"].isin(rows.loc[own, "arm"])] if preview else rows.loc[own]
 
 
 def _row(claim: Claim, rows: pd.DataFrame, source: tuple[str, str], run: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +110,7 @@ def _row(claim: Claim, rows: pd.DataFrame, source: tuple[str, str], run: dict[st
         "first_seed": claim.first_seed,
         "rule": rule_text(claim, judged),
         "margin_reason": claim.margin_reason,
-        "weak": claim.weak,
+        "limits": claim.limits,
         "arms": list(dict.fromkeys(arm for one in judged for arm in one.part.arms)),
         "factor": claim.factor,
         "seeds_needed": _seeds_needed(verdict, judged),
@@ -184,7 +186,7 @@ def _cause_found(claim: Claim) -> str:
 
 def _qualified(verdict: str, judged: Sequence[Judged]) -> list[str]:
     """What parts beyond the document say against a decided verdict."""
-    against = {"reproduced": "refuted", "refuted": "reproduced"}.get(verdict)
+    against = {"reproduced": "refuted", "other_cause": "refuted", "refuted": "reproduced"}.get(verdict)
     return [
         f"{one.part.level or ', '.join(one.part.arms)}: {one.verdict}" + (f" ({one.how})" if one.how else "")
         for one in judged

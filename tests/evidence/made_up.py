@@ -59,7 +59,7 @@ def verdict(claim: str = "C-001", **changes) -> dict:
         "planned_n": 10,
         "first_seed": 0,
         "margin_reason": "",
-        "weak": "",
+        "limits": "",
         "rule": "reproduced where the interval lies entirely above 10 percentage points",
         "arms": ["he", "randn"],
         "factor": None,

@@ -90,7 +90,7 @@ def test_declarations_cannot_be_changed_and_are_equal_by_content():
 
 def test_words_are_no_part_of_a_rule_and_margins_are():
     claim = Claim("C-1", (BETTER,), planned_n=10)
-    told = replace(claim, margin_reason="half of what it prints", weak="few runs", ours=True)
+    told = replace(claim, margin_reason="half of what it prints", limits="few runs", ours=True)
     assert rule_hash(told) == rule_hash(replace(claim, parts=(replace(BETTER, expected=0.2),))) == rule_hash(claim)
     for other in (replace(claim, first_seed=1000), replace(claim, parts=(replace(BETTER, scope="beyond"), FAILS))):
         assert rule_hash(other) != rule_hash(claim)

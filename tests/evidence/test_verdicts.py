@@ -16,7 +16,7 @@ from tests.evidence.judged import LEDGER, A, B, C, around, ends, verdict_of
 def test_the_verdict_has_the_fields_of_verdicts_json():
     verdict = verdict_of(Probability(A, "below", 0.5, bound=0.5), ends(a=[0.1135] * 18 + [0.78] * 2))
     fixed = "claim doc statement ours verdict how cause_found margins fragile qualified kind effect unit delta ci_low "
-    fixed += "ci_high n planned_n first_seed rule margin_reason weak arms factor seeds_needed dataset"
+    fixed += "ci_high n planned_n first_seed rule margin_reason limits arms factor seeds_needed dataset"
     assert list(verdict) == [*fixed.split(), "device", "preset", "evidence", "preview", "parts", "amended"]
     told = {"claim": "C-1", "doc": "D0", "statement": "a statement", "kind": "probability", "unit": "share of runs"}
     told |= {"effect": 0.9, "delta": 0.5, "n": 20, "arms": ["a"], "factor": None, "dataset": "mnist", "device": "CPU"}

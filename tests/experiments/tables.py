@@ -1,12 +1,15 @@
 """Made-up results for the claims of an experiment: each claim is tried on tables whose truth is known."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 
 from experiments.lab.ledger import load_ledger
 from jaxmlp.evidence import judge, synthetic_rows
 
+UNTESTED = ("not_tested", "pending")
+"""Of a claim whose arms are not there: `pending` where it waits for fresh seeds."""
 VERDICTS = ("reproduced", "refuted", "inconclusive")
 CLEAR, UNCLEAR = 0.0005, 0.05
 """Spread of the runs, as the largest distance from their mean: small enough to tell, or not."""
@@ -37,12 +40,19 @@ def accuracies(**levels):
 
 
 def verdict_of(claims, claim_id, arms):
-    """What the claim's rule says of these made-up runs."""
+    """What the claim's rule says of these made-up runs, which have the seeds that it takes."""
+    return row_of(claims, claim_id, arms)["verdict"]
+
+
+def row_of(claims, claim_id, arms):
+    """The whole row. A rule that waits for fresh seeds waits for as many as it requires, not as it plans."""
     (claim,) = (claim for claim in claims if claim.id == claim_id)
+    claim = replace(claim, planned_n=claim.required_n)
     ledger = {claim_id: ("D0", load_ledger().claims[claim_id].statement)}
     rows = synthetic_rows(arms)
+    rows["seed"] += claim.first_seed
     (verdict,) = judge([claim], rows, ledger=ledger, dataset="mnist", device="CPU", preset="full")
-    return verdict["verdict"]
+    return verdict
 
 
 def three_each(claims, cases):

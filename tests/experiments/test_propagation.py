@@ -46,11 +46,11 @@ def test_it_is_that_of_a_wide_net(found, arm, gain, bias, activation):
 
 
 def test_slope_and_ratio_are_those_of_the_rows(monkeypatch):
-    monkeypatch.setattr("experiments.propagation.NETS", 3)
-    monkeypatch.setattr("experiments.propagation.DRAWN", 2)
+    monkeypatch.setattr("experiments.propagation.SEEDS", (7, 0, 1))
+    monkeypatch.setattr("experiments.propagation.DRAWN", range(2))
     monkeypatch.setattr("experiments.propagation.STARTS", {"start": STARTS["start_lecun_relu"]._replace(depth=20)})
     rows = PROFILES.make(None)
-    assert rows.groupby("seed").size().tolist() == [20, 20, 1]
+    assert rows.groupby("seed").size().to_dict() == {0: 20, 1: 20, 7: 1}
     drawn = rows.loc[rows["seed"] == 1]
     logs = drawn["log10_variance"].to_numpy() * np.log(10)
     slope = np.cov(drawn["epoch"], logs)[0, 1] / np.var(drawn["epoch"], ddof=1)
