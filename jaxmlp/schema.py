@@ -46,6 +46,8 @@ class Table:
     """Rows of two subjects with one value here belong together: they share their random draws, or their time."""
     along: str | None = None
     """The key that a curve runs along, such as "epoch"; None where a subject and its pair have one row."""
+    source: str = ""
+    """What makes a study have it, in words: "train with EvalSpec(log_every=50)"."""
 
     @property
     def of_runs(self) -> bool:
@@ -55,7 +57,7 @@ class Table:
     @property
     def file(self) -> str:
         """Its file in a study's folder."""
-        return "results.parquet" if self.name == "epochs" else f"{self.name}.parquet"
+        return table_file(self.name)
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -73,6 +75,11 @@ class Table:
         if len(repeated):
             first = ", ".join(f"{key} {value}" for key, value in repeated.iloc[0].items())
             raise InputError(f"table {self.name} has {first} twice: give every row once")
+
+
+def table_file(name: str) -> str:
+    """The file of the table of this name in a study's folder."""
+    return "results.parquet" if name == "epochs" else f"{name}.parquet"
 
 
 TABLES: dict[str, Table] = {}

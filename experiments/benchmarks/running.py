@@ -43,7 +43,7 @@ from jaxmlp.study.results import assemble
 
 FLOOR_WORKLOADS = ("b", "c", "d", "e", "f", "fr")
 """Not XOR, of whose products only the calls would be timed, and not D2's grid, of which a step is an epoch."""
-PUBLISHED = Path(__file__).parents[1] / "published" / "benchmark"
+PUBLISHED_BENCHMARKS = Path(__file__).parents[1] / "published" / "benchmark"
 
 
 def startup(rounds: int) -> dict[str, Any]:
@@ -87,7 +87,8 @@ def rows(rounds: int) -> dict[str, Any]:
     blocks = []
     for arm in arms:
         history = {metric: numbers.random((100, spec.epochs + 1)) for metric in training.METRICS}
-        blocks.append(block_rows("rows", [make_run(arm, seed, "") for seed in range(100)], history))
+        measured = {metric: np.ones_like(values, bool) for metric, values in history.items()}
+        blocks.append(block_rows("rows", [make_run(arm, seed, "") for seed in range(100)], history, measured))
     settings = varying_settings({arm.name: describe_arm(arm) for arm in arms})
     measured: dict[str, Any] = {"assemble": [], "save": [], "load": []}
     with tempfile.TemporaryDirectory() as name:
@@ -95,7 +96,7 @@ def rows(rounds: int) -> dict[str, Any]:
             times = [time.perf_counter()]
             table = assemble(pd.concat(blocks, ignore_index=True), settings)
             times.append(time.perf_counter())
-            study.Results(table, {}).save(Path(name))
+            study.Results({"epochs": table}, {}).save(Path(name))
             times.append(time.perf_counter())
             study.Results.load(Path(name))
             times.append(time.perf_counter())
@@ -193,9 +194,9 @@ def run_benchmark(name: str, *, rounds: int, command: str) -> Path:
         "versions": {package: version(package) for package in PACKAGES},
         "measured": measured,
     }
-    PUBLISHED.mkdir(parents=True, exist_ok=True)
+    PUBLISHED_BENCHMARKS.mkdir(parents=True, exist_ok=True)
     platform = jax.default_backend()
-    path = PUBLISHED / f"{name if platform == 'cpu' else f'{name}_{platform}'}.json"
+    path = PUBLISHED_BENCHMARKS / f"{name if platform == 'cpu' else f'{name}_{platform}'}.json"
     write_json(path, content)
     if benchmark.figure is not None:
         picture = svg_bytes(benchmark.figure(measured), path.stem)
@@ -205,7 +206,7 @@ def run_benchmark(name: str, *, rounds: int, command: str) -> Path:
 
 def published_table(name: str) -> str:
     """The tables of a published benchmark and where they were measured, in Markdown: of a CPU, then of others."""
-    files = sorted(PUBLISHED.glob(f"{name}*.json"))  # a dot comes before the underscore of a platform
+    files = sorted(PUBLISHED_BENCHMARKS.glob(f"{name}*.json"))  # a dot comes before the underscore of a platform
     return "\n\n".join(_table_of(name, path) for path in files) or f"`{name}` is not published yet."
 
 

@@ -15,7 +15,8 @@ from experiments.lab.session import BESIDE_FILE, FIGURES_FOLDER, REPORT_FILE, VE
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import Overview, StepCurves, is_preview, write_overview
 from jaxmlp.files import write_whole
-from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE, STEPS_FILE
+from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
+from jaxmlp.training.step_log import STEPS
 
 PUBLISHED = Path(__file__).parents[1] / "published"
 OVERVIEW_FILE = "overview.html"
@@ -106,8 +107,8 @@ def _copy(experiment: Experiment, folder: Path) -> list[Path]:
     target = PUBLISHED / experiment.name
     kept = [ROWS_FILE, VERDICTS_FILE, BESIDE_FILE, MANIFEST_FILE]
     kept += [name for name in (MEASURED_FILE, DEMO_FILE) if (folder / name).is_file()]
-    if any(isinstance(figure, StepCurves) for figure in experiment.figures) and (folder / STEPS_FILE).is_file():
-        kept.append(STEPS_FILE)
+    if any(isinstance(figure, StepCurves) for figure in experiment.figures) and (folder / STEPS.file).is_file():
+        kept.append(STEPS.file)
     for name in kept:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         write_whole(target / name, lambda temporary, name=name: shutil.copyfile(folder / name, temporary))

@@ -31,6 +31,7 @@ from jaxmlp.evidence import (
 )
 from jaxmlp.files import write_json
 from jaxmlp.study import processes
+from jaxmlp.training.step_log import STEPS
 
 VERDICTS_FILE, FIGURES_FOLDER, REPORT_FILE = "verdicts.json", "figures", "report.html"
 BESIDE_FILE = "beside.json"
@@ -132,7 +133,7 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
     write_json(folder / BESIDE_FILE, beside)
     figures = folder / FIGURES_FOLDER
     figures.mkdir(exist_ok=True)
-    save_figures(experiment.figures, shown, figures, results.steps)
+    save_figures(experiment.figures, shown, figures, results.tables.get(STEPS.name))
     report = StudyReport(
         manifest=manifest,
         verdicts=verdicts,

@@ -17,7 +17,8 @@ from jaxmlp.study import processes
 from jaxmlp.study.arms import Arm, Run, check_arms, check_fingerprints, make_run, seeds_by_arm, spec_id
 from jaxmlp.study.blocks import STRATEGIES, Group, Layout, make_groups
 from jaxmlp.study.finished import KEEP_PARAMS, finish_block
-from jaxmlp.study.manifest import check_ambient, describe_program, make_manifest
+from jaxmlp.study.kept import tables_of
+from jaxmlp.study.manifest import check_ambient, check_same_settings, describe_program, layouts_of, make_manifest
 from jaxmlp.study.memory import Device
 from jaxmlp.study.plan import Wish, Work, announce, halved, plan_groups
 from jaxmlp.study.progress import Display, make_display
@@ -90,12 +91,12 @@ def run(
     digest = dataset.digest
     runs = [make_run(arm, seed, digest) for arm in arms for seed in by_arm[arm.name]]
     asked = _Asked(name, Wish(lanes, strategy), checkpoint_minutes * 60.0, keep_params, log_dir)
-    store = Store(out, resume=resume)
+    store = Store(out, resume=resume, asked={run.run_id: tables_of(run) for run in runs})
     before = store.seconds_before
     try:
         check_ambient(store.manifest)
-        store.check_same_settings(arms, dataset)
-        kept = store.layouts({arm.spec for arm in arms}, asked.wish)
+        check_same_settings(store.manifest, arms, dataset, out)
+        kept = layouts_of(store.manifest, {arm.spec for arm in arms}, asked.wish, out)
         taken = {
             folder.name: count
             for folder in beside
@@ -107,7 +108,7 @@ def run(
         begin = time.monotonic()
         store.claim()
         with display or make_display(name, Console(quiet=not processes.is_first())) as display:
-            for line in store.damaged:
+            for line in (*store.damaged, *store.retrained):
                 display.say(line)
             datasets = {device: jax.device_put(dataset, device) for device in jax.local_devices()}
             session = _Session(asked, store, datasets, display)

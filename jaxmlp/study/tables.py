@@ -51,6 +51,14 @@ def select_rows(rows: pd.DataFrame, conditions: Mapping[str, Any]) -> pd.DataFra
     return rows.loc[chosen].reset_index(drop=True)
 
 
+def belonging(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of another table that are of these runs; of a table without runs, of these arms; else all."""
+    for column in ("run_id", "arm"):
+        if column in table:
+            return table.loc[table[column].isin(set(rows[column]))]
+    return table
+
+
 def _having(column: pd.Series, wanted: Any) -> np.ndarray:
     values = list(wanted) if pd.api.types.is_list_like(wanted) else [wanted]
     there = column.dropna().unique().tolist()

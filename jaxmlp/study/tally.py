@@ -33,7 +33,9 @@ class Tally:
         self._done += len(block) * (report.share == 1.0)
         column = "train_accuracy" if spec.data.split == "none" else "val_accuracy"
         # A run that stopped early shows the last accuracy it had.
-        accuracy = [lane[np.isfinite(lane)][-1] for lane in report.history[column][: len(block), : report.epoch + 1]]
+        shown = slice(len(block)), slice(report.epoch + 1)
+        lanes = zip(report.history[column][shown], report.measured[column][shown], strict=True)
+        accuracy = [numbers[there][-1] for numbers, there in lanes]
         return Status(
             seconds=time.monotonic() - self._begin,
             seconds_done=self._seconds,

@@ -55,6 +55,8 @@ class Report:
     """Of the block's steps that are done; 1 at the end, early or not."""
     history: dict[str, np.ndarray]
     """[W, E + 1] of each metric."""
+    measured: dict[str, np.ndarray]
+    """[W, E + 1] bool of each metric: where the history holds a number."""
     states: RunState | None = None
     """At the end: the final states, on the host."""
 
@@ -203,17 +205,17 @@ class Workers:
         for clock, count, repeats in program.chunks(begin):
             states = program.advance(states, hypers, clock, count, repeats)
             done = clock + count * repeats
-            history, ended = jax.device_get((states.history, states.ended))
+            history, measured, ended = jax.device_get((states.history, states.measured, states.ended))
             if done == steps * epochs or ended.all():
                 break
-            self._reports.put(Report(job, done // steps, done / (steps * epochs), history))
+            self._reports.put(Report(job, done // steps, done / (steps * epochs), history, measured))
             if self._stop.asked or time.monotonic() - saved >= self._every:
                 self._save(job, done, states)
                 saved = time.monotonic()
             if self._stop.asked:
                 return
         states = jax.device_get(program.finish(states, hypers))
-        self._reports.put(Report(job, epochs, 1.0, states.history, states))
+        self._reports.put(Report(job, epochs, 1.0, states.history, states.measured, states))
 
     def _begin(self, program: Program, job: Job) -> tuple[RunState, int]:
         if job.saved is not None:

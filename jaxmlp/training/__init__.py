@@ -4,6 +4,7 @@ from jaxmlp.errors import check_count
 from jaxmlp.training.evaluate import evaluate, evaluate_in_train_mode
 from jaxmlp.training.full_data import full_data_norm_state
 from jaxmlp.training.hyper import Hyper, check_hyper, hyper_of, hyper_values
+from jaxmlp.training.net import Net
 from jaxmlp.training.net_file import about_net, load_net, save_net
 from jaxmlp.training.optimizers import OPTIMIZERS, Optimizer, OptimizerSpec
 from jaxmlp.training.plateau import EarlyStop, Plateau
@@ -11,9 +12,9 @@ from jaxmlp.training.randomness import Stream, shuffled, stream_key
 from jaxmlp.training.run import end_epoch, end_run, init_run, start_run, train_epoch
 from jaxmlp.training.schedules import SCHEDULES, Clock, Schedule, ScheduleSpec
 from jaxmlp.training.spec import DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers
-from jaxmlp.training.state import METRICS, RunState, Selection
+from jaxmlp.training.state import METRICS, RunState, RunStatus, Selection
 from jaxmlp.training.step import TrainState, init_train_state, learning_rate, objective, train_step
-from jaxmlp.training.trained import TrainedNet, export_nnx, trained_net
+from jaxmlp.training.trained import export_nnx, net_of, trained_net
 
 __all__ = [
     "METRICS",
@@ -25,17 +26,18 @@ __all__ = [
     "EvalSpec",
     "Hyper",
     "LossSpec",
+    "Net",
     "Optimizer",
     "OptimizerSpec",
     "Plateau",
     "RunSpec",
     "RunState",
+    "RunStatus",
     "Schedule",
     "ScheduleSpec",
     "Selection",
     "Stream",
     "TrainState",
-    "TrainedNet",
     "about_net",
     "check_count",
     "check_hyper",
@@ -52,6 +54,7 @@ __all__ = [
     "init_train_state",
     "learning_rate",
     "load_net",
+    "net_of",
     "objective",
     "save_net",
     "shuffled",

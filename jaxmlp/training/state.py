@@ -1,5 +1,6 @@
-"""What a run is made of: `RunState`, and the metrics it records."""
+"""What a run is made of: `RunState`, the metrics it records, and how it ended."""
 
+from enum import IntEnum
 from typing import Any
 
 from flax import struct
@@ -34,6 +35,36 @@ EPOCHS = declare(
 METRICS = tuple(column.name for column in EPOCHS.columns)
 """Measured after every epoch; a run's history holds one array [E + 1] of each, epoch 0 before training."""
 
+RUNS = declare(
+    Table(
+        "runs",
+        keys=("run_id",),
+        columns=(Column("status"), Column("ended_epoch", unit="epochs")),
+    )
+)
+"""One row per run: how it ended, a `RunStatus` in words but never "training", and after which epoch."""
+
+
+class RunStatus(IntEnum):
+    """Where a run stands. A run that has ended stays as it is: no epoch to come changes what is recorded of it.
+
+    >>> RunStatus.STOPPED_EARLY.words
+    'stopped early'
+    """
+
+    TRAINING = 0
+    DONE = 1
+    """All epochs of the spec are trained."""
+    STOPPED_EARLY = 2
+    """Its early stop left epochs of the spec out (S-084)."""
+    DIVERGED = 3
+    """A loss was not finite."""
+
+    @property
+    def words(self) -> str:
+        """As tables say it."""
+        return self.name.lower().replace("_", " ")
+
 
 class Selection(struct.PyTreeNode):
     """The best model so far, by strictly greater validation accuracy (S-090), running statistics included."""
@@ -65,15 +96,24 @@ class RunState(struct.PyTreeNode):
     """None where the spec keeps none."""
     loss_sum: Array
     """Sum of this epoch's batch losses so far."""
-    diverged: Array
-    """Whether a loss has been non-finite."""
+    status: Array
+    """A `RunStatus`, int8."""
+    ended_epoch: Array
+    """int32, the epoch after which the run was done, stopped early or found diverged; 0 while it is training."""
     history: dict[str, Array]
-    """`METRICS`, [E + 1] each; NaN where nothing was measured."""
+    """`METRICS`, [E + 1] each; 0 where nothing was measured, and never NaN."""
+    measured: dict[str, Array]
+    """`METRICS`, [E + 1] bool each: where the history holds a number. A lost loss is none."""
+
+    @property
+    def diverged(self) -> Array:
+        """Whether a loss has been non-finite."""
+        return self.status == RunStatus.DIVERGED
 
     @property
     def ended(self) -> Array:
-        """Whether no further training can change what is recorded: it has stopped early, or diverged."""
-        return self.diverged if self.early_stop is None else self.diverged | self.early_stop.stopped
+        """Whether no further training can change what is recorded."""
+        return self.status != RunStatus.TRAINING
 
     @property
     def selected(self) -> TrainState:

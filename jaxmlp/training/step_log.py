@@ -15,6 +15,7 @@ STEPS = declare(
             Column("batch_accuracy", unit="accuracy", higher_is_better=True),
         ),
         along="step",
+        source="train with EvalSpec(log_every=50)",
     )
 )
 """One row per run and window of `log_every` steps: means over the window's batches, before their updates (S-097)."""
@@ -27,15 +28,15 @@ class StepLog(struct.PyTreeNode):
     accuracy_sum: Array
     """Both of the window that is being filled."""
     loss: Array
-    """[L], the mean of a window's batch losses, penalty included; NaN where it has not come yet."""
+    """[L], the mean of a window's batch losses, penalty included; 0 where it has not come yet: after t steps,
+    t // `log_every` have."""
     accuracy: Array
     """[L], the same of the batches' accuracies, in [0, 1]."""
 
     @classmethod
     def start(cls, windows: int) -> "StepLog":
         """Before the first step."""
-        empty = jnp.full((windows,), jnp.nan)
-        return cls(jnp.zeros(()), jnp.zeros(()), empty, empty)
+        return cls(jnp.zeros(()), jnp.zeros(()), jnp.zeros((windows,)), jnp.zeros((windows,)))
 
     def after_step(self, step: Array, loss: Array, accuracy: Array, log_every: int) -> "StepLog":
         """The log after a step.

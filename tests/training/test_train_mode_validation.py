@@ -21,6 +21,7 @@ from jaxmlp.training import (
     evaluate,
     evaluate_in_train_mode,
     init_run,
+    net_of,
     train_epoch,
 )
 
@@ -54,9 +55,9 @@ def trained_run(spec, digits):
 
 def over(run, digits, index, state=None, *, spec=RUNNING, rule=evaluate, **options):
     images, labels = digits.train_images, digits.train_labels
-    state = run.train.norm_state if state is None else state
-    how = {"spec": spec, "hyper": HYPER} | options
-    return rule(run.train.params, state, run.preprocessing, images, labels, index, **how)
+    net = net_of(run, spec=spec, hyper=HYPER)
+    net = net if state is None else net.replace(norm_state=state)
+    return rule(net, images, labels, index, **options)
 
 
 def by_hand(run, digits, index, size):
@@ -93,11 +94,10 @@ def test_fewer_rows_than_a_batch_are_one_batch(digits, trained):
     np.testing.assert_allclose(over(run, digits, index, norm_stats="batch"), (loss, accuracy), rtol=1e-4)
 
 
-def test_no_rows_have_no_accuracy_and_move_nothing(digits, trained):
-    run, none = trained[RUNNING], jnp.zeros(0, jnp.int32)
-    loss, accuracy, state = over(run, digits, none, rule=evaluate_in_train_mode)
-    assert np.isnan([loss, accuracy]).all()
-    assert state is run.train.norm_state
+@pytest.mark.parametrize("rule", [evaluate, evaluate_in_train_mode])
+def test_no_rows_have_no_accuracy_and_are_refused(digits, trained, rule):
+    with pytest.raises(InputError, match="no rows to evaluate: give an index of at least one"):
+        over(trained[RUNNING], digits, jnp.zeros(0, jnp.int32), rule=rule)
 
 
 def test_batch_statistics_do_not_depend_on_the_evaluation_batch_size(digits, trained):
@@ -179,8 +179,8 @@ def test_what_validation_leaves_is_what_is_kept_and_tested(digits, trained):
     assert float(run.history["train_accuracy"][2]) == float(train_accuracy)
     ended = end_run(run, digits, spec=TRAIN_MODE, hyper=HYPER)
     index = jnp.arange(digits.test_images.shape[0], dtype=jnp.int32)
-    given = (run.train.params, run.train.norm_state, (), digits.test_images, digits.test_labels, index)
-    _, accuracy = evaluate(*given, spec=TRAIN_MODE, hyper=HYPER)
+    net = net_of(run, spec=TRAIN_MODE, hyper=HYPER)
+    _, accuracy = evaluate(net, digits.test_images, digits.test_labels, index)
     assert float(ended.history["test_accuracy"][2]) == float(accuracy)
 
 

@@ -18,12 +18,12 @@ import jax
 
 from experiments.benchmarks.speed.peers import FLOOR, GRID_KEY, OURS, PEERS, VARIANTS, among
 from experiments.benchmarks.speed.report import microseconds
-from experiments.benchmarks.speed.workloads import WORKLOADS, dataset_of, make_job
+from experiments.benchmarks.speed.workloads import WORKLOADS, dataset_of, make_task
 from experiments.lab.jax_settings import NUM_CPU_DEVICES, cpu_devices
 from jaxmlp.errors import InputError
 from jaxmlp.nn import count_parameters
 
-PACKAGES = ("torch", "flax", "equinox", "keras", "scikit-learn", "numpy", "optax")
+PEER_PACKAGES = ("torch", "flax", "equinox", "keras", "scikit-learn", "numpy", "optax")
 GPU_RUNS = (1, 64, 1024)
 """Of every workload, as far as memory allows: see `MOST_BYTES`."""
 MOST_BYTES = 4e9
@@ -36,7 +36,7 @@ Names = Callable[[str, int], list[str]]
 """Who is sampled on so many runs of a workload."""
 
 
-def names_of(key: str, runs: int) -> list[str]:
+def peers_of(key: str, runs: int) -> list[str]:
     """Everybody: we first, then our variants and the peers."""
     if key == GRID_KEY:
         return [OURS, "torch_loader"]
@@ -50,7 +50,7 @@ def beside_the_floor(key: str, runs: int) -> list[str]:
     return [OURS, FLOOR]
 
 
-def compare(keys: Sequence[str], rounds: int, say: Say, names: Names = names_of) -> dict[str, Any]:
+def compare(keys: Sequence[str], rounds: int, say: Say, names: Names = peers_of) -> dict[str, Any]:
     """Measure these workloads: everybody who can train them, or whom `names` says.
 
     Returns:
@@ -71,7 +71,7 @@ def compare(keys: Sequence[str], rounds: int, say: Say, names: Names = names_of)
         # holds fewer workers.
         for together in [(runs,) for runs in counts] if on_gpu else [counts]:
             cells += _measure(key, together, rounds, say, names)
-    return {"versions": {package: version(package) for package in PACKAGES}, "cells": cells}
+    return {"versions": {package: version(package) for package in PEER_PACKAGES}, "cells": cells}
 
 
 def _check_packages() -> None:
@@ -91,10 +91,10 @@ def _measure(key: str, counts: Sequence[int], rounds: int, say: Say, names: Name
                 folder = Path(name, str(runs))
                 folder.mkdir()
                 if key != GRID_KEY:
-                    make_job(WORKLOADS[key], runs, dataset_of(WORKLOADS[key])).write(folder)
+                    make_task(WORKLOADS[key], runs, dataset_of(WORKLOADS[key])).write(folder)
                 for peer in names(key, runs):
                     begin = time.perf_counter()
-                    worker = Worker(peer, key, runs, folder)
+                    worker = PeerProcess(peer, key, runs, folder)
                     cell = {"workload": key, "runs": runs, "peer": peer, "samples": []} | worker.ask("build")
                     cells.append(cell)
                     if "failed" not in cell:
@@ -132,7 +132,7 @@ def _about(cell: dict[str, Any]) -> str:
     return f"{microseconds(cell).min():.1f} us a step and run{', ' + cell['about'] if 'about' in cell else ''}"
 
 
-class Worker:
+class PeerProcess:
     """A process that waits for words."""
 
     def __init__(self, peer: str, key: str, runs: int, folder: Path) -> None:

@@ -22,16 +22,16 @@ import jax.numpy as jnp
 import numpy as np
 import torch
 
-from experiments.benchmarks.speed.job import Job
+from experiments.benchmarks.speed.task import Task
 from experiments.benchmarks.speed.torch_peers import DEVICE
 
-ARRAYS = {"sgd": 2, "momentum": 3, "adam": 4}
+ARRAYS_TOUCHED = {"sgd": 2, "momentum": 3, "adam": 4}
 """How many arrays as large as the parameters an optimizer reads: these, the gradient, its own state. It writes all but
 the gradient.
 """
-SECONDS = 0.02
+TRIAL_SECONDS = 0.02
 """Of one measurement."""
-REPEATS = 2
+TRIAL_REPEATS = 2
 IN_TURN = 32
 """Times of the products in turn in one measurement at least: each begins with arrays for the gradient."""
 
@@ -39,34 +39,34 @@ Shape = tuple[int, int, int]
 """Rows, inner, columns of a product."""
 
 
-def products(job: Job) -> list[Shape]:
+def products(task: Task) -> list[Shape]:
     """Every product of a step of one run."""
-    size, shapes = job.batch_size, []
-    linears = [(layer.inputs, layer.outputs, i == 0) for i, layer in enumerate(job.layers)]
-    for inputs, outputs, first in [*linears, *((*skip, False) for skip in job.skips)]:
+    size, shapes = task.batch_size, []
+    linears = [(layer.inputs, layer.outputs, i == 0) for i, layer in enumerate(task.layers)]
+    for inputs, outputs, first in [*linears, *((*skip, False) for skip in task.skips)]:
         shapes += [(size, inputs, outputs), (outputs, size, inputs)]
         shapes += [] if first else [(size, outputs, inputs)]
     return shapes
 
 
 class Floor:
-    """The machine at the shapes of a job; made once, then sampled."""
+    """The machine at the shapes of a task; made once, then sampled."""
 
-    def __init__(self, job: Job) -> None:
-        self._job, self._shapes = job, products(job)
-        self._in_turn = products_in_turn(job) if job.runs == 1 else None
+    def __init__(self, task: Task) -> None:
+        self._job, self._shapes = task, products(task)
+        self._in_turn = products_in_turn(task) if task.runs == 1 else None
         # Compiled before anything is timed.
         if self._in_turn is not None:
             self._in_turn(1)
         for shape in set(self._shapes):
-            for _, work in _by_xla(shape, job.runs):
+            for _, work in _by_xla(shape, task.runs):
                 work(1)
 
     def sample(self) -> dict[str, float]:
         """Seconds of a step of all runs: `products`, `update`, their sum `floor`; of a single run `in_turn`, the same
         products in turn; `gflops` and `gb_per_second`, the rates of products and update.
         """
-        job, runs = self._job, self._job.runs
+        task, runs = self._job, self._job.runs
         # One library after the other: threads of either go on turning for a while, in the way of the other's.
         least = dict.fromkeys(self._shapes, float("inf"))
         for library in (_by_torch, _by_xla):
@@ -75,8 +75,8 @@ class Floor:
                 least[shape] = min(least[shape], *each)
         in_turn = {"in_turn": _least_seconds(self._in_turn, at_least=IN_TURN)} if self._in_turn else {}
         in_products = runs * sum(least[shape] for shape in self._shapes)
-        count = sum(array.size for array in job.params.values())
-        arrays = ARRAYS[job.optimizer]
+        count = sum(array.size for array in task.params.values())
+        arrays = ARRAYS_TOUCHED[task.optimizer]
         bandwidth = max(_bandwidth(arrays * size) for size in {count, count // runs})
         moved = 4 * count * (2 * arrays - 1)
         flops = 2 * runs * sum(rows * inner * columns for rows, inner, columns in self._shapes)
@@ -89,11 +89,11 @@ class Floor:
         }
 
 
-Work = Callable[[int], Any]
+Trial = Callable[[int], Any]
 """Does something so many times, and waits for the last."""
 
 
-def _by_torch(shape: Shape, runs: int) -> Iterator[tuple[int, Work]]:
+def _by_torch(shape: Shape, runs: int) -> Iterator[tuple[int, Trial]]:
     """For how many runs at once, and what multiplies for them."""
     rows, inner, columns = shape
     for together in sorted({1, min(runs, torch.get_num_threads()), runs}):
@@ -107,7 +107,7 @@ def _by_torch(shape: Shape, runs: int) -> Iterator[tuple[int, Work]]:
             yield together, partial(_again, way)
 
 
-def _by_xla(shape: Shape, runs: int) -> Iterator[tuple[int, Work]]:
+def _by_xla(shape: Shape, runs: int) -> Iterator[tuple[int, Trial]]:
     """The same, on one device and on all of them."""
     rows, inner, columns = shape
     devices = jax.local_devices()[:runs]
@@ -147,20 +147,20 @@ def _multiplier(over_a: int, over_b: int, *, batched: bool) -> Callable[..., jax
     return multiply
 
 
-def products_in_turn(job: Job) -> Work:
+def products_in_turn(task: Task) -> Trial:
     """A linear net's gradient, so many times: a run's products, in the order and on the arrays of a step."""
-    weights = {name: array[0] for name, array in job.params.items() if array.ndim == 3}
-    x = np.ones((job.batch_size, job.layers[0].inputs), np.float32)
-    repeat, arrays = linear_net(job), jax.device_put((x, weights))
+    weights = {name: array[0] for name, array in task.params.items() if array.ndim == 3}
+    x = np.ones((task.batch_size, task.layers[0].inputs), np.float32)
+    repeat, arrays = linear_net(task), jax.device_put((x, weights))
     return lambda count: jax.block_until_ready(repeat(*arrays, count))
 
 
-def linear_net(job: Job) -> Callable[..., dict[str, jax.Array]]:
+def linear_net(task: Task) -> Callable[..., dict[str, jax.Array]]:
     """The gradient of ½‖y‖² by every weight, so many times; the first number of x comes from the gradient before."""
 
     def apply(weights: dict[str, jax.Array], x: jax.Array) -> jax.Array:
         across, module = x, 0
-        for number, layer in enumerate(job.layers):
+        for number, layer in enumerate(task.layers):
             across = x if layer.begins_module else across
             x = x @ weights[f"weight{number}"].T
             if layer.ends_module:
@@ -192,17 +192,17 @@ def _again(function: Callable[[], object], count: int) -> None:
         torch.cuda.synchronize()
 
 
-def _least_seconds(work: Work, at_least: int = 1) -> float:
-    """Of one time: the least mean over `SECONDS` of times, but so many at least, of `REPEATS`."""
+def _least_seconds(work: Trial, at_least: int = 1) -> float:
+    """Of one time: the least mean over `TRIAL_SECONDS` of times, but so many at least, of `TRIAL_REPEATS`."""
     count, seconds = 1, 0.0
-    while seconds < SECONDS / 4:
+    while seconds < TRIAL_SECONDS / 4:
         count *= 4
         seconds = _seconds(work, count)
-    count = max(at_least, int(count * SECONDS / seconds))
-    return min(_seconds(work, count) for _ in range(REPEATS)) / count
+    count = max(at_least, int(count * TRIAL_SECONDS / seconds))
+    return min(_seconds(work, count) for _ in range(TRIAL_REPEATS)) / count
 
 
-def _seconds(work: Work, count: int) -> float:
+def _seconds(work: Trial, count: int) -> float:
     begin = time.perf_counter()
     work(count)
     return time.perf_counter() - begin

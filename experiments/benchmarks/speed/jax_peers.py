@@ -10,15 +10,15 @@ import optax
 from flax import nnx
 from jax import Array
 
-from experiments.benchmarks.speed.job import Job, Layer, Orders, Train
+from experiments.benchmarks.speed.task import Layer, Orders, Task, Train
 
-ACTIVATIONS = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "": lambda x: x}
+JAX_ACTIVATIONS = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "": lambda x: x}
 
 
-def _optimizer(job: Job) -> optax.GradientTransformation:
-    if job.optimizer == "adam":
-        return optax.adam(job.learning_rate)
-    return optax.sgd(job.learning_rate, momentum=0.9 if job.optimizer == "momentum" else None)
+def _optimizer(task: Task) -> optax.GradientTransformation:
+    if task.optimizer == "adam":
+        return optax.adam(task.learning_rate)
+    return optax.sgd(task.learning_rate, momentum=0.9 if task.optimizer == "momentum" else None)
 
 
 def _mean_loss(logits: Array, labels: Array) -> Array:
@@ -26,11 +26,11 @@ def _mean_loss(logits: Array, labels: Array) -> Array:
 
 
 class NnxNet(nnx.Module):
-    """The job's net."""
+    """The task's net."""
 
-    def __init__(self, job: Job, rngs: nnx.Rngs) -> None:
-        self.layers = nnx.List(NnxLayer(layer, job.norm_eps, rngs) for layer in job.layers)
-        self.skips = nnx.List(nnx.Linear(inputs, outputs, rngs=rngs) for inputs, outputs in job.skips)
+    def __init__(self, task: Task, rngs: nnx.Rngs) -> None:
+        self.layers = nnx.List(NnxPeerLayer(layer, task.norm_eps, rngs) for layer in task.layers)
+        self.skips = nnx.List(nnx.Linear(inputs, outputs, rngs=rngs) for inputs, outputs in task.skips)
 
     def __call__(self, x: Array) -> Array:
         """Logits."""
@@ -40,12 +40,12 @@ class NnxNet(nnx.Module):
             x = layer.linear(x)
             x = layer.norm(x) if layer.pre_norm else x
             x = x + next(skips)(module_input) if layer.ends_module else x
-            x = ACTIVATIONS[layer.activation](x)
+            x = JAX_ACTIVATIONS[layer.activation](x)
             x = layer.norm(x) if layer.post_norm else x
         return x
 
 
-class NnxLayer(nnx.Module):
+class NnxPeerLayer(nnx.Module):
     """One linear and its batch norm."""
 
     def __init__(self, layer: Layer, eps: float, rngs: nnx.Rngs) -> None:
@@ -56,8 +56,8 @@ class NnxLayer(nnx.Module):
             self.norm = nnx.BatchNorm(layer.outputs, momentum=0.9, epsilon=eps, rngs=rngs)
 
 
-def _fill_nnx(net: NnxNet, job: Job, runs: slice | int) -> None:
-    params = {name: jnp.asarray(array[runs]) for name, array in job.params.items()}
+def _fill_nnx(net: NnxNet, task: Task, runs: slice | int) -> None:
+    params = {name: jnp.asarray(array[runs]) for name, array in task.params.items()}
     across = {name: jnp.swapaxes(leaf, -1, -2) for name, leaf in params.items() if "weight" in name}
 
     def fill(part: Any, kernel: str, **names: str) -> None:
@@ -81,43 +81,43 @@ def _nnx_step(net: NnxNet, optimizer: nnx.Optimizer, metrics: nnx.MultiMetric, x
     optimizer.update(net, grads)
 
 
-def nnx_jit(job: Job) -> Train:
+def nnx_jit(task: Task) -> Train:
     """One net; batches come from the host, as from a loader."""
-    net = NnxNet(job, nnx.Rngs(0))
-    _fill_nnx(net, job, 0)
-    optimizer = nnx.Optimizer(net, _optimizer(job), wrt=nnx.Param)
+    net = NnxNet(task, nnx.Rngs(0))
+    _fill_nnx(net, task, 0)
+    optimizer = nnx.Optimizer(net, _optimizer(task), wrt=nnx.Param)
     metrics = nnx.MultiMetric(loss=nnx.metrics.Average("loss"))
     step = nnx.cached_partial(nnx.jit(_nnx_step), net, optimizer, metrics)
-    orders, floats = Orders(job), job.floats
+    orders, floats = Orders(task), task.floats
 
     def train(steps: int) -> np.ndarray:
         metrics.reset()
         for _ in range(steps):
             (rows,) = orders.rows()
-            step(floats[rows], job.labels[rows])
+            step(floats[rows], task.labels[rows])
         return np.asarray(metrics.compute()["loss"])[None]
 
     return train
 
 
-def nnx_vmap(job: Job) -> Train:
+def nnx_vmap(task: Task) -> Train:
     """An ensemble under `nnx.vmap`; batches are gathered on the device, of which each of many runs has its own."""
 
-    @nnx.split_rngs(splits=job.runs)
+    @nnx.split_rngs(splits=task.runs)
     @nnx.vmap
     def make(rngs: nnx.Rngs) -> tuple[NnxNet, nnx.MultiMetric]:
-        return NnxNet(job, rngs), nnx.MultiMetric(loss=nnx.metrics.Average("loss"))
+        return NnxNet(task, rngs), nnx.MultiMetric(loss=nnx.metrics.Average("loss"))
 
     net, metrics = make(nnx.Rngs(0))
-    _fill_nnx(net, job, slice(None))
-    optimizer = nnx.vmap(lambda net: nnx.Optimizer(net, _optimizer(job), wrt=nnx.Param))(net)
+    _fill_nnx(net, task, slice(None))
+    optimizer = nnx.vmap(lambda net: nnx.Optimizer(net, _optimizer(task), wrt=nnx.Param))(net)
     over_runs = nnx.vmap(_nnx_step)
 
     def gathering_step(net: Any, optimizer: Any, metrics: Any, floats: Any, labels: Any, rows: Any) -> None:
         over_runs(net, optimizer, metrics, floats[rows], labels[rows])
 
-    data = jnp.asarray(job.floats), jnp.asarray(job.labels)
-    step, orders = nnx.cached_partial(nnx.jit(gathering_step), net, optimizer, metrics), Orders(job)
+    data = jnp.asarray(task.floats), jnp.asarray(task.labels)
+    step, orders = nnx.cached_partial(nnx.jit(gathering_step), net, optimizer, metrics), Orders(task)
 
     def train(steps: int) -> np.ndarray:
         nnx.vmap(lambda metrics: metrics.reset())(metrics)
@@ -129,23 +129,23 @@ def nnx_vmap(job: Job) -> Train:
 
 
 class EqxNet(eqx.Module):
-    """The job's net, for one example."""
+    """The task's net, for one example."""
 
     linears: list[eqx.nn.Linear]
     norms: list[eqx.nn.BatchNorm | None]
     skips: list[eqx.nn.Linear]
     layers: tuple[Layer, ...] = eqx.field(static=True)
 
-    def __init__(self, job: Job, key: Array) -> None:
-        self.layers = job.layers
-        self.linears = [eqx.nn.Linear(layer.inputs, layer.outputs, layer.bias, key=key) for layer in job.layers]
+    def __init__(self, task: Task, key: Array) -> None:
+        self.layers = task.layers
+        self.linears = [eqx.nn.Linear(layer.inputs, layer.outputs, layer.bias, key=key) for layer in task.layers]
         self.norms = [
-            eqx.nn.BatchNorm(layer.outputs, "batch", eps=job.norm_eps, momentum=0.9, mode="batch")
+            eqx.nn.BatchNorm(layer.outputs, "batch", eps=task.norm_eps, momentum=0.9, mode="batch")
             if layer.pre_norm or layer.post_norm
             else None
-            for layer in job.layers
+            for layer in task.layers
         ]
-        self.skips = [eqx.nn.Linear(inputs, outputs, key=key) for inputs, outputs in job.skips]
+        self.skips = [eqx.nn.Linear(inputs, outputs, key=key) for inputs, outputs in task.skips]
 
     def __call__(self, x: Array, state: eqx.nn.State) -> tuple[Array, eqx.nn.State]:
         """Logits."""
@@ -156,7 +156,7 @@ class EqxNet(eqx.Module):
             if norm is not None and layer.pre_norm:
                 x, state = norm(x, state)
             x = x + next(skips)(module_input) if layer.ends_module else x
-            x = ACTIVATIONS[layer.activation](x)
+            x = JAX_ACTIVATIONS[layer.activation](x)
             if norm is not None and layer.post_norm:
                 x, state = norm(x, state)
         return x, state
@@ -192,17 +192,17 @@ def _eqx_step(net, state, opt_state, total, x, y, optimizer):
     return eqx.apply_updates(net, updates), state, opt_state, total + loss
 
 
-def equinox(job: Job) -> Train:
+def equinox(task: Task) -> Train:
     """One net under `filter_jit`, or an ensemble under `filter_vmap`."""
-    optimizer = _optimizer(job)
+    optimizer = _optimizer(task)
 
     def start(params: dict[str, Array]):
-        net, state = eqx.nn.make_with_state(EqxNet)(job, jax.random.key(0))
+        net, state = eqx.nn.make_with_state(EqxNet)(task, jax.random.key(0))
         net = _fill_eqx(net, params)
         return net, state, optimizer.init(eqx.filter(net, eqx.is_array))
 
-    one, params = job.runs == 1, jax.tree.map(jnp.asarray, job.params)
-    floats, labels, orders = job.floats, job.labels, Orders(job)
+    one, params = task.runs == 1, jax.tree.map(jnp.asarray, task.params)
+    floats, labels, orders = task.floats, task.labels, Orders(task)
     step = eqx.Partial(_eqx_step, optimizer=optimizer)
     if one:
         carry = start(jax.tree.map(lambda leaf: leaf[0], params))
@@ -222,7 +222,7 @@ def equinox(job: Job) -> Train:
 
     def train(steps: int) -> np.ndarray:
         nonlocal carry
-        done = (*carry, jnp.zeros(() if one else job.runs))
+        done = (*carry, jnp.zeros(() if one else task.runs))
         for _ in range(steps):
             rows = orders.rows()
             data = (floats[rows[0]], labels[rows[0]]) if one else (floats, labels, rows)

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from experiments.benchmarks.speed.job import Job, Layer, Orders, Train
+from experiments.benchmarks.speed.task import Layer, Orders, Task, Train
 
 
 class Linear:
@@ -79,25 +79,25 @@ class Sigmoid:
         return g * self.y * (1 - self.y)
 
 
-def loop(job: Job) -> Train:
+def loop(task: Task) -> Train:
     """Forward, softmax and cross-entropy, backward, update."""
-    layers = [part for i, layer in enumerate(job.layers) for part in _parts(job, layer, i)]
+    layers = [part for i, layer in enumerate(task.layers) for part in _parts(task, layer, i)]
     velocities = [{name: np.zeros_like(leaf) for name, leaf in layer.params.items()} for layer in layers]
-    rate, momentum = np.float32(job.learning_rate), np.float32(0.9 if job.optimizer == "momentum" else 0)
-    orders, floats, each = Orders(job), job.floats, np.arange(job.batch_size)
+    rate, momentum = np.float32(task.learning_rate), np.float32(0.9 if task.optimizer == "momentum" else 0)
+    orders, floats, each = Orders(task), task.floats, np.arange(task.batch_size)
 
     def train(steps: int) -> np.ndarray:
         total = 0.0
         for _ in range(steps):
             (rows,) = orders.rows()
-            x, y = floats[rows], job.labels[rows]
+            x, y = floats[rows], task.labels[rows]
             for layer in layers:
                 x = layer.forward(x)
             x = np.exp(x - x.max(axis=1, keepdims=True))
             g = x / x.sum(axis=1, keepdims=True)
             total -= np.log(g[each, y]).mean()
             g[each, y] -= 1
-            g /= np.float32(job.batch_size)
+            g /= np.float32(task.batch_size)
             for layer in reversed(layers):
                 g = layer.backward(g)
             for layer, velocity in zip(layers, velocities, strict=True):
@@ -112,10 +112,10 @@ def loop(job: Job) -> Train:
     return train
 
 
-def _parts(job: Job, layer: Layer, number: int) -> list[Linear | BatchNorm | Relu | Sigmoid]:
+def _parts(task: Task, layer: Layer, number: int) -> list[Linear | BatchNorm | Relu | Sigmoid]:
     activations = {"relu": [Relu()], "sigmoid": [Sigmoid()], "": []}
-    norm = [BatchNorm(job.params, number, job.norm_eps)] if layer.pre_norm or layer.post_norm else []
-    parts: list[Linear | BatchNorm | Relu | Sigmoid] = [Linear(job.params, number)]
+    norm = [BatchNorm(task.params, number, task.norm_eps)] if layer.pre_norm or layer.post_norm else []
+    parts: list[Linear | BatchNorm | Relu | Sigmoid] = [Linear(task.params, number)]
     parts += norm if layer.pre_norm else []
     parts += activations[layer.activation]
     return parts + (norm if layer.post_norm else [])

@@ -4,7 +4,7 @@ import importlib
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from experiments.benchmarks.speed.job import Job, Train
+from experiments.benchmarks.speed.task import Task, Train
 
 
 def among(workloads: str, key: str) -> bool:
@@ -32,7 +32,7 @@ class Peer:
         return among(self.workloads, key) and (self.one_run if runs == 1 else self.ensembles)
 
     @property
-    def factory(self) -> Callable[[Job], Train]:
+    def factory(self) -> Callable[[Task], Train]:
         """Its code, and with it the library, imported."""
         return getattr(importlib.import_module(f"experiments.benchmarks.speed.{self.module}"), self.function)
 
@@ -67,7 +67,7 @@ PEERS = {
         "flax.nnx, vmap ensemble", "jax_peers", "nnx_vmap", ("flax", "equinox"), ensembles=True, one_run=False
     ),
     "equinox": Peer("Equinox", "jax_peers", "equinox", ("equinox",), ensembles=True),
-    "keras": Peer("Keras 3 on JAX", "keras_peer", "fit", ("keras",)),
-    "sklearn": Peer("scikit-learn", "sklearn_peer", "fit", ("sklearn",), workloads="b c"),
+    "keras": Peer("Keras 3 on JAX", "keras_peer", "keras_fit", ("keras",)),
+    "sklearn": Peer("scikit-learn", "sklearn_peer", "sklearn_fit", ("sklearn",), workloads="b c"),
     "numpy": Peer("NumPy loop", "numpy_peer", "loop", ("numpy",), workloads="a b c d"),
 }

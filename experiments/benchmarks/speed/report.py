@@ -17,7 +17,7 @@ from experiments.benchmarks.speed.workloads import WORKLOADS
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.statistics import Interval, mean_interval
 
-TITLES = {name: one.title for name, one in (VARIANTS | PEERS).items()}
+PEER_TITLES = {name: one.title for name, one in (VARIANTS | PEERS).items()}
 TOLERANCE = 0.02
 """Share by which a peer's mean first loss may differ: orders of the data are each peer's own."""
 
@@ -76,13 +76,13 @@ def _geometric(ratios: np.ndarray) -> Interval:
     )
 
 
-def rows_of(measured: Mapping[str, Any]) -> list[tuple[str, int]]:
+def places_of(measured: Mapping[str, Any]) -> list[tuple[str, int]]:
     """(workload, runs) of every comparison."""
     found = {(key, runs) for key, runs, peer in cells_of(measured) if peer == OURS}
     return sorted(found, key=lambda row: (ORDER.index(row[0]), row[1]))
 
 
-def title_of(key: str) -> str:
+def workload_title(key: str) -> str:
     """A workload in words; what is counted of D2's grid are epochs of a run."""
     words = "sample of D2's grid, an epoch of a run as a step" if key == GRID_KEY else WORKLOADS[key].title
     return f"({key}) {words}"
@@ -93,13 +93,13 @@ def speed_table(measured: Mapping[str, Any]) -> str:
     workload, one for the next, and so on.
     """
     by_key: dict[str, list[int]] = {}
-    for key, runs in rows_of(measured):
+    for key, runs in places_of(measured):
         by_key.setdefault(key, []).insert(0, runs)
     depth = max(map(len, by_key.values()))
     places = [[(key, runs[i]) for key, runs in by_key.items() if i < len(runs)] for i in range(depth)]
     cells = cells_of(measured)
     tables = [_speed_table(cells, columns) for columns in places]
-    legend = "; ".join(map(title_of, by_key))
+    legend = "; ".join(map(workload_title, by_key))
     legend = (
         f"{legend}. ×: runs at once. First row: median; below it, how many times as long a peer takes, above 1 slower: "
         f"geometric mean of {_rounds(measured)} [95 %]."
@@ -121,7 +121,8 @@ def _speed_table(cells: Cells, places: Sequence[tuple[str, int]]) -> str:
         row("jaxmlp, µs per step and run", lambda *place: _number(float(np.median(microseconds(cells[*place, OURS]))))),
     ]
     rivals = [peer for peer in PEERS if any(rival_of(cells, *place, peer) for place in places)]
-    return "\n".join([*lines, *(row(f"{TITLES[peer]} over jaxmlp", partial(ratio_to, peer=peer)) for peer in rivals)])
+    ratios = [row(f"{PEER_TITLES[peer]} over jaxmlp", partial(ratio_to, peer=peer)) for peer in rivals]
+    return "\n".join([*lines, *ratios])
 
 
 def floor_table(measured: Mapping[str, Any]) -> str:
@@ -133,7 +134,7 @@ def floor_table(measured: Mapping[str, Any]) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     above = []
-    for key, runs in rows_of(measured):
+    for key, runs in places_of(measured):
         ours, floor = cells[key, runs, OURS], cells.get((key, runs, FLOOR))
         if floor is None:
             continue
@@ -176,8 +177,8 @@ def cost_table(measured: Mapping[str, Any]) -> str:
     where a peer trains only ensembles, for so many.
     """
     cells = cells_of(measured)
-    names = [name for name in TITLES if any(peer == name for _, _, peer in cells)]
-    keys = list(dict.fromkeys(key for key, _ in rows_of(measured)))
+    names = [name for name in PEER_TITLES if any(peer == name for _, _, peer in cells)]
+    keys = list(dict.fromkeys(key for key, _ in places_of(measured)))
     lines = [f"| to the first step, memory | {' | '.join(f'({key})' for key in keys)} |", "|---|" + "---|" * len(keys)]
 
     def entry(key: str, name: str) -> str:
@@ -188,8 +189,8 @@ def cost_table(measured: Mapping[str, Any]) -> str:
         times = f"×{least:,}: " if least > 1 else ""
         return f"{times}{cell['first_seconds']:.1f} s, {cell['peak_bytes'] / 1e6:,.0f} MB"
 
-    lines += [f"| {TITLES[name]} | {' | '.join(entry(key, name) for key in keys)} |" for name in names]
-    ours = [(place, cells[*place, OURS]["compile_seconds"]) for place in rows_of(measured)]
+    lines += [f"| {PEER_TITLES[name]} | {' | '.join(entry(key, name) for key in keys)} |" for name in names]
+    ours = [(place, cells[*place, OURS]["compile_seconds"]) for place in places_of(measured)]
     compiling = [f"({key}) ×{runs:,} {seconds:.1f} s" for (key, runs), seconds in ours if key != GRID_KEY]
     of_grid = [
         f"; ({key})'s, two at a time, add up to {seconds:.1f} s" for (key, _), seconds in ours if key == GRID_KEY
@@ -207,14 +208,14 @@ def variants_table(measured: Mapping[str, Any]) -> str:
     """What other products and other backward rules cost, against ours as it is; memory as the compiler plans it."""
     cells = cells_of(measured)
     lines = ["| workload | runs | variant | times as long [95 %] | times the planned memory |", "|---|---|---|---|---|"]
-    for key, runs in rows_of(measured):
+    for key, runs in places_of(measured):
         ours = cells[key, runs, OURS]
         for name in VARIANTS:
             cell = cells.get((key, runs, name))
             if name == OURS or cell is None:
                 continue
             memory = cell["plan_bytes"] / ours["plan_bytes"]
-            entries = f"{title_of(key)} | {runs} | {TITLES[name]}"
+            entries = f"{workload_title(key)} | {runs} | {PEER_TITLES[name]}"
             lines.append(f"| {entries} | {_ratio_text(ratio(cell, ours))} | {memory:.2f} |")
     return "\n".join(lines)
 
@@ -223,12 +224,12 @@ def _judged(measured: Mapping[str, Any]) -> list[str]:
     """In words, whether the benchmark's goals were reached: they were set before it first ran as a whole."""
     cells = cells_of(measured)
     slower, goals, missed = [], [], []
-    for key, runs in rows_of(measured):
+    for key, runs in places_of(measured):
         ours, place = cells[key, runs, OURS], f"({key}) ×{runs:,}"
         for peer in PEERS:
             rival = rival_of(cells, key, runs, peer)
             if rival and ratio(rival, ours).high < 1:
-                slower.append(f"{TITLES[peer]} at {place}")
+                slower.append(f"{PEER_TITLES[peer]} at {place}")
         loader = rival_of(cells, key, runs, "torch_loader")
         if loader and (key, runs) in GOALS:
             goal = GOALS[key, runs]
@@ -250,15 +251,17 @@ def _remarks(measured: Mapping[str, Any]) -> list[str]:
     if short:
         share = f"{len(short)} of {len(seconds)} samples"
         remarks.append(f"{share} took less than {SHORTEST:g} s, the shortest {min(short):.2f} s.")
-    ours = {place: microseconds(cells[*place, OURS]) for place in rows_of(measured)}
+    ours = {place: microseconds(cells[*place, OURS]) for place in places_of(measured)}
     uneven = [f"({key}) ×{runs:,} {_rounds_text(one)}" for (key, runs), one in ours.items() if _is_uneven(one)]
     if uneven:
         remarks.append(f"Rounds of jaxmlp differ by more than {SPREAD} times at {', '.join(uneven)}.")
-    for key, runs in rows_of(measured):
+    for key, runs in places_of(measured):
         expected = cells[key, runs, OURS]["check_loss"]
         others = {peer: cell["check_loss"] for (*place, peer), cell in cells.items() if place == [key, runs]}
         far = [
-            f"{TITLES[peer]} {loss:.4g}" for peer, loss in others.items() if not abs(loss / expected - 1) < TOLERANCE
+            f"{PEER_TITLES[peer]} {loss:.4g}"
+            for peer, loss in others.items()
+            if not abs(loss / expected - 1) < TOLERANCE
         ]
         if far:
             remarks.append(
@@ -270,7 +273,7 @@ def _remarks(measured: Mapping[str, Any]) -> list[str]:
 
 def _failures(measured: Mapping[str, Any]) -> list[str]:
     failed = [cell for cell in measured["cells"] if "failed" in cell]
-    titles = TITLES | {FLOOR: "The floor"}
+    titles = PEER_TITLES | {FLOOR: "The floor"}
     return [f"{titles[c['peer']]} failed at ({c['workload']}), {c['runs']} runs: {c['failed']}" for c in failed]
 
 
@@ -290,7 +293,7 @@ def _number(value: float) -> str:
 def speed_figure(measured: Mapping[str, Any]) -> Figure:
     """Throughput of every peer, a panel per workload: a ring for one run, a disc for many, the fuller the more."""
     cells = cells_of(measured)
-    keys = list(dict.fromkeys(key for key, _ in rows_of(measured)))
+    keys = list(dict.fromkeys(key for key, _ in places_of(measured)))
     with mpl.rc_context(plotting.STYLE):
         names = {key: _by_throughput(cells, key) for key in keys}
         rows = [len(names[key]) for key in keys]
@@ -324,7 +327,7 @@ def _draw_panel(ax: Any, cells: Cells, key: str, names: Sequence[str]) -> None:
             share = counts.index(runs) / max(len(counts) - 1, 1)
             fill = 1 - share * (1 - np.array(to_rgb(colour)))
             ax.plot(rate, row, "o", color=colour, markerfacecolor=fill, markersize=4)
-    ax.set_yticks(range(len(names)), [TITLES[name] for name in names], fontsize=7)
+    ax.set_yticks(range(len(names)), [PEER_TITLES[name] for name in names], fontsize=7)
     ax.set_ylim(-0.8, len(names) - 0.2)
     low, high = ax.get_xlim()
     ax.xaxis.set_major_locator(LogLocator(subs=(1,) if high > 100 * low else (1, 2, 5)))
@@ -332,4 +335,4 @@ def _draw_panel(ax: Any, cells: Cells, key: str, names: Sequence[str]) -> None:
     ax.xaxis.set_minor_locator(NullLocator())
     ax.grid(axis="x", alpha=0.3)
     filled = " and ".join(f"{runs:,}" for runs in counts[1:])
-    ax.set_title(title_of(key) + (f"; disc: {filled} runs at once" if filled else ""), fontsize=8, loc="left")
+    ax.set_title(workload_title(key) + (f"; disc: {filled} runs at once" if filled else ""), fontsize=8, loc="left")

@@ -8,26 +8,26 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 from torch.utils.data import DataLoader, TensorDataset
 
-from experiments.benchmarks.speed.job import Job, Layer, Train
+from experiments.benchmarks.speed.task import Layer, Task, Train
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
-OPTIMIZERS = {
+TORCH_OPTIMIZERS = {
     "sgd": torch.optim.SGD,
     "momentum": lambda params, **options: torch.optim.SGD(params, momentum=0.9, **options),
     "adam": torch.optim.Adam,
 }
 
 
-class Net(nn.Module):
-    """The job's net."""
+class TorchNet(nn.Module):
+    """The task's net."""
 
     layers: Any  # a ModuleList, of which the type checker knows no more than modules
 
-    def __init__(self, job: Job, *, running: bool = True) -> None:
+    def __init__(self, task: Task, *, running: bool = True) -> None:
         """`running`: whether batch norm keeps running statistics."""
         super().__init__()
-        self.layers = nn.ModuleList(_Layer(layer, job.norm_eps, running) for layer in job.layers)
-        self.skips = nn.ModuleList(nn.Linear(inputs, outputs) for inputs, outputs in job.skips)
+        self.layers = nn.ModuleList(_Layer(layer, task.norm_eps, running) for layer in task.layers)
+        self.skips = nn.ModuleList(nn.Linear(inputs, outputs) for inputs, outputs in task.skips)
 
     def forward(self, x: Tensor) -> Tensor:
         """Logits."""
@@ -52,11 +52,11 @@ class _Layer(nn.Module):
         self.post = nn.Sequential(*activations[layer.activation], *norm(layer.post_norm))
 
 
-def first_parameters(job: Job) -> dict[str, Tensor]:
-    """The job's parameters by the net's names, of all runs, [R, ...]."""
-    params = {name: torch.from_numpy(array) for name, array in job.params.items()}
+def first_parameters(task: Task) -> dict[str, Tensor]:
+    """The task's parameters by the net's names, of all runs, [R, ...]."""
+    params = {name: torch.from_numpy(array) for name, array in task.params.items()}
     named = {}
-    for i, layer in enumerate(job.layers):
+    for i, layer in enumerate(task.layers):
         named[f"layers.{i}.pre.0.weight"] = params[f"weight{i}"]
         if layer.bias:
             named[f"layers.{i}.pre.0.bias"] = params[f"bias{i}"]
@@ -66,26 +66,26 @@ def first_parameters(job: Job) -> dict[str, Tensor]:
                 f"layers.{i}.{place}.weight": params[f"scale{i}"],
                 f"layers.{i}.{place}.bias": params[f"shift{i}"],
             }
-    for i in range(len(job.skips)):
+    for i in range(len(task.skips)):
         named |= {f"skips.{i}.{kind}": params[f"skip_{kind}{i}"] for kind in ("weight", "bias")}
     return named
 
 
-def _first_net(job: Job) -> Net:
-    net = Net(job)
-    net.load_state_dict({name: leaf[0] for name, leaf in first_parameters(job).items()}, strict=False)
+def _first_net(task: Task) -> TorchNet:
+    net = TorchNet(task)
+    net.load_state_dict({name: leaf[0] for name, leaf in first_parameters(task).items()}, strict=False)
     return net.to(DEVICE).train()
 
 
-def _data(job: Job) -> TensorDataset:
-    return TensorDataset(torch.tensor(job.floats), torch.tensor(job.labels).long())
+def _data(task: Task) -> TensorDataset:
+    return TensorDataset(torch.tensor(task.floats), torch.tensor(task.labels).long())
 
 
-def loader(job: Job) -> Train:
+def loader(task: Task) -> Train:
     """As tutorials and the documents write it: a DataLoader, and the loss read after every step."""
-    net, criterion = _first_net(job), nn.CrossEntropyLoss()
-    optimizer = OPTIMIZERS[job.optimizer](net.parameters(), lr=job.learning_rate)
-    batches = _endless(DataLoader(_data(job), job.batch_size, shuffle=job.shuffle, drop_last=True))
+    net, criterion = _first_net(task), nn.CrossEntropyLoss()
+    optimizer = TORCH_OPTIMIZERS[task.optimizer](net.parameters(), lr=task.learning_rate)
+    batches = _endless(DataLoader(_data(task), task.batch_size, shuffle=task.shuffle, drop_last=True))
 
     def train(steps: int) -> Any:
         total = 0.0
@@ -109,8 +109,8 @@ def _endless(batches: DataLoader) -> Iterator[Any]:
 class _Resident:
     """Data on the device; batches are rows of a new order every epoch."""
 
-    def __init__(self, job: Job) -> None:
-        self._job, (self.x, self.y) = job, (part.to(DEVICE) for part in _data(job).tensors)
+    def __init__(self, task: Task) -> None:
+        self._job, (self.x, self.y) = task, (part.to(DEVICE) for part in _data(task).tensors)
         self._orders, self._next = self._draw(), 0
 
     def _draw(self) -> Tensor:
@@ -128,8 +128,8 @@ class _Resident:
         return self.x[rows], self.y[rows]
 
 
-def _train_on(job: Job, net: Any, optimizer: torch.optim.Optimizer) -> Train:
-    data, criterion = _Resident(job), nn.CrossEntropyLoss()
+def _train_on(task: Task, net: Any, optimizer: torch.optim.Optimizer) -> Train:
+    data, criterion = _Resident(task), nn.CrossEntropyLoss()
 
     def train(steps: int) -> Any:
         total = torch.zeros((), device=DEVICE)
@@ -145,35 +145,35 @@ def _train_on(job: Job, net: Any, optimizer: torch.optim.Optimizer) -> Train:
     return train
 
 
-def resident(job: Job) -> Train:
+def resident(task: Task) -> Train:
     """Without a DataLoader."""
-    net = _first_net(job)
-    return _train_on(job, net, OPTIMIZERS[job.optimizer](net.parameters(), lr=job.learning_rate))
+    net = _first_net(task)
+    return _train_on(task, net, TORCH_OPTIMIZERS[task.optimizer](net.parameters(), lr=task.learning_rate))
 
 
-def fused(job: Job) -> Train:
+def fused(task: Task) -> Train:
     """And with the optimizer's fused kernel."""
-    net = _first_net(job)
-    return _train_on(job, net, OPTIMIZERS[job.optimizer](net.parameters(), lr=job.learning_rate, fused=True))
+    net = _first_net(task)
+    return _train_on(task, net, TORCH_OPTIMIZERS[task.optimizer](net.parameters(), lr=task.learning_rate, fused=True))
 
 
-def compiled(job: Job) -> Train:
+def compiled(task: Task) -> Train:
     """And with the net under `torch.compile`."""
-    net = _first_net(job)
-    optimizer = OPTIMIZERS[job.optimizer](net.parameters(), lr=job.learning_rate, fused=True)
+    net = _first_net(task)
+    optimizer = TORCH_OPTIMIZERS[task.optimizer](net.parameters(), lr=task.learning_rate, fused=True)
     # What its documentation has for small batches on a GPU, where launching kernels takes long.
     mode = "reduce-overhead" if DEVICE == "cuda" else "default"
-    return _train_on(job, torch.compile(net, mode=mode), optimizer)
+    return _train_on(task, torch.compile(net, mode=mode), optimizer)
 
 
-def vmapped(job: Job) -> Train:
+def vmapped(task: Task) -> Train:
     """An ensemble as `torch.func` makes it: stacked parameters, and one optimizer for all of them.
 
     Batch norm keeps no running statistics, which cannot be updated in place under vmap.
     """
-    data, base = _Resident(job), Net(job, running=False).to("meta")
-    params = {name: nn.Parameter(leaf.to(DEVICE)) for name, leaf in first_parameters(job).items()}
-    optimizer = OPTIMIZERS[job.optimizer](params.values(), lr=job.learning_rate, fused=True)
+    data, base = _Resident(task), TorchNet(task, running=False).to("meta")
+    params = {name: nn.Parameter(leaf.to(DEVICE)) for name, leaf in first_parameters(task).items()}
+    optimizer = TORCH_OPTIMIZERS[task.optimizer](params.values(), lr=task.learning_rate, fused=True)
     criterion = nn.CrossEntropyLoss()
 
     def loss_of(params: dict[str, Tensor], x: Tensor, y: Tensor) -> Tensor:
@@ -182,7 +182,7 @@ def vmapped(job: Job) -> Train:
     step = vmap(grad_and_value(loss_of))
 
     def train(steps: int) -> Any:
-        total = torch.zeros(job.runs, device=DEVICE)
+        total = torch.zeros(task.runs, device=DEVICE)
         for _ in range(steps):
             grads, losses = step({name: leaf.detach() for name, leaf in params.items()}, *data.batch())
             for name, leaf in params.items():

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from experiments.benchmarks.speed.job import Job, Train
 from experiments.benchmarks.speed.peak import forget_peak, peak_bytes
 from experiments.benchmarks.speed.peers import FLOOR, GRID_KEY, OURS, PEERS, VARIANTS
+from experiments.benchmarks.speed.task import Task, Train
 
 SAMPLE_SECONDS = 2.5
 """Aimed length of a sample, by the fastest of a few: none is to be under 2 s."""
@@ -25,7 +25,7 @@ CHECK_STEPS = 60
 """Of one epoch: the first ones, whose mean loss all peers must share."""
 
 
-class Worker:
+class PeerWorker:
     """Builds once, then samples."""
 
     def __init__(self, peer: str, key: str, runs: int, folder: Path) -> None:
@@ -62,8 +62,8 @@ class Worker:
             workload = WORKLOADS[self._key]
             dataset = dataset_of(workload)
             return lambda: ours.build(workload, dataset, self._runs, **VARIANTS[self._peer].changes)
-        factory, job = PEERS[self._peer].factory, Job.read(self._folder)
-        return lambda: (factory(job), {})
+        factory, task = PEERS[self._peer].factory, Task.read(self._folder)
+        return lambda: (factory(task), {})
 
     def sample(self) -> dict[str, Any]:
         """Seconds of the sample's steps."""
@@ -93,7 +93,7 @@ class FloorWorker:
         """Compile its products."""
         from experiments.benchmarks.speed.floor import Floor
 
-        self._floor = Floor(Job.read(self._folder))
+        self._floor = Floor(Task.read(self._folder))
         return {}
 
     def sample(self) -> dict[str, Any]:
@@ -108,7 +108,7 @@ def _worker_of(peer: str, key: str, runs: int, folder: Path) -> Any:
         from experiments.benchmarks.speed.grid import OursOnGrid, TorchOnGrid
 
         return OursOnGrid() if peer == OURS else TorchOnGrid()
-    return Worker(peer, key, runs, folder)
+    return PeerWorker(peer, key, runs, folder)
 
 
 def main() -> None:

@@ -6,7 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.benchmarks.speed.job import Job, Layer
+from experiments.benchmarks.speed.task import Layer, Task
 from experiments.d4 import HIDDEN as D4_HIDDEN
 from experiments.nets import HIDDEN_22, HIDDEN_41
 from experiments.xor import four_points
@@ -91,7 +91,7 @@ def dataset_of(workload: Workload) -> Dataset:
     return four_points() if workload.mlp.widths[0] == 2 else blobs()
 
 
-def make_job(workload: Workload, runs: int, dataset: Dataset) -> Job:
+def make_task(workload: Workload, runs: int, dataset: Dataset) -> Task:
     """For peers: the same nets as a study draws for seeds 0, 1, ..., as plain arrays."""
 
     def params_of(seed: jax.Array) -> Any:
@@ -105,7 +105,7 @@ def make_job(workload: Workload, runs: int, dataset: Dataset) -> Job:
     params = {name: np.asarray(leaf) for name, leaf in named.items() if not name.startswith("skip")}
     for module, (_, last) in enumerate(mlp.modules):
         params |= {f"skip_{kind}{module}": np.asarray(named[f"skip_{kind}{last}"]) for kind in ("weight", "bias")}
-    return Job(
+    return Task(
         layers=tuple(_layer(mlp, layer) for layer in range(mlp.num_layers)),
         skips=tuple((mlp.widths[first], mlp.widths[last + 1]) for first, last in mlp.modules),
         optimizer=workload.optimizer,

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from experiments.benchmarks.speed import compare, grid, ours, parts, report
-from experiments.benchmarks.speed.job import Job
 from experiments.benchmarks.speed.peers import PEERS
-from experiments.benchmarks.speed.workloads import Workload, make_job
+from experiments.benchmarks.speed.task import Task
+from experiments.benchmarks.speed.workloads import Workload, make_task
 from experiments.d2 import Setting
 from jaxmlp import data, nn
 from jaxmlp.nn import MLPSpec
@@ -60,9 +60,9 @@ def test_every_peer_trains_the_net_that_we_train(name, peer, runs, trained, tmp_
     for package in PEERS[peer].packages:
         if find_spec(package) is None:  # importing it here would be too early for the peer's own choice of a backend
             pytest.skip(f"{package} comes with the extra bench")
-    make_job(_workload(name), runs, DIGITS).write(tmp_path)
+    make_task(_workload(name), runs, DIGITS).write(tmp_path)
     with jax.numpy_dtype_promotion("standard"), jax.numpy_rank_promotion("allow"):  # as in a process of their own
-        losses = PEERS[peer].factory(Job.read(tmp_path))(STEPS)
+        losses = PEERS[peer].factory(Task.read(tmp_path))(STEPS)
     assert np.shape(losses) == (runs,)
     np.testing.assert_allclose(losses, trained(name, runs), rtol=1e-4)
 
@@ -178,7 +178,7 @@ def test_the_figure_shows_every_peer_s_throughput():
     figure = report.speed_figure(_measured())
     (b, g) = figure.axes
     assert [label.get_text() for label in b.get_yticklabels()] == [
-        report.TITLES[peer] for peer in ("torch_loader", "nnx_vmap", "jaxmlp")
+        report.PEER_TITLES[peer] for peer in ("torch_loader", "nnx_vmap", "jaxmlp")
     ]
     shown = sorted(float(line.get_xdata()[0]) for line in b.lines if line.get_marker() == "o")
     # 100 steps in the median of 20, 80, 2 and 64 s, the second and the last of 32 runs.
@@ -190,10 +190,10 @@ def test_the_figure_shows_every_peer_s_throughput():
 @pytest.mark.parity
 def test_the_floor_counts_every_product_of_a_step():
     floor = pytest.importorskip("experiments.benchmarks.speed.floor", reason="torch comes with the extra bench")
-    job = make_job(_workload("residual"), 1, DIGITS)
+    task = make_task(_workload("residual"), 1, DIGITS)
     widths = (64, 12, 9, 9, 7, 7, 6, 10)
     pairs = [*pairwise(widths), (12, 6)]  # one module's skip goes around five linears
-    flops = sum(2 * rows * inner * columns for rows, inner, columns in floor.products(job))
+    flops = sum(2 * rows * inner * columns for rows, inner, columns in floor.products(task))
     # Three products of 2 B I O each; the first layer needs no gradient of the images.
     assert flops == 2 * 16 * (3 * sum(i * o for i, o in pairs) - 64 * 12)
 
@@ -205,10 +205,10 @@ def test_the_floor_is_what_products_and_update_take(name, arrays, passes, runs, 
     """SGD reads parameters and gradient, and writes the former; momentum and Adam read and write one or two more."""
     floor = pytest.importorskip("experiments.benchmarks.speed.floor", reason="torch comes with the extra bench")
     monkeypatch.setattr(floor, "_least_seconds", lambda work, at_least=1: 2.0)  # whatever is done, for so many runs
-    job = make_job(_workload(name), runs, DIGITS)
-    measured = floor.Floor(job).sample()
+    task = make_task(_workload(name), runs, DIGITS)
+    measured = floor.Floor(task).sample()
     # In 2 s one product of every shape, for both runs where there are two, and all arrays read and written once.
-    assert measured["products"] == pytest.approx(2.0 * len(floor.products(job)))
+    assert measured["products"] == pytest.approx(2.0 * len(floor.products(task)))
     assert measured["update"] == pytest.approx(2.0 * passes / (2 * arrays))
     assert measured["floor"] == pytest.approx(measured["products"] + measured["update"])
     assert measured.get("in_turn") == (2.0 if runs == 1 else None)
@@ -218,12 +218,12 @@ def test_the_floor_is_what_products_and_update_take(name, arrays, passes, runs, 
 def test_products_in_turn_are_a_linear_net_s_gradient():
     """By NumPy, of a net with one skip; the second gradient is of an x that knows the first."""
     floor = pytest.importorskip("experiments.benchmarks.speed.floor", reason="torch comes with the extra bench")
-    job = make_job(_workload("residual"), 1, DIGITS)
-    weights = {name: array[0] for name, array in job.params.items() if array.ndim == 3}
+    task = make_task(_workload("residual"), 1, DIGITS)
+    weights = {name: array[0] for name, array in task.params.items() if array.ndim == 3}
     assert {name: array.shape for name, array in weights.items() if "skip" in name} == {"skip_weight0": (6, 12)}
     main = [weights[f"weight{layer}"] for layer in range(7)]
-    (first,) = (layer for layer, about in enumerate(job.layers) if about.begins_module)
-    (last,) = (layer for layer, about in enumerate(job.layers) if about.ends_module)
+    (first,) = (layer for layer, about in enumerate(task.layers) if about.begins_module)
+    (last,) = (layer for layer, about in enumerate(task.layers) if about.ends_module)
 
     def gradients(x):
         inputs = [x]
@@ -242,7 +242,7 @@ def test_products_in_turn_are_a_linear_net_s_gradient():
         return by_weight
 
     x = np.ones((16, 64))
-    repeat = floor.linear_net(job)
+    repeat = floor.linear_net(task)
     for count in (1, 2):
         expected, given = gradients(x), repeat(np.ones((16, 64), np.float32), weights, count)
         assert set(given) == set(expected)
@@ -314,11 +314,11 @@ def test_the_grid_s_losses_are_d2_s(loss):
 
 
 def test_a_worker_that_dies_is_a_cell_that_failed(tmp_path):
-    worker = compare.Worker("no such peer", "b", 1, tmp_path)
+    worker = compare.PeerProcess("no such peer", "b", 1, tmp_path)
     assert worker.ask("build") == {"failed": "KeyError: 'no such peer'"}
 
 
 def test_a_worker_that_hangs_is_a_cell_that_failed(tmp_path, monkeypatch):
     monkeypatch.setattr(compare, "LONGEST_SECONDS", 0.01)
-    worker = compare.Worker("torch_loader", "b", 1, tmp_path)
+    worker = compare.PeerProcess("torch_loader", "b", 1, tmp_path)
     assert worker.ask("build") == {"failed": "no answer to 'build' within 0.01 s"}

@@ -26,7 +26,7 @@ def finished():
         for name, (size, epochs) in {"small": (10, 1), "large": (100, 3)}.items()
     }
     arms = [study.Arm(name, spec) for name, spec in specs.items()]
-    return Finished(arms, {"small": 2, "large": 2}, Results(ROWS, {}), data.load("digits"))
+    return Finished(arms, {"small": 2, "large": 2}, Results({"epochs": ROWS}, {}), data.load("digits"))
 
 
 @pytest.fixture(scope="module")
@@ -82,7 +82,7 @@ def test_it_is_made_once_for_the_same_runs_and_anew_for_others(finished, tmp_pat
         measure_study(measurement, finished, tmp_path)
     assert len(made) == 1
     more = synthetic_rows({"small": {"test_accuracy": [0.9, 0.8, 0.7]}})
-    measure_study(measurement, replace(finished, results=Results(more, {})), tmp_path)
+    measure_study(measurement, replace(finished, results=Results({"epochs": more}, {})), tmp_path)
     assert len(made) == 2
     assert with_measured(ROWS, tmp_path)["number"].dropna().tolist() == [2.0]
 

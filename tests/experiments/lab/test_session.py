@@ -38,8 +38,7 @@ def test_a_study_s_own_steps_reach_its_report(tmp_path):
         tmp_path / "own",
     )
     assert [one["mean"] for one in report.reported] == [2.5]  # and so does what it measured
-    assert results.steps is not None
-    assert len(results.steps) == 12
+    assert len(results.table("steps")) == 12
     ((caption, svg),) = report.figures
     assert caption == figure.caption
     assert "No logged steps" not in svg

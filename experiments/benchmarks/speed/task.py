@@ -33,7 +33,7 @@ class Layer:
 
 
 @dataclass(frozen=True)
-class Job:
+class Task:
     """A workload for some runs. Every run starts from its own parameters, and draws its own order of the data."""
 
     layers: tuple[Layer, ...]
@@ -69,12 +69,12 @@ class Job:
         arrays = {name: plain.pop(name) for name in ("images", "labels")}
         np.savez(folder / "params.npz", **plain.pop("params"))
         np.savez(folder / "data.npz", **arrays)
-        (folder / "job.json").write_text(json.dumps(plain), encoding="utf-8")
+        (folder / "task.json").write_text(json.dumps(plain), encoding="utf-8")
 
     @classmethod
-    def read(cls, folder: Path) -> "Job":
+    def read(cls, folder: Path) -> "Task":
         """From files of a folder."""
-        plain: dict[str, Any] = json.loads((folder / "job.json").read_text(encoding="utf-8"))
+        plain: dict[str, Any] = json.loads((folder / "task.json").read_text(encoding="utf-8"))
         plain["layers"] = tuple(Layer(**layer) for layer in plain["layers"])
         plain["skips"] = tuple(map(tuple, plain["skips"]))
         with np.load(folder / "data.npz") as data, np.load(folder / "params.npz") as params:
@@ -87,8 +87,8 @@ class Orders:
     What a user of a library without a loader of its own writes.
     """
 
-    def __init__(self, job: Job) -> None:
-        self._job, self._numbers, self._next = job, [np.random.default_rng(seed) for seed in range(job.runs)], 0
+    def __init__(self, task: Task) -> None:
+        self._job, self._numbers, self._next = task, [np.random.default_rng(seed) for seed in range(task.runs)], 0
         self._orders = self._draw()
 
     def _draw(self) -> np.ndarray:
