@@ -10,11 +10,14 @@ D4's seconds are mostly validation: about 60 batches of it after every update at
 as many updates at 200 (S-101). Here the updates are timed alone.
 """
 
+import math
+
 from experiments.d4 import AS_SHIPPED, CORRECTED, HYPER, Program, d4_spec
 from experiments.lab.base import FRESH, Experiment, Preset, reported_by, tested
-from experiments.lab.timed import reported_seconds, seconds_of, times_of
+from experiments.lab.timed import LOG_SECONDS, reported_seconds, seconds_of, times_of
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Ordering, Rival
+from jaxmlp.evidence.wording import LN_SECONDS
 from jaxmlp.study import Arm
 
 PROGRAMS = {"shipped": AS_SHIPPED, "bn_fault": Program(backward="d4_shipped"), "mended": CORRECTED}
@@ -58,9 +61,10 @@ CLAIMS = (
     # An epoch of updates alone takes less time with every step up in size: without the confound of the validation.
     Claim(
         "C-426",
-        (Ordering(tuple(seconds_of(arm) for arm in TIMED), unit="s", expected=0.2),),
-        planned_n=5,
-        margin_reason="The order alone: the seconds are another machine's. Power is that for a fifth of a second.",
+        (Ordering(tuple(seconds_of(arm, LOG_SECONDS) for arm in TIMED), unit=LN_SECONDS, expected=math.log(1.2)),),
+        planned_n=6,
+        first_seed=FRESH,
+        margin_reason="The order alone: the seconds are another machine's. Power is that for a fifth longer.",
     ),
 )
 

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import date
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -92,7 +93,7 @@ def parse_amendments(text: str) -> Amendments:
     for one in claims:
         _check(one)
     for entries in (claims, judge):
-        if any(a.date > b.date for a, b in zip(entries, entries[1:], strict=False)):
+        if any(a.date > b.date for a, b in pairwise(entries)):
             raise ValueError("amendments: field 'date': entries are not in the order of their dates")
     return Amendments(claims, judge)
 

@@ -6,12 +6,21 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from experiments.lab.amendments import amended_texts
 from experiments.lab.base import Experiment
 from experiments.lab.demo import DEMO
 from experiments.lab.ledger import load_ledger
 from experiments.lab.measured import MEASURED_FILE
 from experiments.lab.registry import EXPERIMENTS
-from experiments.lab.session import BESIDE_FILE, FIGURES_FOLDER, REPORT_FILE, VERDICTS_FILE, find_studies, write_pages
+from experiments.lab.session import (
+    BESIDE_FILE,
+    FIGURES_FOLDER,
+    REPORT_FILE,
+    VERDICTS_FILE,
+    find_studies,
+    judge_study,
+    write_pages,
+)
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import Overview, StepCurves, is_preview, write_overview
 from jaxmlp.files import write_whole
@@ -69,7 +78,7 @@ def rebuild_reports(out: Path) -> list[Path]:
 
 def claim_rows() -> list[dict[str, Any]]:
     """All claims of the ledger: the published verdict, or `not_tested` and why."""
-    published, tested_by = published_verdicts(), dict(_tested_by())
+    published, tested_by, amended = published_verdicts(), dict(_tested_by()), amended_texts()
     rows = []
     for claim in load_ledger().claims.values():
         reason = f"no experiment tests it yet; what would: {' '.join(claim.test.split())}"
@@ -78,6 +87,8 @@ def claim_rows() -> list[dict[str, Any]]:
         untested = {"claim": claim.id, "doc": claim.document, "statement": claim.statement}
         untested |= {"verdict": "not_tested", "evidence": reason, "n": 0, "preview": False, "parts": []}
         untested |= dict.fromkeys(("effect", "unit", "ci_low", "ci_high"))
+        untested |= {"ours": False, "how": "", "cause_found": "", "fragile": False, "margins": {}, "qualified": []}
+        untested |= {"planned_n": 0, "amended": amended.get(claim.id, [])}
         rows.append(published.get(claim.id, untested))
     return rows
 
@@ -100,6 +111,19 @@ def publish_studies(out: Path) -> list[Path]:
         if is_preview(manifest["dataset"]["name"], manifest["preset"]):
             raise InputError(f"{folder} is a preview: publish what --preset full gives on MNIST, at all its epochs")
     written = [file for experiment, folder in studies for file in _copy(experiment, folder)]
+    return [*written, write_published_overview(PUBLISHED / OVERVIEW_FILE)]
+
+
+def rejudge_published() -> list[Path]:
+    """Judge everything published by the rules as they are now, from its results, and renew the page of all claims.
+
+    Returns:
+        The files written.
+    """
+    studies = find_studies(PUBLISHED)
+    for experiment, folder in studies:
+        judge_study(experiment, folder)
+    written = [folder / name for _, folder in studies for name in (VERDICTS_FILE, BESIDE_FILE)]
     return [*written, write_published_overview(PUBLISHED / OVERVIEW_FILE)]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from experiments.lab.amendments import amended_texts
 from experiments.lab.base import Experiment, Preset, choose_arms
 from experiments.lab.demo import draw_demo, shown_demo
 from experiments.lab.ledger import load_ledger
@@ -82,7 +83,7 @@ def run_experiment(
     results = study.run(
         chosen,
         dataset,
-        seeds=preset.seeds_of(chosen),
+        seeds=preset.runs_of(chosen),
         name=experiment.name,
         out=folder,
         display=display,
@@ -93,7 +94,8 @@ def run_experiment(
     if not processes.is_first():
         return None
     if measurement is not None:
-        measure_study(measurement, Finished(chosen, preset.seeds_of(chosen), results, dataset), folder)
+        finished = Finished(chosen, preset.seeds_of(chosen), results, dataset, preset.first_seed)
+        measure_study(measurement, finished, folder)
     if experiment.demo_arm in {arm.name for arm in chosen}:
         draw_demo(results, experiment.demo_arm, dataset, folder / FIGURES_FOLDER)
     return write_pages(experiment, folder)
@@ -109,17 +111,24 @@ def _commit() -> str | None:
     return head.stdout.strip() + (" with changes" if changes.stdout else "")
 
 
-def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
-    """Verdicts, figures and report of a finished study, from its saved results alone.
+def rows_of(experiment: Experiment, folder: Path) -> pd.DataFrame:
+    """All that claims and figures read of a finished study: its runs, tuned and averaged arms, what was measured.
 
     Raises:
         InputError: the folder holds no finished study.
     """
-    results = study.Results.load(folder)
-    manifest = results.manifest
+    return with_measured(_with_further_arms(study.Results.load(folder).rows, experiment), folder)
+
+
+def judge_study(experiment: Experiment, folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Write and return verdicts, and the documents' numbers beside ours, of a finished study.
+
+    Raises:
+        InputError: the folder holds no finished study.
+    """
+    manifest = study.Results.load(folder).manifest
     claims = load_ledger().claims
-    rows = _with_further_arms(results.rows, experiment)
-    shown = with_measured(rows, folder)
+    shown = rows_of(experiment, folder)
     verdicts = judge(
         experiment.claims,
         shown,
@@ -127,10 +136,25 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
         dataset=manifest["dataset"]["name"],
         device=manifest["device"],
         preset=manifest["preset"],
+        amended=amended_texts(),
     )
-    write_json(folder / VERDICTS_FILE, verdicts)
     beside = compare_reported(experiment.reported, shown)
+    write_json(folder / VERDICTS_FILE, verdicts)
     write_json(folder / BESIDE_FILE, beside)
+    return verdicts, beside
+
+
+def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
+    """Verdicts, figures and report of a finished study, from its saved results alone.
+
+    Raises:
+        InputError: the folder holds no finished study.
+    """
+    verdicts, beside = judge_study(experiment, folder)
+    results = study.Results.load(folder)
+    manifest = results.manifest
+    rows = _with_further_arms(results.rows, experiment)
+    shown = with_measured(rows, folder)
     figures = folder / FIGURES_FOLDER
     figures.mkdir(exist_ok=True)
     save_figures(experiment.figures, shown, figures, results.tables.get(STEPS.name))

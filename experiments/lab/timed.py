@@ -66,7 +66,7 @@ def times_of(*arms: str) -> Measurement:
         return pd.DataFrame(
             {
                 "arm": [f"{arm} alone" for arm in times["arm"]],
-                "seed": times["round"],
+                "seed": finished.first_seed + times["round"],
                 "epoch": 0,
                 "seconds_per_epoch": seconds,
                 "seconds_per_run": seconds * [epochs[arm] for arm in times["arm"]],

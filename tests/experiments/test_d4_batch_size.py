@@ -17,7 +17,7 @@ def sizes(over_10, over_200, programs=tuple(PROGRAMS)):
 
 def seconds(*levels):
     """An epoch at batch sizes 10, 100 and 200."""
-    return {seconds_of(arm).arm: {"seconds_per_epoch": level} for arm, level in zip(TIMED, levels, strict=True)}
+    return {seconds_of(arm).arm: {"log_seconds_per_epoch": level} for arm, level in zip(TIMED, levels, strict=True)}
 
 
 CASES = [

@@ -111,7 +111,7 @@ def test_every_claim_finds_what_the_table_holds(claim, verdict, levels):
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_half_the_runs_one_way_and_half_the_other_decide_nothing(claim):
-    """Of every claim's own true and false table, alternating by seed: six runs, which would do for means if they agreed."""
+    """Of every claim's own true and false table, by turns: six runs, which would do for means if they agreed."""
     pure = {verdict: table(levels) for id_, verdict, levels in reversed(CASES) if id_ == claim.id}
     arms = {
         name: {
