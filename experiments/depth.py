@@ -230,8 +230,7 @@ CLAIMS = (
             _most("plain_41", best(VAL), "below", 0.2),
             _most("plain_41", lowest("train_loss"), "above", log(10) - 0.1, unit="nats"),
         ),
-        planned_n=12,
-        required_n=6,
+        **DEEP,
         margin_reason="Guessing gives 10 to 11.35 % and a loss of ln 10: twice the one, a tenth below the other.",
     ),
     # It converges, turns around epoch 7 and ends below its epoch 1. That the network degrades, and not only its

@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from experiments.lab.amendments import amended_texts
 from experiments.lab.base import Experiment
 from experiments.lab.demo import DEMO
@@ -103,15 +105,32 @@ def publish_studies(out: Path) -> list[Path]:
         The files written.
 
     Raises:
-        InputError: no finished study, or one that is a preview. Nothing is copied then.
+        InputError: no finished study, one that is a preview, or one that lacks published runs. Nothing is copied then.
     """
     studies = find_studies(out)
-    for _, folder in studies:
+    for experiment, folder in studies:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
         if is_preview(manifest["dataset"]["name"], manifest["preset"]):
             raise InputError(f"{folder} is a preview: publish what --preset full gives on MNIST, at all its epochs")
+        if lost := _lost_runs(experiment, folder):
+            raise InputError(
+                f"{folder} lacks {lost} runs that are published: go on in the study that has them (--resume)"
+            )
     written = [file for experiment, folder in studies for file in _copy(experiment, folder)]
     return [*written, write_published_overview(PUBLISHED / OVERVIEW_FILE)]
+
+
+def _lost_runs(experiment: Experiment, folder: Path) -> int:
+    """How many published runs of the experiment's arms the study in `folder` does not hold."""
+    published, own = ({*_runs(place)} for place in (PUBLISHED / experiment.name, folder))
+    return len(published - own)
+
+
+def _runs(folder: Path) -> Iterator[tuple[str, int]]:
+    """Arm and seed of every run in a study's folder; none where there is no study."""
+    if (folder / ROWS_FILE).is_file():
+        rows = pd.read_parquet(folder / ROWS_FILE, columns=["arm", "seed"]).drop_duplicates()
+        yield from zip(rows["arm"], rows["seed"], strict=True)
 
 
 def rejudge_published() -> list[Path]:
