@@ -31,7 +31,7 @@ from jaxmlp.evidence.planning import (
     seeds_for_mean,
     seeds_for_proportion,
 )
-from jaxmlp.evidence.statistics import Interval, mcnemar, mean_interval, pair_by_seed, proportion_interval
+from jaxmlp.evidence.statistics import Interval, mcnemar, mean_interval, pair_by_seed, proportion_interval, two_groups
 from jaxmlp.evidence.wording import measured, measured_gap, operand, share, span
 
 HOWS = ("opposite", "absent", "smaller", "different", "counterexample", "not most", "order")
@@ -104,7 +104,7 @@ def _judge_means(part: Difference | Equivalence, claim: Claim, rows: pd.DataFram
     other = operand(part.b, part.unit)
     if isinstance(part.b, Value):
         other = f"mean {other} {measured(b.mean(), part.unit)}"
-    note += _never(part, rows)
+    note += _never(part, rows) + _groups(part, a, b)
     evidence = (
         f"Mean {part.a} {measured(a.mean(), part.unit)}, {other}: difference "
         f"{measured_gap(interval.estimate, part.unit)}, {span(interval, level, part.unit)}.{note}"
@@ -193,6 +193,18 @@ def _never(part: Difference | Equivalence, rows: pd.DataFrame) -> str:
         for arm, count in sides
         if count
     )
+
+
+def _groups(part: Difference | Equivalence, a: pd.Series, b: pd.Series) -> str:
+    """A sentence per side whose accuracies fall in two groups, where no run is near the mean."""
+    told = ""
+    for side, sample in ((part.a, a), (part.b, b)):
+        if not isinstance(side, Value) or side.measure.unit != "accuracy":
+            continue
+        if groups := two_groups(sample):
+            low, high = (measured(median, "accuracy") for median in groups.medians)
+            told += f" {groups.low} of {groups.n} runs of {side.arm} stand around {low}, the others around {high}."
+    return told
 
 
 def _happened(part: Probability, numbers: pd.Series) -> pd.Series:
