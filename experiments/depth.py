@@ -15,6 +15,7 @@ shares of runs; with one seed 41 layers are described, not judged: `--seeds 12 -
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from functools import partial
 from math import log
 from typing import Literal
 
@@ -172,7 +173,7 @@ def _trains(arm: str) -> tuple[Probability | Difference, ...]:
 REACHED = reached(VAL, 0.95)
 DROP_22, DROP_BN_22 = (Value(arm, largest_drop(VAL)) for arm in ("plain_22", "bn_22"))
 # 41 layers: one run an arm was seen before these rules were declared anew.
-DEEP = {"planned_n": 12, "required_n": 6, "first_seed": FRESH}
+DEEP = partial(Claim, planned_n=12, required_n=6, first_seed=FRESH)
 AS_D0_SAYS = (
     "D0 calls a fluctuation of 3 points normal; what ends 5 below its best has degraded, and half and 90 % stand far "
     "from both a guess and a trained net."
@@ -224,18 +225,17 @@ CLAIMS = (
         margin_reason="A point is what batch norm leaves of the oscillation, in D0's words.",
     ),
     # Guessing gives 10 to 11 % and a loss of ln 10.
-    Claim(
+    DEEP(
         "C-014",
         (
             _most("plain_41", best(VAL), "below", 0.2),
             _most("plain_41", lowest("train_loss"), "above", log(10) - 0.1, unit="nats"),
         ),
-        **DEEP,
         margin_reason="Guessing gives 10 to 11.35 % and a loss of ln 10: twice the one, a tenth below the other.",
     ),
     # It converges, turns around epoch 7 and ends below its epoch 1. That the network degrades, and not only its
     # evaluation with running statistics, is read off the training loss, which has each batch's own: it rises too.
-    Claim(
+    DEEP(
         "C-016",
         (
             _most("bn_41", best(VAL), "above", 0.5),
@@ -252,12 +252,11 @@ CLAIMS = (
                 Value("bn_41", best_epoch(VAL)), 7.0, margin=3.0, unit="epochs", scope="beside", level="around epoch 7"
             ),
         ),
-        **DEEP,
         margin_reason=AS_D0_SAYS,
     ),
     # At 1e-3 SGD may only be too slow to fail; at 0.1, which is ours, it must have come to the training loss at which
     # Adam turns.
-    Claim(
+    DEEP(
         "C-018",
         (
             *_steady("bn_41_sgd"),
@@ -271,61 +270,55 @@ CLAIMS = (
                 level="SGD at 0.1",
             ),
         ),
-        **DEEP,
         margin_reason=AS_D0_SAYS,
     ),
     # It degrades all the same, from a later epoch on. At a tenth of the rate, or less, a delay in proportion would lie
     # beyond the last epoch: those arms are shown and not judged.
-    Claim(
+    DEEP(
         "C-020",
         (
             _most("bn_41_lr3e-4", fall(VAL), "above", DEGRADED),
             _later("bn_41_lr3e-4", "bn_41_30", best_epoch(VAL)),
         ),
-        **DEEP,
         margin_reason=AS_D0_SAYS,
     ),
     # Rescued, and after each of the two cuts that D0 saw, before the next one, better than ever before.
-    Claim(
+    DEEP(
         "C-021",
         (*_trains("bn_41_plateau")[1:], _most("bn_41_plateau", gain_after_cuts(VAL, first=2), "above", 0.0)),
-        **DEEP,
         margin_reason="Ten points: what separates D0's rescued run from the end of the one without a remedy is more.",
     ),
-    Claim(
+    DEEP(
         "C-022",
         (
             Difference(tested("residual_41"), tested("bn_41_plateau"), margin=CLEARLY),
             _later("bn_41_plateau", "residual_41", REACHED),
             _most("residual_41", largest_drop(VAL), "below", NORMAL),
         ),
-        **DEEP,
         margin_reason=SEED_NOISE,
     ),
     # "Not always": the deepest plain net and the deepest with batch norm are worse than shallower ones. All train 20
     # epochs; that the residual net may be better does not contradict it.
-    Claim(
+    DEEP(
         "C-030",
         (
             Difference(tested("plain_5"), tested("plain_41"), margin=CLEARLY),
             Difference(tested("plain_5"), tested("bn_41"), margin=CLEARLY),
             Difference(tested("bn_22"), tested("bn_41"), margin=CLEARLY),
         ),
-        **DEEP,
         margin_reason=SEED_NOISE,
     ),
     # "High": 80 %. The last model is not tested; nothing was selected by its validation accuracy, which stands for its
     # test accuracy to half a point.
-    Claim(
+    DEEP(
         "C-032",
         (
             _most("bn_41", final("test_accuracy"), "above", 0.8),
             Difference(tested("bn_41"), Value("bn_41", final(VAL)), margin=0.10),
         ),
-        **DEEP,
         margin_reason="Still high is 80 %, and ten points less for the last model are not.",
     ),
-    Claim("C-034", (*_trains("bn_41_plateau"), *_trains("residual_41")), **DEEP, margin_reason=AS_D0_SAYS),
+    DEEP("C-034", (*_trains("bn_41_plateau"), *_trains("residual_41")), margin_reason=AS_D0_SAYS),
     Claim(
         "C-114",
         (

@@ -49,14 +49,15 @@ def _ranks(finished: Finished) -> pd.DataFrame:
         {"arm": name, "seed": seed, "epoch": 0, "rank_correlation": correlation}
         for name, nets in RANKED.items()
         if set(nets) <= sizes.keys()
-        for seed, correlation in _correlations(accuracies[list(nets)].dropna(), [sizes[net] for net in nets]).items()
+        for seed, correlation in _correlations(accuracies, {net: sizes[net] for net in nets}).items()
     ]
     return pd.DataFrame(rows, columns=["arm", "seed", "epoch", "rank_correlation"])
 
 
-def _correlations(accuracies: pd.DataFrame, sizes: list[int]) -> pd.Series:
-    ranks = accuracies.rank(axis=1)
-    return ranks.corrwith(pd.Series(sizes, index=accuracies.columns).rank(), axis=1)
+def _correlations(accuracies: pd.DataFrame, sizes: dict[str, int]) -> pd.Series:
+    """By seed; `accuracies` has a column per net, `sizes` are parameters by net."""
+    ranks = accuracies.loc[:, list(sizes)].dropna().rank(axis=1)
+    return ranks.corrwith(pd.Series(sizes).rank(), axis=1)
 
 
 RANKS = Measurement(tuple(RANKED), _ranks)

@@ -2,12 +2,12 @@
 
 import tomllib
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from datetime import date
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from experiments.lab.ledger import load_ledger
 from jaxmlp.evidence.verdicts import VERDICTS
@@ -100,7 +100,7 @@ def parse_amendments(text: str) -> Amendments:
 
 def _build(kind: type, table: dict[str, Any]) -> Any:
     label = str(table.get("claim", "an entry"))
-    types = {one.name: one.type for one in fields(kind)}
+    types = get_type_hints(kind)
     for name in table:
         if name not in types:
             raise ValueError(f"amendments: {label}: unknown field {name!r}")

@@ -105,9 +105,7 @@ def _spread(part: Difference | Equivalence, rows: pd.DataFrame) -> float | None:
         a, *others = read([side for side in (part.a, part.b) if isinstance(side, Value)], rows)
     except MissingResultsError:
         return None
-    if others:
-        a, b = pair_by_seed(a, others[0])
-        a = a - b
-    blocks = [block for _, block in a.groupby(np.asarray(a.index) // SEED_BLOCK)]
-    most = max(blocks, key=len, default=a)
+    own, other = pair_by_seed(a, others[0] if others else 0.0 * a)
+    runs, block = own.to_numpy(float) - other.to_numpy(float), np.asarray(own.index) // SEED_BLOCK
+    most = max((runs[block == one] for one in np.unique(block)), key=len, default=runs)
     return float(most.std(ddof=1)) if len(most) >= MINIMUM_RUNS else None
