@@ -11,11 +11,11 @@ the `_after_` arms take 50 updates from the forbidden starts (`forbidden`).
 
 import math
 
-from experiments.forbidden import ALIKE, FORBIDDEN, ZEROS
+from experiments.forbidden import AFTER_UPDATES, ALIKE, FORBIDDEN, ZEROS
 from experiments.lab.base import FRESH, SEED_NOISE, Experiment, Preset, reported_by, tested
 from experiments.lab.measured import both
 from experiments.nets import HIDDEN_5
-from experiments.propagation import DRAWN, PROFILES, STARTS
+from experiments.propagation import DRAWN, GROWTH, LAYERS, PROFILES, STARTS
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import (
     Claim,
@@ -65,12 +65,12 @@ def _fails(arm: str) -> Probability:
 
 
 def _kept(start: str, number: str, margin: float, level: str | None = None) -> Equivalence:
-    return Equivalence(Value(start, final(number)), 0.0, margin, unit="ln per layer", level=level)
+    return Equivalence(Value(start, final(number), GROWTH.name), 0.0, margin, unit="ln per layer", level=level)
 
 
 def _neighbours(start: str, layer: int, level: str) -> Equivalence:
     """The variance of a layer is that of the layer before it."""
-    after, before = (Value(start, at("log10_variance", epoch=number)) for number in (layer + 1, layer))
+    after, before = (Value(start, at("log10_variance", epoch=number), LAYERS.name) for number in (layer + 1, layer))
     return Equivalence(after, before, math.log10(1.1), unit="log10", level=level)
 
 
@@ -136,7 +136,10 @@ CLAIMS = (
     Claim(
         "C-102",
         (
-            *(Identity(Value(arm, final("largest_weight")), 0.0, tolerance=1e-12) for arm in ZEROS),
+            *(
+                Identity(Value(case, final("largest_weight"), AFTER_UPDATES.name), 0.0, tolerance=1e-12)
+                for case in ZEROS
+            ),
             _fails("zeros"),
             Equivalence(
                 tested("zeros"), 0.1135, margin=0.005, scope="beside", level="MNIST's share of its largest class"
@@ -150,7 +153,10 @@ CLAIMS = (
     Claim(
         "C-103",
         (
-            *(Identity(Value(arm, final("largest_difference")), 0.0, tolerance=1e-5) for arm in ALIKE),
+            *(
+                Identity(Value(case, final("largest_difference"), AFTER_UPDATES.name), 0.0, tolerance=1e-5)
+                for case in ALIKE
+            ),
             _fails("symmetric"),
         ),
         planned_n=12,
@@ -180,7 +186,7 @@ INITIALIZATION = Experiment(
         EveryRun("test_accuracy", ARMS, reported=REPORTED, document="D0"),
         CompareArms(D0_ARMS, "val_accuracy"),
         CompareArms(("he_normal", *D1_ARMS), "val_accuracy", part="d1"),
-        CompareArms(tuple(STARTS), "log10_variance", START_NOTE, over="layer"),
+        CompareArms(tuple(STARTS), "log10_variance", START_NOTE, table=LAYERS.name),
         *(TrainingCurves(arm, reported=REPORTED, document="D0") for arm in D0_ARMS),
     ),
     reported=REPORTED,

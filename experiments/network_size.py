@@ -16,10 +16,11 @@ from experiments.lab.timed import reported_seconds, seconds_of, times_of
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Ordering, Value, final
 from jaxmlp.nn import count_parameters
-from jaxmlp.schema import Column, declare_columns
+from jaxmlp.schema import Column, Table, declare
 from jaxmlp.study import Arm
 
-declare_columns(Column("rank_correlation"))
+RANK_TABLE = declare(Table("ranks", keys=("nets", "seed"), columns=(Column("rank_correlation"),), subject="nets"))
+"""One row per seed and set of nets."""
 
 NETS = {"500": (500,), "300-150": (300, 150), "100-30": (100, 30), "100": (100,)}
 """Hidden widths, most parameters first; on the digits, of 64 inputs, 300-150 has more than 500."""
@@ -41,17 +42,17 @@ def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     ]
 
 
-def _ranks(finished: Finished) -> pd.DataFrame:
+def _ranks(finished: Finished) -> dict[str, pd.DataFrame]:
     """Spearman's rank correlation of parameters and test accuracy, seed by seed: 1 where more is always better."""
     sizes = {arm.name: count_parameters(arm.spec.mlp) for arm in finished.arms}
     accuracies = finished.results.final().pivot(index="seed", columns="arm", values="test_accuracy")
     rows = [
-        {"arm": name, "seed": seed, "epoch": 0, "rank_correlation": correlation}
+        {"nets": name, "seed": seed, "rank_correlation": correlation}
         for name, nets in RANKED.items()
         if set(nets) <= sizes.keys()
         for seed, correlation in _correlations(accuracies, {net: sizes[net] for net in nets}).items()
     ]
-    return pd.DataFrame(rows, columns=["arm", "seed", "epoch", "rank_correlation"])
+    return {RANK_TABLE.name: pd.DataFrame(rows, columns=list(RANK_TABLE.required))}
 
 
 def _correlations(accuracies: pd.DataFrame, sizes: dict[str, int]) -> pd.Series:
@@ -60,11 +61,11 @@ def _correlations(accuracies: pd.DataFrame, sizes: dict[str, int]) -> pd.Series:
     return ranks.corrwith(pd.Series(sizes).rank(), axis=1)
 
 
-RANKS = Measurement(tuple(RANKED), _ranks)
+RANKS = Measurement({RANK_TABLE.name: tuple(RANKED)}, _ranks)
 
 
 def _ranked(nets: str) -> Value:
-    return Value(nets, final("rank_correlation"))
+    return Value(nets, final("rank_correlation"), RANK_TABLE.name)
 
 
 CLAIMS = (

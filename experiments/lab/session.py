@@ -13,7 +13,7 @@ from experiments.lab.amendments import amended_texts
 from experiments.lab.base import Experiment, Preset, choose_arms
 from experiments.lab.demo import draw_demo, shown_demo
 from experiments.lab.ledger import load_ledger
-from experiments.lab.measured import Finished, measure_study, with_measured
+from experiments.lab.measured import Finished, load_results, measure_study
 from experiments.lab.own import OWN
 from experiments.lab.registry import EXPERIMENTS
 from jaxmlp import study
@@ -32,7 +32,7 @@ from jaxmlp.evidence import (
 )
 from jaxmlp.files import write_json
 from jaxmlp.study import processes
-from jaxmlp.training.step_log import STEPS
+from jaxmlp.training.state import EPOCHS
 
 VERDICTS_FILE, FIGURES_FOLDER, REPORT_FILE = "verdicts.json", "figures", "report.html"
 BESIDE_FILE = "beside.json"
@@ -89,6 +89,7 @@ def run_experiment(
         display=display,
         about=about,
         beside=sorted(path for path in out.glob("*") if path != folder),
+        probes=experiment.probes,
         **options,
     )
     if not processes.is_first():
@@ -111,13 +112,14 @@ def _commit() -> str | None:
     return head.stdout.strip() + (" with changes" if changes.stdout else "")
 
 
-def rows_of(experiment: Experiment, folder: Path) -> pd.DataFrame:
+def tables_of(experiment: Experiment, folder: Path) -> dict[str, pd.DataFrame]:
     """All that claims and figures read of a finished study: its runs, tuned and averaged arms, what was measured.
 
     Raises:
         InputError: the folder holds no finished study.
     """
-    return with_measured(_with_further_arms(study.Results.load(folder).rows, experiment), folder)
+    results = load_results(folder)
+    return {**results.tables, EPOCHS.name: _with_further_arms(results.rows, experiment)}
 
 
 def judge_study(experiment: Experiment, folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -126,9 +128,9 @@ def judge_study(experiment: Experiment, folder: Path) -> tuple[list[dict[str, An
     Raises:
         InputError: the folder holds no finished study.
     """
-    manifest = study.Results.load(folder).manifest
+    manifest = load_results(folder).manifest
     claims = load_ledger().claims
-    shown = rows_of(experiment, folder)
+    shown = tables_of(experiment, folder)
     verdicts = judge(
         experiment.claims,
         shown,
@@ -151,13 +153,12 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
         InputError: the folder holds no finished study.
     """
     verdicts, beside = judge_study(experiment, folder)
-    results = study.Results.load(folder)
-    manifest = results.manifest
-    rows = _with_further_arms(results.rows, experiment)
-    shown = with_measured(rows, folder)
+    manifest = load_results(folder).manifest
+    shown = tables_of(experiment, folder)
+    rows = shown[EPOCHS.name]
     figures = folder / FIGURES_FOLDER
     figures.mkdir(exist_ok=True)
-    save_figures(experiment.figures, shown, figures, results.tables.get(STEPS.name))
+    save_figures(experiment.figures, shown, figures)
     report = StudyReport(
         manifest=manifest,
         verdicts=verdicts,

@@ -3,7 +3,6 @@
 from dataclasses import dataclass
 
 import numpy as np
-import pandas as pd
 
 from jaxmlp.evidence.claims import SEED_BLOCK, Claim
 from jaxmlp.evidence.measures import MissingResultsError, Value, read
@@ -27,6 +26,7 @@ from jaxmlp.evidence.planning import (
     power_of_equivalence,
     power_of_share,
 )
+from jaxmlp.evidence.runs import Tables
 from jaxmlp.evidence.statistics import pair_by_seed
 
 
@@ -53,12 +53,12 @@ class Decidability:
         return self.both and self.power is not None and self.power >= POWER
 
 
-def decidability(claim: Claim, rows: pd.DataFrame) -> list[Decidability]:
+def decidability(claim: Claim, rows: Tables) -> list[Decidability]:
     """Of every primary part of `claim` at its `planned_n`; the spread of runs is that of `rows`, of any seeds.
 
     Args:
         claim: with its parts.
-        rows: one row per run and epoch. Fewer than three runs of a part leave its spread unknown.
+        rows: the tables of the runs. Fewer than three runs of a part leave its spread unknown.
     """
     return [
         _of_part(single, claim.planned_n, rows)
@@ -68,7 +68,7 @@ def decidability(claim: Claim, rows: pd.DataFrame) -> list[Decidability]:
     ]
 
 
-def _of_part(part: SinglePart, n: int, rows: pd.DataFrame) -> Decidability:
+def _of_part(part: SinglePart, n: int, rows: Tables) -> Decidability:
     match part:
         case Identity():
             return Decidability(part, True, 1.0, part.tolerance)
@@ -99,7 +99,7 @@ def _equivalence(part: Equivalence, n: int, spread: float | None) -> Decidabilit
     return Decidability(part, power > 0, power, detectable_difference(spread, n, EQUIVALENCE_LEVEL))
 
 
-def _spread(part: Difference | Equivalence, rows: pd.DataFrame) -> float | None:
+def _spread(part: Difference | Equivalence, rows: Tables) -> float | None:
     """Standard deviation of the runs, or of their differences by seed, in the block of seeds that has most of them."""
     try:
         a, *others = read([side for side in (part.a, part.b) if isinstance(side, Value)], rows)

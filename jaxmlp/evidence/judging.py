@@ -31,6 +31,7 @@ from jaxmlp.evidence.planning import (
     seeds_for_mean,
     seeds_for_proportion,
 )
+from jaxmlp.evidence.runs import Tables
 from jaxmlp.evidence.statistics import Interval, mcnemar, mean_interval, pair_by_seed, proportion_interval, two_groups
 from jaxmlp.evidence.wording import measured, measured_gap, operand, share, span
 
@@ -62,7 +63,7 @@ class Outcome:
     detectable: float | None = None
 
 
-def judge_part(part: SinglePart, claim: Claim, rows: pd.DataFrame) -> Outcome:
+def judge_part(part: SinglePart, claim: Claim, rows: Tables) -> Outcome:
     """The outcome of `part` on `rows`; `not_tested`, saying what is missing, where `rows` do not hold it."""
     try:
         match part:
@@ -85,7 +86,7 @@ def required_runs(part: SinglePart, claim: Claim) -> int:
     return max(claim.required_n, SHARE_RUNS) if of_runs else claim.required_n
 
 
-def _judge_means(part: Difference | Equivalence, claim: Claim, rows: pd.DataFrame) -> Outcome:
+def _judge_means(part: Difference | Equivalence, claim: Claim, rows: Tables) -> Outcome:
     a, b, note = _pair(part.a, part.b, rows)
     is_difference = isinstance(part, Difference)
     level = DIFFERENCE_LEVEL if is_difference else EQUIVALENCE_LEVEL
@@ -121,7 +122,7 @@ def _how(part: Difference | Equivalence, interval: Interval) -> str:
     return "absent" if not interval.is_above(0.0) and interval.is_within(part.margin) else "smaller"
 
 
-def _judge_probability(part: Probability, rows: pd.DataFrame) -> Outcome:
+def _judge_probability(part: Probability, rows: Tables) -> Outcome:
     (numbers,) = read([part.value], rows)
     happened = _happened(part, numbers)
     interval = proportion_interval(int(happened.sum()), len(happened), PROBABILITY_LEVEL)
@@ -135,7 +136,7 @@ def _judge_probability(part: Probability, rows: pd.DataFrame) -> Outcome:
     return Outcome(verdict, f"{evidence}.", interval.n, interval.estimate, interval, needed, how, detectable)
 
 
-def _judge_paired_probability(part: Probability, other: Value, rows: pd.DataFrame) -> Outcome:
+def _judge_paired_probability(part: Probability, other: Value, rows: Tables) -> Outcome:
     """Exact McNemar test: p < 5 % where the interval of the share among discordant pairs excludes 1/2."""
     a, b, note = _pair(part.value, other, rows)
     in_a, in_b = _happened(part, a), _happened(part, b)
@@ -160,7 +161,7 @@ def _judge_paired_probability(part: Probability, other: Value, rows: pd.DataFram
     return Outcome(verdict, evidence, len(a), interval.estimate, interval, needed, how)
 
 
-def _judge_identity(part: Identity, rows: pd.DataFrame) -> Outcome:
+def _judge_identity(part: Identity, rows: Tables) -> Outcome:
     a, b, note = _pair(part.a, part.b, rows)
     worst = float((a - b).abs().max())
     verdict = "reproduced" if worst <= part.tolerance else "refuted"
@@ -171,7 +172,7 @@ def _judge_identity(part: Identity, rows: pd.DataFrame) -> Outcome:
     return Outcome(verdict, evidence, len(a), worst, how="counterexample" if verdict == "refuted" else "")
 
 
-def _pair(a: Value, b: Value | float, rows: pd.DataFrame) -> tuple[pd.Series, pd.Series, str]:
+def _pair(a: Value, b: Value | float, rows: Tables) -> tuple[pd.Series, pd.Series, str]:
     """`a` and `b` over their common seeds, and a sentence that says which seeds were left out."""
     if not isinstance(b, Value):
         (numbers,) = read([a], rows)
@@ -185,7 +186,7 @@ def _pair(a: Value, b: Value | float, rows: pd.DataFrame) -> tuple[pd.Series, pd
     return numbers_a, numbers_b, note
 
 
-def _never(part: Difference | Equivalence, rows: pd.DataFrame) -> str:
+def _never(part: Difference | Equivalence, rows: Tables) -> str:
     """A sentence per side that says how many of its numbers are too small."""
     sides = [(side.arm, never_reached(side, rows)) for side in (part.a, part.b) if isinstance(side, Value)]
     return "".join(

@@ -19,6 +19,8 @@ from jaxmlp.evidence.judging import Outcome, judge_part
 from jaxmlp.evidence.measures import check_rows
 from jaxmlp.evidence.parts import Difference, Ordering, Probability
 from jaxmlp.evidence.ruling import Judged, evidence_text, rule_text
+from jaxmlp.evidence.runs import Tables, by_name
+from jaxmlp.schema import TABLES
 
 DOCUMENTS_DATA = ("mnist", "xor")
 """Datasets that the documents train on."""
@@ -29,7 +31,7 @@ MARGINS = {"half": 0.5, "double": 2.0}
 
 def judge(
     claims: Sequence[Claim],
-    rows: pd.DataFrame,
+    rows: Tables,
     *,
     ledger: Mapping[str, tuple[str, str]],
     dataset: str,
@@ -44,7 +46,7 @@ def judge(
 
     Args:
         claims: what the experiment declared.
-        rows: the study's results, one row per run and epoch.
+        rows: the study's tables by name; one alone is "epochs", one row per run and epoch.
         ledger: document and statement of each claim, by its id.
         dataset: name of the dataset the rows come from.
         device: where they were computed, in words.
@@ -79,13 +81,21 @@ def is_preview(dataset: str, preset: str) -> bool:
     return dataset not in DOCUMENTS_DATA or preset != "full"
 
 
-def _own_seeds(claim: Claim, rows: pd.DataFrame, preview: bool) -> pd.DataFrame:
-    """The rows of the claim's block of seeds; in a preview, of an arm that has none there, all its rows."""
-    own = rows["seed"] // SEED_BLOCK == claim.first_seed // SEED_BLOCK
-    return rows.loc[own | ~rows["arm"].isin(rows.loc[own, "arm"])] if preview else rows.loc[own]
+def _own_seeds(claim: Claim, tables: Tables, preview: bool) -> Tables:
+    """The rows of the claim's block of seeds, or rounds; in a preview, of a subject that has none there, all of its."""
+    return {name: _own_rows(claim, rows, name, preview) for name, rows in by_name(tables).items()}
 
 
-def _row(claim: Claim, rows: pd.DataFrame, source: tuple[str, str], run: dict[str, Any]) -> dict[str, Any]:
+def _own_rows(claim: Claim, rows: pd.DataFrame, name: str, preview: bool) -> pd.DataFrame:
+    declared = TABLES.get(name)
+    if declared is None or not {declared.pair, declared.subject} <= set(rows):
+        return rows
+    own = rows[declared.pair] // SEED_BLOCK == claim.first_seed // SEED_BLOCK
+    subjects = rows[declared.subject]
+    return rows.loc[own | ~subjects.isin(subjects[own])] if preview else rows.loc[own]
+
+
+def _row(claim: Claim, rows: Tables, source: tuple[str, str], run: dict[str, Any]) -> dict[str, Any]:
     verdict, judged = _decide(claim, rows)
     fewest = min(one.outcome.n for one in judged if one.decides)
     if claim.first_seed and not run["preview"] and fewest < claim.planned_n:
@@ -121,7 +131,7 @@ def _row(claim: Claim, rows: pd.DataFrame, source: tuple[str, str], run: dict[st
     }
 
 
-def _decide(claim: Claim, rows: pd.DataFrame) -> tuple[str, list[Judged]]:
+def _decide(claim: Claim, rows: Tables) -> tuple[str, list[Judged]]:
     judged = [
         Judged("part", part.kind, single, judge_part(single, claim, rows))
         for part in claim.parts
@@ -140,7 +150,7 @@ def _decide(claim: Claim, rows: pd.DataFrame) -> tuple[str, list[Judged]]:
     return with_cause if verdict == "reproduced" else verdict, [*judged, cause]
 
 
-def _judge_rival(claim: Claim, rival: Rival, first: Judged, rows: pd.DataFrame) -> Judged:
+def _judge_rival(claim: Claim, rival: Rival, first: Judged, rows: Tables) -> Judged:
     """The first part again, on the rival's arms, against half of the effect that it had; none has no half."""
     half = 0.5 * max(float(first.outcome.effect or 0.0), 0.0)
     match first.part:

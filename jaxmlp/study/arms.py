@@ -7,11 +7,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jaxmlp.data import Dataset, check_preprocessing
+from jaxmlp.data import Dataset, check_dataset, check_preprocessing, split_named
 from jaxmlp.errors import InputError
 from jaxmlp.identity import canonical, neutral_values
 from jaxmlp.nn import count_parameters
-from jaxmlp.training import Hyper, RunSpec, check_hyper, check_numbers, hyper_values
+from jaxmlp.training import Hyper, RunSpec, check_hyper, check_numbers, check_task, hyper_values, outputs_of
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,7 @@ def check_arms(arms: Sequence[Arm], dataset: Dataset) -> None:
     """Raise `InputError` where an arm cannot run on this dataset, or cannot be told from another."""
     if not arms:
         raise InputError("no arms: give at least one")
+    check_dataset(dataset)
     known: dict[str, str] = {}
     for arm in arms:
         check_hyper(arm.hyper)
@@ -156,11 +157,26 @@ def check_fingerprints(arms: Sequence[Arm]) -> None:
 
 def _check_fit(arm: Arm, dataset: Dataset) -> None:
     num_examples, inputs = dataset.train_images.shape
-    widths = arm.spec.mlp.widths
-    if (widths[0], widths[-1]) != (inputs, dataset.num_classes):
+    check_task(arm.spec, dataset)
+    widths, outputs = arm.spec.mlp.widths, outputs_of(arm.spec, dataset)
+    if widths[0] != inputs or widths[-1] not in outputs:
         raise InputError(
             f"arm {arm.name!r} has widths {widths}: on {dataset.name} they must start with "
-            f"its {inputs} inputs and end with its {dataset.num_classes} classes"
+            f"its {inputs} inputs and end with its {outputs[0]} {arm.spec.loss.task}"
+            + (", or with 1 output for the two" if len(outputs) > 1 else "")
         )
     arm.spec.data.num_train(num_examples)
     check_preprocessing(arm.spec.data.preprocessing, dataset)
+    _check_split(arm.spec.data.split, dataset)
+
+
+def _check_split(name: str, dataset: Dataset) -> None:
+    """Rows in time order, or of groups, are not mixed; a stratified split needs classes."""
+    split = split_named(name)
+    if split.shuffled and dataset.split.startswith("last_"):
+        raise InputError(
+            f"split {name!r} would mix the rows of {dataset.name}, which are in time order or of groups that stay "
+            f"together: choose {dataset.split!r}"
+        )
+    if split.stratified and dataset.task != "classes":
+        raise InputError(f"split {name!r} needs classes, and {dataset.name} is of numbers: choose 'random_fifth'")

@@ -39,13 +39,16 @@ def runs_table(rows: pd.DataFrame, arms: Mapping[str, Any]) -> pd.DataFrame:
     Returns:
         A row per run, in the order of `rows`: it stopped early where its arm's spec has more epochs than it.
 
-    >>> whole = Results.load(folder)  # doctest: +SKIP
-    >>> runs_table(whole.rows, whole.manifest["arms"])["status"].value_counts()  # doctest: +SKIP
+    >>> arm = {"spec": {"epochs": 2}, "hyper": {}}
+    >>> rows = {"experiment": "e", "arm": ["a", "a", "b"], "run_id": ["r", "r", "s"], "seed": 0, "epoch": [1, 2, 1]}
+    >>> runs_table(pd.DataFrame(rows | {"diverged": False}), {"a": arm, "b": arm})["status"].tolist()
+    ['done', 'stopped early']
     """
     last = last_rows(rows)
     lost = rows.loc[rows["diverged"].astype(bool)].groupby("run_id")["epoch"].min()
     first_lost = last["run_id"].map(lost)
-    planned = last["arm"].map({name: flat_settings(described)["epochs"] for name, described in arms.items()})
+    epochs = {name: flat_settings(described)["epochs"] for name, described in arms.items()}
+    planned = np.asarray([epochs[arm] for arm in last["arm"]])
     status = np.select(
         [first_lost.notna(), last["epoch"] < planned],
         [RunStatus.DIVERGED.words, RunStatus.STOPPED_EARLY.words],

@@ -13,8 +13,10 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from experiments.lab.measured import load_results
 from experiments.lab.published import PUBLISHED
 from experiments.lab.registry import EXPERIMENTS
+from jaxmlp.schema import TABLES, table_named
 
 STUDIES = {
     name: one for name, one in EXPERIMENTS.items() if one.claims and (PUBLISHED / name / "results.parquet").is_file()
@@ -27,13 +29,13 @@ CLOSE = {"rel": 1e-5, "abs": 1e-6}
 
 
 def tables(name, experiment):
-    rows = pd.read_parquet(PUBLISHED / name / "results.parquet")
+    found = load_results(PUBLISHED / name).tables
+    rows = found["epochs"]
     for means_first in (True, False):
         rows = pd.concat([rows, *means(rows, experiment.averaged)], ignore_index=True)
         if means_first:
             rows = pd.concat([rows, *chosen(rows, experiment.tuned)], ignore_index=True)
-    measured = PUBLISHED / name / "measured.parquet"
-    return pd.concat([rows, pd.read_parquet(measured)], ignore_index=True) if measured.is_file() else rows
+    return {**found, "epochs": rows}
 
 
 def means(rows, averaged):
@@ -111,7 +113,12 @@ def number(run, measure):
 def numbers(rows, value):
     if not hasattr(value, "arm"):
         return value
-    runs = rows[rows["arm"] == value.arm].sort_values("epoch").groupby("seed")
+    declared = table_named(value.table)
+    if value.table not in rows:
+        return pd.Series(dtype=float)
+    own = rows[value.table]
+    own = own[own[declared.subject] == value.arm].assign(epoch=lambda one: one[declared.along] if declared.along else 0)
+    runs = own.sort_values("epoch").groupby(declared.pair)
     return pd.Series({seed: float(number(run, value.measure)) for seed, run in runs}, dtype=float)
 
 
@@ -206,7 +213,11 @@ def rival_of(claim, effect):
 
 
 def recomputed(claim, rows):
-    own = rows[rows["seed"] // 1000 == claim.first_seed // 1000]
+    own = {
+        name: table[table[table_named(name).pair] // 1000 == claim.first_seed // 1000]
+        for name, table in rows.items()
+        if name in TABLES and TABLES[name].pair in table
+    }
     parts = [(part, *judged(part, own, claim.required_n)) for part in singles(claim)]
     primary = [one for one in parts if one[0].scope == "primary"]
     cause = []

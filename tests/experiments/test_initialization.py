@@ -34,20 +34,21 @@ HALF = np.array([0.98, 0.3, 0.99, 0.4])
 
 def slopes(he, tanh):
     """Of the logarithm of the variance, of ten nets each, and the variances of 60 layers."""
-    layers, nets = np.arange(61) / np.log(10), np.linspace(-1, 1, 10)
-    return {
-        arm: {
-            "log_variance_slope": list(slope + spread * nets),
-            "log10_variance": [list((slope + spread * net) * layers) for net in nets],
-        }
-        for arm, (slope, spread) in {"start_he_relu": he, "start_xavier_tanh": tanh}.items()
+    layers, nets = np.arange(1, 61) / np.log(10), np.linspace(-1, 1, 10)
+    profiles = {
+        ("starts", start): {"log10_variance": [list((slope + spread * net) * layers) for net in nets]}
+        for start, (slope, spread) in {"start_he_relu": he, "start_xavier_tanh": tanh}.items()
+    }
+    return profiles | {
+        ("start_growth", start): {"log_variance_slope": list(slope + spread * nets)}
+        for start, (slope, spread) in {"start_he_relu": he, "start_xavier_tanh": tanh}.items()
     }
 
 
 def after_updates(zeros, alike):
     """Of the forbidden starts, ten nets each."""
-    weights = {arm: {"largest_weight": [zeros] * 10} for arm in ZEROS}
-    return weights | {arm: {"largest_difference": [alike] * 10} for arm in ALIKE}
+    weights = {("forbidden", case): {"largest_weight": [zeros] * 10} for case in ZEROS}
+    return weights | {("forbidden", case): {"largest_difference": [alike] * 10} for case in ALIKE}
 
 
 TABLES = {

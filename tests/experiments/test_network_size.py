@@ -5,7 +5,7 @@ import pytest
 
 from experiments.lab.ledger import load_ledger
 from experiments.lab.measured import Finished
-from experiments.lab.timed import seconds_of
+from experiments.lab.timed import TIMES
 from experiments.network_size import ARMS, CLAIMS, NETS, NETWORK_SIZE, RANKED, RANKS, REPORTED
 from jaxmlp import data
 from jaxmlp.evidence import synthetic_rows
@@ -18,7 +18,7 @@ def nets(step, programs=("shipped", "mended"), seconds=0.1):
     """Each net this far above the next smaller one in accuracy, and in the seconds of an epoch."""
     levels = accuracies(**{f"{program}_{net}": 0.97 - i * step for program in programs for i, net in enumerate(NETS)})
     return levels | {
-        seconds_of(f"{program}_{net}").arm: {"seconds_per_epoch": 1 - i * seconds}
+        (TIMES.name, f"{program}_{net}"): {"seconds_per_epoch": 1 - i * seconds}
         for program in programs
         for i, net in enumerate(NETS)
     }
@@ -26,7 +26,9 @@ def nets(step, programs=("shipped", "mended"), seconds=0.1):
 
 def ranked(shipped, mended=1.0, spread=CLEAR):
     ranks = {"shipped nets": shipped, "mended nets": mended}
-    return table({name: {"rank_correlation": rank} for name, rank in ranks.items()}, spread=spread) | table(nets(0.005))
+    return table({("ranks", name): {"rank_correlation": rank} for name, rank in ranks.items()}, spread=spread) | table(
+        nets(0.005)
+    )
 
 
 CASES = [
@@ -54,9 +56,9 @@ def test_d4_s_own_table_refutes_it():
     mnist = data.load("digits").replace(train_images=np.zeros((60_000, 784), np.uint8))
     arms = [arm for arm in NETWORK_SIZE.arms(mnist, preset) if arm.name.startswith("shipped")]
     rows = synthetic_rows(accuracies(**{f"shipped_{net}": [value] * 3 for net, value in printed.items()}))
-    ranks = RANKS.make(Finished(arms, {}, Results(rows, {}), mnist))
+    ranks = RANKS.make(Finished(arms, {}, Results({"epochs": rows}, {}), mnist))["ranks"]
     assert ranks["rank_correlation"].tolist() == pytest.approx([0.6] * 3)
-    assert set(ranks["arm"]) == {"shipped nets"}
+    assert set(ranks["nets"]) == {"shipped nets"}
     assert verdict_of(CLAIMS, "C-424", ranked(0.6)) == "refuted"
 
 
@@ -78,7 +80,7 @@ def test_table_2_stands_beside_the_shipped_arms():
         ("shipped_100", 0.9610),
     ]
     assert [(one.arm, one.value) for one in REPORTED if one.measure.unit == "s"] == [
-        ("shipped_100-30 alone", 490.0),
-        ("shipped_500 alone", 1436.0),
-        ("shipped_100 alone", 414.0),
+        ("shipped_100-30", 490.0),
+        ("shipped_500", 1436.0),
+        ("shipped_100", 414.0),
     ]

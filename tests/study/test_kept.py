@@ -94,7 +94,7 @@ def test_steps_are_kept_through_an_extension_and_only_for_arms_that_log(digits, 
     extended = study.run(arms, digits, seeds=4, lanes=2, out=tmp_path / "s", resume=True)
     pd.testing.assert_frame_equal(extended.table("steps"), steps)
     pd.testing.assert_frame_equal(study.Results.load(tmp_path / "s").table("steps"), steps)
-    with pytest.raises(InputError, match=r"no table 'steps', it has epochs: train with EvalSpec\(log_every=50\)"):
+    with pytest.raises(InputError, match=r"no table 'steps', it has epochs, runs: train with EvalSpec\(log_every=50\)"):
         study.run(arms[1:], digits, seeds=1).table("steps")
 
 

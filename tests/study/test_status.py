@@ -151,7 +151,7 @@ def test_a_published_study_tells_how_its_runs_ended(experiment, lost):
     assert "runs" not in results.tables
     runs = results.table("runs")
     TABLES["runs"].check(runs)
-    assert runs["status"].isin(["done", "diverged"]).all()
+    assert set(runs["status"]) <= {"done", "diverged"}
     assert (runs["status"] == "diverged").sum() == lost
     assert set(runs.loc[runs["status"] == "diverged", "run_id"]) == set(diverged_runs(results.rows))
     done = runs[runs["status"] == "done"].set_index("run_id")["ended_epoch"]
@@ -201,7 +201,7 @@ HEALTHY = [
 
 def test_a_healthy_study_makes_no_nan(digits, no_nan_allowed):
     results = run(HEALTHY, digits, seeds=2)
-    assert not results.rows["diverged"].any()
+    assert set(results.rows["diverged"]) == {False}
 
 
 def test_a_study_that_diverges_does_with_nan_forbidden_what_it_is_asked(digits, no_nan_allowed):
