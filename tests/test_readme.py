@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.lab.readme import TABLES, components
+from experiments.lab.readme import README_TABLES, components
 from jaxmlp import training
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
@@ -93,7 +93,7 @@ def accepted():
 @pytest.mark.parametrize(("module", "table"), list(accepted()))
 def test_every_name_that_is_accepted_stands_in_the_component_table(module, table):
     names = set(getattr(import_module(module), table))
-    assert any(names <= set(listed) for listed in TABLES.values())
+    assert any(names <= set(listed) for listed in README_TABLES.values())
 
 
 @pytest.mark.parametrize(
