@@ -20,6 +20,7 @@ from jaxmlp.nn.losses import LOSS_TASKS
 from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORM_STATS, NORMS, RESIDUALS
 from jaxmlp.study.finished import KEEP_PARAMS
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
+from jaxmlp.training.interventions import INTERVENTIONS, MOMENTS
 from jaxmlp.training.spec import SELECTIONS, VALIDATIONS
 
 README = Path(__file__).parents[2] / "README.md"
@@ -140,6 +141,8 @@ TABLES: dict[str, Iterable[str]] = {
     "precisions": nn.PRECISIONS,
     "optimizers": training.OPTIMIZERS,
     "schedules": training.SCHEDULES,
+    "interventions": [kind.__name__ for kind in INTERVENTIONS],
+    "moments that are reset": MOMENTS,
     "validation": VALIDATIONS,
     "selection of the tested model": SELECTIONS,
     "nets a study keeps": KEEP_PARAMS,
