@@ -2,6 +2,7 @@
 
 The rooms; imports only point downwards in this list:
 
+    cli        the command jaxmlp: train, test, predict
     evidence   statistics, claims and verdicts, figures, the HTML report
     study      grid -> groups -> blocks of lanes; progress, tidy results
     training   RunSpec and Hyper, optimizers, schedules, one step, one epoch, evaluation

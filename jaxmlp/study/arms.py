@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jaxmlp.data import Dataset, check_preprocessing
+from jaxmlp.data import Dataset, check_dataset, check_preprocessing, split_named
 from jaxmlp.errors import InputError
 from jaxmlp.identity import canonical, neutral_values
 from jaxmlp.nn import count_parameters
@@ -130,6 +130,7 @@ def check_arms(arms: Sequence[Arm], dataset: Dataset) -> None:
     """Raise `InputError` where an arm cannot run on this dataset, or cannot be told from another."""
     if not arms:
         raise InputError("no arms: give at least one")
+    check_dataset(dataset)
     known: dict[str, str] = {}
     for arm in arms:
         check_hyper(arm.hyper)
@@ -164,3 +165,16 @@ def _check_fit(arm: Arm, dataset: Dataset) -> None:
         )
     arm.spec.data.num_train(num_examples)
     check_preprocessing(arm.spec.data.preprocessing, dataset)
+    _check_split(arm.spec.data.split, dataset)
+
+
+def _check_split(name: str, dataset: Dataset) -> None:
+    """Rows in time order, or of groups, are not mixed; a stratified split needs classes."""
+    split = split_named(name)
+    if split.shuffled and dataset.split.startswith("last_"):
+        raise InputError(
+            f"split {name!r} would mix the rows of {dataset.name}, which are in time order or of groups that stay "
+            f"together: choose {dataset.split!r}"
+        )
+    if split.stratified and dataset.task != "classes":
+        raise InputError(f"split {name!r} needs classes, and {dataset.name} is of numbers: choose 'random_fifth'")

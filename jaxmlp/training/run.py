@@ -43,7 +43,7 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
     """
     num_examples = dataset.train_images.shape[0]
     split_key = stream_key(seed, Stream.SPLIT, 0)
-    train_index, val_index = split_indices(spec.data.split, split_key, num_examples)
+    train_index, val_index = split_indices(spec.data.split, split_key, num_examples, dataset.train_labels)
     train_index = train_index[: spec.data.num_train(num_examples)]
     params, norm_state = init_mlp(stream_key(seed, Stream.INIT), spec.mlp, hyper)
     best = None

@@ -6,7 +6,7 @@ from operator import attrgetter
 from typing import Any
 
 from jaxmlp.components import Components, Unfingerprintable
-from jaxmlp.data import PREPROCESSINGS, SPLITS, split_sizes
+from jaxmlp.data import PREPROCESSINGS, split_named, split_sizes
 from jaxmlp.errors import InputError, check_choice, check_count
 from jaxmlp.nn import ACTIVATIONS, BACKWARDS, INITIALIZERS, LOSSES, PENALTIES, PRECISIONS, MLPSpec
 from jaxmlp.nn.hyper import USER, user_numbers
@@ -35,7 +35,7 @@ class DataSpec:
     """How a run uses its dataset: its images as they are, since no document augments them (S-016)."""
 
     split: str = "random_fifth"
-    """A key of `SPLITS`: which training images are held out for validation (S-003, S-005, S-008)."""
+    """A key of `SPLITS`, or `last_N`: which training images are held out for validation (S-003, S-005, S-008)."""
     preprocessing: str = "unit"
     """A key of `PREPROCESSINGS`, fitted on the training part."""
     batch_size: int = 64
@@ -46,7 +46,7 @@ class DataSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "preprocessing", PREPROCESSINGS.name_of(self.preprocessing))
-        check_choice("split", self.split, SPLITS)
+        split_named(self.split)
         check_choice("preprocessing", self.preprocessing, PREPROCESSINGS)
         check_count("batch size", self.batch_size)
         if self.train_size is not None:

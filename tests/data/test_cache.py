@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from jaxmlp.data.cache import cache_folder, content_digest, load_cached
-from jaxmlp.data.dataset import load
+from jaxmlp.data.loading import load
 from jaxmlp.errors import InputError
 from tests.data.idx_files import NAMES, random_set, write_set
 
