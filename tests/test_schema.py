@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from experiments.lab.measured import load_results
 from experiments.lab.published import PUBLISHED
 from experiments.lab.registry import EXPERIMENTS
 from jaxmlp.errors import InputError
@@ -106,8 +107,10 @@ def test_what_an_experiment_reads_has_a_declared_meaning(experiment):
     assert read <= COLUMNS.keys()
 
 
-def test_every_published_measurement_has_a_declared_meaning():
-    files = sorted(PUBLISHED.glob("*/measured.parquet"))
-    assert files
-    own = {column for file in files for column in pd.read_parquet(file).columns} - {"arm", "seed", "epoch", "runs"}
+def test_every_published_table_is_declared():
+    tables = [pd.read_parquet(file) for file in sorted(PUBLISHED.glob("*/measured.parquet"))]
+    assert tables
+    own = {column for table in tables for column in table} - {"arm", "seed", "epoch", "runs"}
     assert own <= COLUMNS.keys()
+    for path in PUBLISHED.glob("*/manifest.json"):
+        assert load_results(path.parent).tables.keys() <= TABLES.keys()

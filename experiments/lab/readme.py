@@ -12,7 +12,7 @@ from experiments.benchmarks.running import published_table
 from experiments.lab.ledger import load_ledger
 from experiments.lab.published import PUBLISHED, published_comparisons, published_verdicts
 from experiments.precision import precision_table
-from jaxmlp import baselines, data, evidence, nn, study, training
+from jaxmlp import baselines, data, evidence, nn, probes, study, training
 from jaxmlp.evidence import presentation
 from jaxmlp.files import write_text
 from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORM_STATS, NORMS, RESIDUALS
@@ -107,6 +107,7 @@ TABLES: dict[str, Iterable[str]] = {
     "distances of nearest neighbours": baselines.METRICS,
     "losses of linear classifiers": baselines.LINEAR_LOSSES,
     "finite differences": baselines.DIFFERENCES,
+    "probes": probes.PROBES,
 }
 """Every table of the library whose names a person may give, by kind."""
 
@@ -128,7 +129,7 @@ def _options() -> dict[str, list[str]]:
 
 def _functions() -> dict[str, list[str]]:
     """The public functions of every room, and the classes that draw."""
-    rooms = (nn, data, baselines, training, study, evidence)
+    rooms = (nn, data, baselines, training, probes, study, evidence)
     found = {f"functions of `{room.__name__}`": [name for name in room.__all__ if name.islower()] for room in rooms}
     drawing = [name for name in evidence.__all__ if hasattr(getattr(evidence, name), "draw") and name != "FigureSpec"]
     return found | {"figures": drawing}

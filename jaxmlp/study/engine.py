@@ -13,10 +13,11 @@ from rich.console import Console
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.files import check_writable
+from jaxmlp.probes import Probe
 from jaxmlp.study import processes
 from jaxmlp.study.arms import Arm, Run, check_arms, check_fingerprints, make_run, seeds_by_arm, spec_id
 from jaxmlp.study.blocks import STRATEGIES, Group, Layout, make_groups
-from jaxmlp.study.finished import KEEP_PARAMS, finish_block
+from jaxmlp.study.finished import KEEP_PARAMS, FinishedBlock, finish_block
 from jaxmlp.study.kept import tables_of
 from jaxmlp.study.manifest import check_ambient, check_same_settings, describe_program, layouts_of, make_manifest
 from jaxmlp.study.memory import Device
@@ -26,8 +27,11 @@ from jaxmlp.study.results import Results
 from jaxmlp.study.store import Store
 from jaxmlp.study.tally import Tally
 from jaxmlp.study.tensorboard import ScalarLog
-from jaxmlp.study.workers import Failure, Job, Stop, Workers, stop_on_signals
-from jaxmlp.training import check_count
+from jaxmlp.study.watch import Watch
+from jaxmlp.study.watch_checks import check_probes, check_same_probes
+from jaxmlp.study.workers import Failure, Job, Report, Stop, Workers, stop_on_signals
+from jaxmlp.training import RunState, check_count
+from jaxmlp.training.state import RUNS
 
 CHECKPOINT_MINUTES = 5.0
 
@@ -48,6 +52,7 @@ def run(
     display: Display | None = None,
     about: dict[str, Any] | None = None,
     beside: Sequence[Path] = (),
+    probes: Sequence[Probe] = (),
 ) -> Results:
     """Train every arm with every seed, vmapped over lanes, one compiled program per distinct spec.
 
@@ -72,13 +77,16 @@ def run(
         about: more for the manifest, such as the command; its `rules` say what judges the runs, and stay when resuming.
         beside: folders that may hold finished studies; what they have trained already is taken over, unless nets are
             to be kept. The manifest's `taken_over` says how many runs came from where.
+        probes: what watches the runs, each into a table of its own, see `jaxmlp.probes`; no number of a run depends on
+            them. Runs that lack a table that is asked for are trained again.
 
     Returns:
-        The rows by arm, seed and epoch, those that `out` held before included, and the manifest.
+        The rows by arm, seed and epoch, those that `out` held before included, the probes' tables and the manifest.
 
     Raises:
-        InputError: settings that cannot run, equal arms, bad seeds or lanes, or an `out` that is taken, not
-            writable, in use, or holds other settings under an arm's name. Raised before anything is written.
+        InputError: settings that cannot run, equal arms, bad seeds or lanes, probes that do not fit, or an `out` that
+            is taken, not writable, in use, or holds other settings under an arm's name or other probes' rows. Raised
+            before anything is written.
         KeyboardInterrupt: Ctrl-C or SIGTERM, its argument the signal's number; all blocks in training are checkpointed
             before.
     """
@@ -90,11 +98,14 @@ def run(
         check_fingerprints(arms)
     digest = dataset.digest
     runs = [make_run(arm, seed, digest) for arm in arms for seed in by_arm[arm.name]]
-    asked = _Asked(name, Wish(lanes, strategy), checkpoint_minutes * 60.0, keep_params, log_dir)
-    store = Store(out, resume=resume, asked={run.run_id: tables_of(run) for run in runs})
+    probes = check_probes(probes, arms, dataset)
+    asked = _Asked(name, Wish(lanes, strategy), checkpoint_minutes * 60.0, keep_params, log_dir, probes)
+    probed = [probe.table.name for probe in probes]
+    store = Store(out, resume=resume, asked={run.run_id: tables_of(run, probed) for run in runs})
     before = store.seconds_before
     try:
         check_ambient(store.manifest)
+        watched = check_same_probes(store.manifest, probes)
         check_same_settings(store.manifest, arms, dataset, out)
         kept = layouts_of(store.manifest, {arm.spec for arm in arms}, asked.wish, out)
         taken = {
@@ -117,7 +128,8 @@ def run(
             manifest = make_manifest(name, arms, every_seed, dataset, [describe_program(item) for item in work])
             # A rule that has changed since an earlier sitting is not the one that these runs were declared with.
             rules = {"rules": (about or {}).get("rules", {}) | store.manifest.get("rules", {})}
-            store.begin(manifest | (about or {}) | rules | {"taken_over": store.manifest.get("taken_over", {}) | taken})
+            taken_over = {"taken_over": store.manifest.get("taken_over", {}) | taken}
+            store.begin(manifest | (about or {}) | rules | taken_over | {"probes": watched})
             try:
                 session.train(work)
             finally:
@@ -174,6 +186,7 @@ class _Asked:
     checkpoint_seconds: float
     keep_params: str
     log_dir: Path | None
+    probes: tuple[Probe, ...]
 
 
 class _Session:
@@ -259,6 +272,7 @@ class _Session:
             stop=stop,
             checkpoints=self._store.checkpoints_folder,
             checkpoint_seconds=self._asked.checkpoint_seconds,
+            probes=self._asked.probes,
         )
         failed: list[Work] = []
         try:
@@ -270,8 +284,7 @@ class _Session:
                     failed += [report.job.work] * (report.job.work not in failed)
                 else:
                     if report.states is not None:
-                        block = report.job.block
-                        self._store.add(finish_block(self._asked.name, block, report.states, self._asked.keep_params))
+                        self._store.add(self._finished(report, report.states))
                     if self._scalars is not None:
                         self._scalars.add(report)
                     self._display.show(tally.status(report))
@@ -282,12 +295,22 @@ class _Session:
             workers.join()
         return failed
 
+    def _finished(self, report: Report, states: RunState) -> FinishedBlock:
+        name, block = self._asked.name, report.job.block
+        finished = finish_block(name, block, states, self._asked.keep_params)
+        watch = Watch(self._asked.probes, report.job.work.program)
+        seen = watch.tables(name, block, report.records, finished.tables[RUNS.name])
+        return replace(finished, tables=finished.tables | seen)
+
     def _jobs(self, work: Work) -> list[Job]:
         """The group's blocks: first those that an earlier sitting left in training, then its other runs."""
+        probes = tuple(map(repr, self._asked.probes))
         by_id = {run.run_id: run for run in work.group.runs}
         jobs, taken = [], set()
         for saved in self._store.checkpoints(work.group.runs):
-            if saved.layout == work.layout and taken.isdisjoint(saved.run_ids):
+            if saved.probes != probes:
+                self._display.say(f"a block of {len(saved.run_ids)} runs begins anew: its checkpoint has other probes")
+            elif saved.layout == work.layout and taken.isdisjoint(saved.run_ids):
                 jobs.append(Job(work, tuple(by_id[run_id] for run_id in saved.run_ids), saved))
                 taken |= set(saved.run_ids)
         rest = work.group.without(frozenset(taken))

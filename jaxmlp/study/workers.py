@@ -13,16 +13,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxmlp.data import Dataset
+from jaxmlp.probes import Probe
 from jaxmlp.study.arms import Run
 from jaxmlp.study.checkpoint import SavedBlock, save_block
 from jaxmlp.study.memory import Device, ran_out
 from jaxmlp.study.plan import Work
 from jaxmlp.study.program import Program
+from jaxmlp.study.watch import Records, Watch
 from jaxmlp.training import RunState
 
 WORTH_COMPILING = 2.0
@@ -59,6 +62,8 @@ class Report:
     """[W, E + 1] bool of each metric: where the history holds a number."""
     states: RunState | None = None
     """At the end: the final states, on the host."""
+    records: Records = ()
+    """At the end: what the study's probes have seen, on the host."""
 
 
 @dataclass(frozen=True)
@@ -120,6 +125,7 @@ class Workers:
         stop: Stop,
         checkpoints: Path | None,
         checkpoint_seconds: float,
+        probes: tuple[Probe, ...] = (),
     ) -> None:
         """Start.
 
@@ -129,9 +135,11 @@ class Workers:
             stop: when asked, every block is checkpointed after its chunk and left.
             checkpoints: where; None keeps none.
             checkpoint_seconds: from one checkpoint of a block to the next.
+            probes: what watches every block.
         """
         self._jobs, self._lock = list(jobs), threading.Lock()
         self._stop, self._checkpoints, self._every = stop, checkpoints, checkpoint_seconds
+        self._probes = probes
         self._reports: queue.Queue[Report | Failure | None] = queue.Queue()
         self._threads = [
             threading.Thread(target=self._work, args=(device, data), name=f"jaxmlp {device}", daemon=True)
@@ -198,33 +206,36 @@ class Workers:
         return program
 
     def _train(self, program: Program, job: Job) -> None:
-        states, begin = self._begin(program, job)
-        hypers = program.hypers(job.block)
+        watch, hypers = Watch(self._probes, program), program.hypers(job.block)
+        states, records, begin = self._begin(watch, job)
         steps, epochs = program.steps_per_epoch, program.spec.epochs
         saved = time.monotonic()
         for clock, count, repeats in program.chunks(begin):
-            states = program.advance(states, hypers, clock, count, repeats)
+            states, records = watch.advance(states, records, hypers, (clock, count, repeats))
             done = clock + count * repeats
             history, measured, ended = jax.device_get((states.history, states.measured, states.ended))
             if done == steps * epochs or ended.all():
                 break
             self._reports.put(Report(job, done // steps, done / (steps * epochs), history, measured))
             if self._stop.asked or time.monotonic() - saved >= self._every:
-                self._save(job, done, states)
+                self._save(job, done, watch.carried(states, records))
                 saved = time.monotonic()
             if self._stop.asked:
                 return
-        states = jax.device_get(program.finish(states, hypers))
-        self._reports.put(Report(job, epochs, 1.0, states.history, states.measured, states))
+        states, records = jax.device_get((program.finish(states, hypers), records))
+        self._reports.put(Report(job, epochs, 1.0, states.history, states.measured, states, records))
 
-    def _begin(self, program: Program, job: Job) -> tuple[RunState, int]:
+    def _begin(self, watch: Watch, job: Job) -> tuple[RunState, Records, int]:
+        program = watch.program
         if job.saved is not None:
-            restored = job.saved.restore(program.state_shapes)
+            restored = job.saved.restore(watch.carried_shapes)
             if restored is not None:
-                return jax.device_put(restored, program.device), job.saved.clock
+                return *watch.states_and_records(jax.device_put(restored, program.device)), job.saved.clock
             job.saved.drop()
-        return program.start(job.block), 0
+        states = program.start(job.block)
+        return states, watch.begin(states, program.hypers(job.block)), 0
 
-    def _save(self, job: Job, clock: int, states: RunState) -> None:
+    def _save(self, job: Job, clock: int, carried: Any) -> None:
         if self._checkpoints is not None:
-            save_block(self._checkpoints, job.block, job.work.layout, clock, jax.device_get(states))
+            probes = tuple(map(repr, self._probes))
+            save_block(self._checkpoints, job.block, job.work.layout, clock, jax.device_get(carried), probes)

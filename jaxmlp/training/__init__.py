@@ -9,7 +9,7 @@ from jaxmlp.training.net_file import about_net, load_net, save_net
 from jaxmlp.training.optimizers import OPTIMIZERS, Optimizer, OptimizerSpec
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
-from jaxmlp.training.run import end_epoch, end_run, init_run, start_run, train_epoch
+from jaxmlp.training.run import Batch, end_epoch, end_run, init_run, next_batch, start_run, train_epoch
 from jaxmlp.training.schedules import SCHEDULES, Clock, Schedule, ScheduleSpec
 from jaxmlp.training.spec import DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers
 from jaxmlp.training.state import METRICS, RunState, RunStatus, Selection
@@ -20,6 +20,7 @@ __all__ = [
     "METRICS",
     "OPTIMIZERS",
     "SCHEDULES",
+    "Batch",
     "Clock",
     "DataSpec",
     "EarlyStop",
@@ -55,6 +56,7 @@ __all__ = [
     "learning_rate",
     "load_net",
     "net_of",
+    "next_batch",
     "objective",
     "save_net",
     "shuffled",

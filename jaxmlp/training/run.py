@@ -4,7 +4,7 @@ All are pure and know nothing of other runs; `jaxmlp.study` maps them over lanes
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -117,11 +117,7 @@ def train_epoch(
 
     def step(progress: _Progress, run: RunState, hyper: Hyper, rows: Array) -> _Progress:
         train, log, loss_sum = progress
-        with jax.named_scope("batch"):
-            x = PREPROCESSINGS[spec.data.preprocessing].apply(run.preprocessing, dataset.train_images[rows])
-            labels = dataset.train_labels[rows]
-        key = stream_key(run.seed, Stream.DROPOUT, train.step) if spec.mlp.dropout != "none" else None
-        rate = _rate(run, train.step, dataset, spec=spec, hyper=hyper)
+        x, labels, key, rate = _batch(run, train.step, rows, dataset, spec=spec, hyper=hyper)
         train, loss, accuracy = counted_step(train, x, labels, spec=spec, hyper=hyper, rate=rate, key=key)
         if log is not None and spec.evaluation.log_every is not None:
             log = log.after_step(train.step, loss, accuracy, spec.evaluation.log_every)
@@ -133,6 +129,36 @@ def train_epoch(
 
     train, log, loss_sum = jax.lax.fori_loop(0, count, steps, (run.train, run.log, run.loss_sum))
     return lanes(_unless_stopped)(run, run.replace(train=train, log=log, loss_sum=loss_sum))
+
+
+class Batch(NamedTuple):
+    """What a run takes into one step, beside its state."""
+
+    x: Array
+    """Preprocessed, [B, I]."""
+    labels: Array
+    """[B]."""
+    key: Array | None
+    """For dropout, where the network has it."""
+    rate: Array
+    """η."""
+
+
+def next_batch(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> Batch:
+    """What the run's next step takes; the arguments are those of `start_run`. It may stand anywhere in its training."""
+    steps, batch = _steps_per_epoch(dataset, spec), spec.data.batch_size
+    done = run.train.step
+    order = _order(run, spec, done // steps + 1)
+    rows = jax.lax.dynamic_slice_in_dim(order, done % steps * batch, batch)
+    return _batch(run, done, rows, dataset, spec=spec, hyper=hyper)
+
+
+def _batch(run: RunState, step: Array, rows: Array, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> Batch:
+    with jax.named_scope("batch"):
+        x = PREPROCESSINGS[spec.data.preprocessing].apply(run.preprocessing, dataset.train_images[rows])
+        labels = dataset.train_labels[rows]
+    key = stream_key(run.seed, Stream.DROPOUT, step) if spec.mlp.dropout != "none" else None
+    return Batch(x, labels, key, _rate(run, step, dataset, spec=spec, hyper=hyper))
 
 
 def _order(run: RunState, spec: RunSpec, epoch: Array | int) -> Array:

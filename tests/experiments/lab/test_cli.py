@@ -66,8 +66,9 @@ def test_run_leaves_the_documented_files(finished):
     folder = finished / "initialization"
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     figures = {f"figures/{f.name}.{kind}" for f in EXPERIMENTS["initialization"].figures for kind in ("svg", "png")}
-    records = {"results.parquet", "verdicts.json", "beside.json", "manifest.json", "measured.parquet"}
-    assert names == records | {"report.html"} | figures
+    records = {"results.parquet", "verdicts.json", "beside.json", "manifest.json"}
+    measured = {"starts.parquet", "start_growth.parquet", "forbidden.parquet"}
+    assert names == records | measured | {"report.html"} | figures
     rows = pd.read_parquet(folder / "results.parquet")
     assert len(rows) == len(ARMS) * 3 * 2  # arms, seeds, epochs 0 and 1
     verdicts = json.loads((folder / "verdicts.json").read_text())
@@ -356,7 +357,7 @@ def test_what_is_published_is_what_the_pages_are_made_of(finished, home, monkeyp
     assert "initialization is a preview" in failing(capsys, "publish", str(out))
     assert not published.exists()
     assert main(["publish", str(out / "norms")]) == 0
-    names = {"manifest.json", "results.parquet", "verdicts.json", "beside.json", "measured.parquet"}
+    names = {"manifest.json", "results.parquet", "verdicts.json", "beside.json"}
     assert {path.name for path in (published / "norms").iterdir()} == names
     assert all((published / "norms" / name).read_bytes() == (out / "norms" / name).read_bytes() for name in names)
     assert (published / "overview.html").is_file()
