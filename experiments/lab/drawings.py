@@ -49,10 +49,8 @@ def starts() -> str:
 def rooms() -> list[tuple[str, str]]:
     """(name, what it is for) of every room of the library, from the top down, as `jaxmlp.__doc__` lists them."""
     (listed,) = [part for part in (jaxmlp.__doc__ or "").split("\n\n") if part.startswith("    ")]
-    return [
-        (name, " ".join(about.split()))
-        for name, _, about in (line.strip().partition(" ") for line in listed.splitlines())
-    ]
+    lines = [line.strip().partition(" ") for line in listed.splitlines()]
+    return [(name, " ".join(about.split())) for name, _, about in lines]
 
 
 def house() -> str:

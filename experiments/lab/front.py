@@ -35,8 +35,7 @@ def tally(language: str = "en") -> str:
     """How many claims have which verdict, in one sentence."""
     rows = claim_rows()
     counts = Counter(row["verdict"] for row in rows)
-    kinds = [kind for kind in (*presentation.LOOKS, "not_tested") if counts[kind]]
-    kinds = list(dict.fromkeys(kinds))
+    kinds = [kind for kind in WORDS if counts[kind]]
     if language == "zh":
         told = "，".join(f"{WORDS[kind]} {counts[kind]} 条" for kind in kinds)
         return f"共 {len(rows)} 条论断：{told}。"
@@ -91,8 +90,8 @@ SURPRISES = (
         _starts,
         "Draw the weights and biases of a 5-layer net from N(0, 1), and {below} of {n} nets end below 50 % test "
         "accuracy. With He's start all {n} reach {lowest} % or more.",
-        "5 层网络的权重与偏置取自 N(0, 1) 时，{n} 个网络中有 {below} 个测试准确率不到 50 %；改用 He 初始化，{n} 个全部达到 "
-        "{lowest} % 以上。",
+        "5 层网络的权重与偏置取自 N(0, 1) 时，{n} 个网络中有 {below} 个测试准确率不到 50 %；"
+        "改用 He 初始化，{n} 个全部达到 {lowest} % 以上。",
     ),
     Surprise(
         "C-114",
@@ -100,8 +99,8 @@ SURPRISES = (
         _depths,
         "From 20 layers to 56, mean test accuracy falls from {shallow} % to {deep} % (n = {n}), and the training error "
         "rises as well. With skip connections 56 layers reach {skips} %.",
-        "从 20 层加到 56 层，平均测试准确率由 {shallow} % 降到 {deep} %（n = {n}），训练误差也随之上升；加上残差连接，56 层达到 "
-        "{skips} %。",
+        "从 20 层加到 56 层，平均测试准确率由 {shallow} % 降到 {deep} %（n = {n}），训练误差也随之上升；"
+        "加上残差连接，56 层达到 {skips} %。",
     ),
     Surprise(
         "C-031",
@@ -109,8 +108,8 @@ SURPRISES = (
         _inputs,
         "Uncorrelated inputs do not help here. Compared with pixels between 0 and 1, PCA whitening loses "
         "{pca_whiten} points of test accuracy, and standardizing loses {standardize} (n = {n}).",
-        "输入去相关在这里没有好处：与取值 0 到 1 的像素相比，PCA 白化使测试准确率降低 {pca_whiten} 个百分点，标准化降低 "
-        "{standardize} 个（n = {n}）。",
+        "输入去相关在这里没有好处：与取值 0 到 1 的像素相比，PCA 白化使测试准确率降低 {pca_whiten} 个百分点，"
+        "标准化降低 {standardize} 个（n = {n}）。",
     ),
     Surprise(
         "C-312",
@@ -118,14 +117,16 @@ SURPRISES = (
         _xor,
         "Two hidden ReLU units can represent XOR, but only {relu_2} of {n} nets learn it. With GELU {gelu_erf_2} of "
         "{n} do.",
-        "两个 ReLU 隐藏单元足以表示异或，但 {n} 个网络中只有 {relu_2} 个学会；换成 GELU，{n} 个中有 {gelu_erf_2} 个学会。",
+        "两个 ReLU 隐藏单元足以表示异或，但 {n} 个网络中只有 {relu_2} 个学会；"
+        "换成 GELU，{n} 个中有 {gelu_erf_2} 个学会。",
     ),
     Surprise(
         "C-302",
         "maxout",
         _maxout,
-        "Maxout was said to add 2 points. Trained with the same seeds, it loses {lost} points against ReLU (n = {n}).",
-        "文档称 Maxout 提高 2 个百分点；用相同的种子训练，它比 ReLU 低 {lost} 个百分点（n = {n}）。",
+        "The maxout net of the report was said to gain 2 points. Trained with the same seeds, it loses {lost} points "
+        "against its ReLU base (n = {n}).",
+        "报告称其 Maxout 网络提高 2 个百分点；用相同的种子训练，它比 ReLU 基准低 {lost} 个百分点（n = {n}）。",
     ),
 )
 """What most people would not have guessed, the most striking first."""
@@ -158,7 +159,7 @@ def documents() -> str:
     ledger = load_ledger()
     lines = ["| | title | kind | data | program |", "|---|---|---|---|---|"]
     for one in ledger.documents.values():
-        title = " ".join(one.title.split()).removeprefix(f"{one.id}: ")
+        title = " ".join(one.title.split()).removeprefix(f"{one.id}: ").partition(" (")[0]
         lines.append(f"| {one.id} | {title} | {one.kind} | {one.data} | {one.framework} |")
     return "\n".join(lines)
 
@@ -171,10 +172,11 @@ def speed_row(language: str = "en") -> str:
     rivals = {place: rival_of(cells, *place, "torch_loader") for place in most.items()}
     times = [f"{ratio(rival, cells[*place, OURS]).estimate:.3g}" for place, rival in rivals.items() if rival]
     titles = [f"{WORKLOADS[key].title} ×{runs:,}" for key, runs in most.items()]
-    first, told = {
-        "en": ("net × runs at once", "PyTorch takes as long, times"),
+    words = {
+        "en": ("net × runs at once", "PyTorch takes, times as long"),
         "zh": ("网络 × 并行个数", "PyTorch 用时倍数"),
-    }[language]
+    }
+    first, told = words[language]
     return "\n".join(
         [f"| {first} | {' | '.join(titles)} |", "|---|" + "---|" * len(titles), f"| {told} | {' | '.join(times)} |"]
     )
