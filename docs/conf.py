@@ -24,6 +24,8 @@ napoleon_use_rtype = False
 # The code draws on jax's types under names that no index resolves.
 nitpicky = False
 exclude_patterns = ["figures"]
+ATTRIBUTES = ("attribute", "data", "property")
+kept: dict[str, list[str]] = {}
 
 
 def _as_rst(app, what, name, obj, options, lines):
@@ -31,6 +33,14 @@ def _as_rst(app, what, name, obj, options, lines):
     parts = re.split(r"(`[^`]*`|^ *>>> .*$)", "\n".join(lines), flags=re.MULTILINE)
     text = "".join(part if i % 2 else re.sub(r"([*|_\\])", r"\\\1", part) for i, part in enumerate(parts))
     lines[:] = text.split("\n")
+    if what in ATTRIBUTES:
+        kept[name] = list(lines)
+
+
+def _without_types(app, what, name, obj, options, lines):
+    """Napoleon takes what stands before a colon in an attribute's docstring for its type: ours are sentences."""
+    if what in ATTRIBUTES:
+        lines[:] = kept.pop(name)
 
 
 def _with_outside(app, docname, source):
@@ -39,6 +49,7 @@ def _with_outside(app, docname, source):
 
 
 def setup(app):
-    """Change docstrings before napoleon reads them, and pages before MyST does."""
+    """Change docstrings before and after napoleon reads them, and pages before MyST does."""
     app.connect("autodoc-process-docstring", _as_rst, priority=100)
+    app.connect("autodoc-process-docstring", _without_types, priority=900)
     app.connect("source-read", _with_outside)
