@@ -92,8 +92,11 @@ def declare(table: Table) -> Table:
     """Add a table to those that are known; returns it.
 
     Raises:
-        InputError: another table of this name, or a column that means something else elsewhere.
+        InputError: another table of this name, a name that is no file's, or a column that means something else
+            elsewhere.
     """
+    if table.name == "results" or "/" in table.name or table.name.startswith("."):
+        raise InputError(f"table {table.name!r} has no file of its own: give it another name")
     if TABLES.get(table.name, table) != table:
         raise InputError(f"there is another table {table.name!r}: give yours a name of its own")
     declare_columns(*table.columns)

@@ -40,6 +40,13 @@ def test_a_table_with_a_column_that_means_something_else_is_refused_whole():
     assert column_of("train_loss").title == "training loss"
 
 
+@pytest.mark.parametrize("name", ["results", "a/b", ".hidden"])
+def test_a_table_without_a_file_of_its_own_is_refused(name):
+    with pytest.raises(InputError, match="has no file of its own: give it another name"):
+        declare(dataclasses.replace(SCORES, name=name))
+    assert name not in TABLES
+
+
 def test_two_columns_of_one_table_that_disagree_are_refused():
     with pytest.raises(InputError, match="column 'twice' means something else"):
         declare_columns(Column("twice"), Column("twice", unit="s"))

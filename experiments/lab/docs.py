@@ -19,6 +19,7 @@ from experiments.precision import precision_table
 from jaxmlp import baselines, data, evidence, nn, probes, study, training
 from jaxmlp.evidence import presentation
 from jaxmlp.files import write_text
+from jaxmlp.nn.losses import LOSS_TASKS
 from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORM_STATS, NORMS, RESIDUALS
 from jaxmlp.study.finished import KEEP_PARAMS
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
@@ -90,6 +91,9 @@ TABLES: dict[str, Iterable[str]] = {
     "initializers": nn.INITIALIZERS,
     "losses": nn.LOSSES,
     "penalties": nn.PENALTIES,
+    "outputs of a net": nn.OUTPUTS,
+    "class weights": training.CLASS_WEIGHTS,
+    "tasks of a loss": LOSS_TASKS,
     "norms": NORMS,
     "norm positions": NORM_POSITIONS,
     "statistics of a batch norm": NORM_STATS,
@@ -110,7 +114,7 @@ TABLES: dict[str, Iterable[str]] = {
     "preprocessings": data.PREPROCESSINGS,
     "distances of nearest neighbours": baselines.METRICS,
     "losses of linear classifiers": baselines.LINEAR_LOSSES,
-    "finite differences": baselines.DIFFERENCES,
+    "finite differences": probes.DIFFERENCES,
     "probes": probes.PROBES,
 }
 """Every table of the library whose names a person may give, by kind."""

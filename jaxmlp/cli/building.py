@@ -50,7 +50,7 @@ def make_setting(settings: Mapping[str, Any], dataset: Dataset) -> tuple[RunSpec
     chosen = {"data.split": dataset.split, "data.preprocessing": dataset.preprocessing} | _implied(chosen) | chosen
     if dataset.task == "numbers":
         chosen.setdefault("loss.name", "squared_error")
-    rows = min(len(dataset.train_images), chosen.get("data.train_size", math.inf))
+    rows = min(len(dataset.train_images), settings.get("train_size", len(dataset.train_images)))
     if "data.batch_size" not in chosen and dataset.preprocessing == "none":
         chosen["data.batch_size"] = max(1, min(64, rows // BATCHES))
     spec = RunSpec(MLPSpec(whole_widths(settings.get("widths"), dataset)))

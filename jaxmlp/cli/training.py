@@ -157,7 +157,7 @@ def write_own_page(folder: Path) -> Path:
     )
 
     results = study.Results.load(folder)
-    arms = tuple(dict.fromkeys(results.rows["arm"]))
+    arms = tuple(map(str, results.rows["arm"].unique()))
     tested = score_of_test(results.rows)
     figures: list[Any] = [EveryRun(tested, arms)]
     if len(arms) > 1:
@@ -165,7 +165,7 @@ def write_own_page(folder: Path) -> Path:
     elif tested == "test_accuracy":
         figures.append(TrainingCurves(arms[0]))
     (folder / FIGURES_FOLDER).mkdir(exist_ok=True)
-    save_figures(figures, results.rows, folder / FIGURES_FOLDER, results.steps)
+    save_figures(figures, results.tables, folder / FIGURES_FOLDER)
     shown = captioned_svgs(figures, folder / FIGURES_FOLDER)
     page = StudyReport(manifest=results.manifest, verdicts=[], reported=[], rows=results.rows, figures=shown)
     return write_report(folder / REPORT_FILE, studies=[page])

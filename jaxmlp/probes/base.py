@@ -116,6 +116,6 @@ def probe_tables(name: str, axes: tuple[str, ...], columns: tuple[Column, ...], 
         columns: of numbers.
         probe: the class that writes them, as a user types it.
     """
-    source = f"train with study.run(..., probes=({probe}(),))"
+    source = f"train, or resume, with study.run(..., probes=({probe}(),))"
     names = {Epochs.key: name, Steps.key: f"{name}_by_step"}
     return {key: declare(Table(names[key], ("run_id", key, *axes), columns, along=key, source=source)) for key in names}

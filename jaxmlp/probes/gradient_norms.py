@@ -36,6 +36,10 @@ class GradientNorms(Probe):
     L is what that step goes down: the loss of the run's own next batch in training mode, its dropout masks and its
     penalty included; the gradient is taken before any clipping and weight decay, the update after. At the end of
     training it is the step that would come.
+
+    >>> from jaxmlp.probes import Steps
+    >>> GradientNorms(Steps(at=(0, 1, 10))).table.name
+    'gradient_norms_by_step'
     """
 
     tables: ClassVar[Mapping[str, Table]] = GRADIENT_NORMS
@@ -45,9 +49,10 @@ class GradientNorms(Probe):
     ) -> tuple[Any, dict[str, Array]]:
         """See `Probe`: `weight_norm`, `gradient_norm` and `update_norm`, [L] each."""
         before, batch = run.train, next_batch(run, dataset, spec=spec, hyper=hyper)
-        loss = partial(objective, spec=spec, hyper=hyper, key=batch.key)
+        more = {"spec": spec, "hyper": hyper, "key": batch.key, "class_weights": run.class_weights}
+        loss = partial(objective, **more)
         gradient, _ = jax.grad(loss, has_aux=True)(before.params, before.norm_state, batch.x, batch.labels)
-        after, _ = train_step(before, batch.x, batch.labels, spec=spec, hyper=hyper, rate=batch.rate, key=batch.key)
+        after, _ = train_step(before, batch.x, batch.labels, rate=batch.rate, **more)
         update = jax.tree.map(jnp.subtract, after.params, before.params)
         return memory, {
             "weight_norm": weight_norms(before.params),

@@ -11,7 +11,7 @@ from jaxmlp.data import Dataset, check_dataset, check_preprocessing, split_named
 from jaxmlp.errors import InputError
 from jaxmlp.identity import canonical, neutral_values
 from jaxmlp.nn import count_parameters
-from jaxmlp.training import Hyper, RunSpec, check_hyper, check_numbers, hyper_values
+from jaxmlp.training import Hyper, RunSpec, check_hyper, check_numbers, check_task, hyper_values, outputs_of
 
 
 @dataclass(frozen=True)
@@ -157,11 +157,13 @@ def check_fingerprints(arms: Sequence[Arm]) -> None:
 
 def _check_fit(arm: Arm, dataset: Dataset) -> None:
     num_examples, inputs = dataset.train_images.shape
-    widths = arm.spec.mlp.widths
-    if (widths[0], widths[-1]) != (inputs, dataset.num_classes):
+    check_task(arm.spec, dataset)
+    widths, outputs = arm.spec.mlp.widths, outputs_of(arm.spec, dataset)
+    if widths[0] != inputs or widths[-1] not in outputs:
         raise InputError(
             f"arm {arm.name!r} has widths {widths}: on {dataset.name} they must start with "
-            f"its {inputs} inputs and end with its {dataset.num_classes} classes"
+            f"its {inputs} inputs and end with its {outputs[0]} {arm.spec.loss.task}"
+            + (", or with 1 output for the two" if len(outputs) > 1 else "")
         )
     arm.spec.data.num_train(num_examples)
     check_preprocessing(arm.spec.data.preprocessing, dataset)

@@ -10,7 +10,7 @@ import pandas as pd
 
 from jaxmlp.study.arms import Run
 from jaxmlp.study.ends import block_ends
-from jaxmlp.training import METRICS, Net, RunState, trained_net
+from jaxmlp.training import Net, RunState, metrics_of, score_column, trained_net
 from jaxmlp.training.state import EPOCHS, RUNS
 from jaxmlp.training.step_log import STEPS, StepLog
 
@@ -63,11 +63,14 @@ def _steps(experiment: str, block: Sequence[Run], log: StepLog, steps: Any) -> p
     frames = []
     for lane, run in enumerate(block):
         log_every = run.arm.spec.evaluation.log_every or 1
-        loss, accuracy = (np.asarray(values)[lane] for values in (log.loss, log.accuracy))
+        loss, score = (np.asarray(values)[lane] for values in (log.loss, log.score))
         done = np.arange(np.asarray(steps)[lane] // log_every)
         columns: dict[str, Any] = _identity(experiment, run)
         columns |= {"step": ((done + 1) * log_every).astype(np.int32)}
-        frames.append(pd.DataFrame(columns | {"batch_loss": loss[done], "batch_accuracy": accuracy[done]}))
+        columns |= {"batch_loss": loss[done], "batch_accuracy": score[done]}
+        if run.arm.spec.loss.task == "numbers":
+            columns |= {"batch_accuracy": np.full_like(score[done], np.nan), "batch_score": score[done]}
+        frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -84,15 +87,16 @@ def block_rows(
         experiment: the study's name.
         block: its runs, without the padding.
         history: [W, E + 1] of each metric.
-        measured: [W, E + 1] bool of each metric; the test accuracy is, in each run's last row.
+        measured: [W, E + 1] bool of each metric; the test score is, in each run's last row.
     """
     frames = []
     for lane, run in enumerate(block):
         # The last epoch a run has is tested: an early stop leaves the rows after it empty.
-        end = 1 + np.flatnonzero(measured["test_accuracy"][lane])[-1]
+        spec = run.arm.spec
+        end = 1 + np.flatnonzero(measured[score_column("test", spec)][lane])[-1]
         metrics = {
             name: np.where(measured[name][lane, :end], history[name][lane, :end], np.float32(np.nan))
-            for name in METRICS
+            for name in metrics_of(spec)
         }
         columns = _identity(experiment, run)
         columns |= {"epoch": np.arange(len(metrics["train_loss"]), dtype=np.int32)}

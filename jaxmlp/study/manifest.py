@@ -69,7 +69,9 @@ def table_keys(manifest: Mapping[str, Any]) -> dict[str, tuple[str, ...]]:
     """The keys of every table that a study has or may have, by name."""
     if "tables" not in manifest:
         return dict(VERSION_1)
-    return {EPOCHS.name: EPOCHS.keys} | {name: tuple(about["keys"]) for name, about in manifest["tables"].items()}
+    return {EPOCHS.name: EPOCHS.keys} | {
+        name: (about["keys"][0], *about["keys"][1:]) for name, about in manifest["tables"].items()
+    }
 
 
 def describe_tables(names: Iterable[str], manifest: Mapping[str, Any]) -> dict[str, Any]:

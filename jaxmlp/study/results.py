@@ -11,14 +11,14 @@ from pandas.api.types import is_numeric_dtype
 
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.files import DamagedFileError, read_rows, read_sealed_json, write_rows, write_sealed_json
-from jaxmlp.schema import IDENTITY, TABLES, table_file
+from jaxmlp.schema import IDENTITY, TABLES, column_of, table_file
 from jaxmlp.study import tables
 from jaxmlp.study.arms import varying_settings
 from jaxmlp.study.ends import runs_table
 from jaxmlp.study.kept import Kept, KeptTable, newest
 from jaxmlp.study.manifest import EMPTY, VERSION, check_version, describe_tables, table_keys
 from jaxmlp.study.nets import Nets
-from jaxmlp.training import Net
+from jaxmlp.training import SCORES, Net
 from jaxmlp.training.state import EPOCHS, RUNS
 
 ROWS_FILE, MANIFEST_FILE = EPOCHS.file, "manifest.json"
@@ -53,22 +53,23 @@ class Results:
             return self.tables[name]
         if name == RUNS.name and "arms" in self.manifest:  # a study of version 1, which does not keep it
             return runs_table(self.rows, self.manifest["arms"])
-        source = TABLES[name].source if name in TABLES else ""
-        advice = f"{source}, in this study with resume" if source else "choose one of these"
+        advice = (TABLES[name].source if name in TABLES else "") or "choose one of these"
         raise InputError(f"the study has no table {name!r}, it has {', '.join(self.tables)}: {advice}")
 
     def best(self, metric: str = "val_accuracy", **conditions: Any) -> Net:
         """The net of the best run, among those that meet the conditions (`select`) and have not diverged.
 
         Args:
-            metric: an accuracy, of which the highest is best, or a loss, of which the lowest is; one that is measured
-                every epoch is read at the epoch that the run's spec selected, a test metric at the end.
+            metric: an accuracy or R² (`val_score`), of which the highest is best, or a loss, of which the lowest is;
+                one that is measured every epoch is read at the epoch that the run's spec selected, a test metric at the
+                end.
             **conditions: as for `select`.
 
         Raises:
             InputError: an unknown metric or condition, or its net was not kept.
         """
-        higher = {one.name: one.higher_is_better for one in EPOCHS.columns if one.higher_is_better is not None}
+        columns = map(column_of, tables.measured_columns(self.rows))
+        higher = {one.name: one.higher_is_better for one in columns if one.higher_is_better is not None}
         check_choice("metric", metric, higher)
         rows = self.select(**conditions).rows
         read = tables.where_reported(rows, metric)
@@ -140,12 +141,16 @@ class Results:
         return f"<Results: {counts}; settings that vary: {', '.join(tables.setting_columns(self.rows)) or 'none'}>"
 
     def save(self, folder: Path) -> None:
-        """Write the files, each whole; the tables first, so that a manifest never promises missing rows."""
+        """Write the files, each whole; the tables first, so that a manifest never promises missing rows.
+
+        Raises:
+            InputError: a table that nobody declared.
+        """
+        described = describe_tables(self.tables, self.manifest)
         for name, table in self.tables.items():
             if name != EPOCHS.name:
                 write_rows(folder / table_file(name), table)
         write_rows(folder / ROWS_FILE, self.rows)
-        described = describe_tables(self.tables, self.manifest)
         write_sealed_json(folder / MANIFEST_FILE, self.manifest | {"version": VERSION, "tables": described})
 
     @staticmethod
@@ -190,7 +195,8 @@ def assemble(rows: pd.DataFrame, settings: dict[str, dict[str, Any]]) -> pd.Data
         rows: of all blocks, possibly with settings of an earlier sitting.
         settings: per arm, in the order of the table, the settings that vary in the study.
     """
-    rows = in_order(pd.DataFrame(rows[list(tables.ROW_COLUMNS)]), EPOCHS.keys, settings)
+    own = [*tables.ROW_COLUMNS, *(name for name in SCORES if name in rows)]
+    rows = in_order(pd.DataFrame(rows[own]), EPOCHS.keys, settings)
     # One row per arm first: its columns have the same types however many rows the arms have.
     rank = pd.Index(settings).get_indexer(pd.Index(rows["arm"]))
     columns = pd.DataFrame(list(settings.values())).iloc[rank].reset_index(drop=True)

@@ -8,6 +8,7 @@ import numpy as np
 from jaxmlp.study.memory import resident_bytes
 from jaxmlp.study.progress import Status
 from jaxmlp.study.workers import Job, Report
+from jaxmlp.training import score_column
 
 
 class Tally:
@@ -31,11 +32,11 @@ class Tally:
         self._seconds += (report.share - before) * job.work.program.block_seconds
         self._run_epochs += (report.share - before) * spec.epochs * len(block)
         self._done += len(block) * (report.share == 1.0)
-        column = "train_accuracy" if spec.data.split == "none" else "val_accuracy"
-        # A run that stopped early shows the last accuracy it had.
+        column = score_column("train" if spec.data.split == "none" else "val", spec)
+        # A run that stopped early shows the last score it had.
         shown = slice(len(block)), slice(report.epoch + 1)
         lanes = zip(report.history[column][shown], report.measured[column][shown], strict=True)
-        accuracy = [numbers[there][-1] for numbers, there in lanes]
+        scores = [numbers[there][-1] for numbers, there in lanes]
         return Status(
             seconds=time.monotonic() - self._begin,
             seconds_done=self._seconds,
@@ -46,7 +47,8 @@ class Tally:
             epoch=report.epoch,
             epochs=spec.epochs,
             arms=tuple(dict.fromkeys(run.arm.name for run in block)),
-            best=float(np.max(accuracy)),
-            median=float(np.median(accuracy)),
+            best=float(np.max(scores)),
+            median=float(np.median(scores)),
             memory_bytes=resident_bytes(),
+            numbers=spec.loss.task == "numbers",
         )

@@ -7,7 +7,7 @@ an observation is due, and a program of its own reads the states there.
 from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
 from typing import Any
 
 import jax
@@ -108,9 +108,14 @@ class Watch:
     def _clocks(self, probe: Probe) -> tuple[int, ...]:
         return probe.when.clocks(self.program.spec.epochs, self.program.steps_per_epoch)
 
-    @property
+    @cached_property
+    def _numbers(self) -> list[dict[int, int]]:
+        """Of every probe, the number of an observation by its clock."""
+        return [{clock: number for number, clock in enumerate(self._clocks(probe))} for probe in self.probes]
+
+    @cached_property
     def _stops(self) -> list[int]:
-        return sorted({clock for probe in self.probes for clock in self._clocks(probe)})
+        return sorted({clock for numbers in self._numbers for clock in numbers})
 
     def _empty(self, states: RunState, hypers: Hyper) -> Records:
         how = {"spec": self.program.spec, "strategy": self.program.layout.strategy}
@@ -122,10 +127,9 @@ class Watch:
     def _observe(self, records: Records, states: RunState, hypers: Hyper, clock: int) -> Records:
         how = {"spec": self.program.spec, "strategy": self.program.layout.strategy}
         seen = []
-        for probe, record in zip(self.probes, records, strict=True):
-            clocks = self._clocks(probe)
-            if clock in clocks:
-                number = np.int32(clocks.index(clock))
+        for probe, record, numbers in zip(self.probes, records, self._numbers, strict=True):
+            if clock in numbers:
+                number = np.int32(numbers[clock])
                 record = _observe(record, states, hypers, self.program.dataset, number, probe=probe, **how)
             seen.append(record)
         return tuple(seen)

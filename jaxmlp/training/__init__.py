@@ -10,16 +10,19 @@ from jaxmlp.training.optimizers import OPTIMIZERS, Optimizer, OptimizerSpec
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
 from jaxmlp.training.run import Batch, end_epoch, end_run, init_run, next_batch, start_run, train_epoch
-from jaxmlp.training.schedules import SCHEDULES, Clock, Schedule, ScheduleSpec
-from jaxmlp.training.spec import DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers
-from jaxmlp.training.state import METRICS, RunState, RunStatus, Selection
+from jaxmlp.training.schedules import SCHEDULES, Clock, Schedule, ScheduleSpec, optax_schedule
+from jaxmlp.training.score import balanced_weights, check_task, outputs_of, r2_score
+from jaxmlp.training.spec import CLASS_WEIGHTS, DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers
+from jaxmlp.training.state import METRICS, SCORES, RunState, RunStatus, Selection, metrics_of, score_column
 from jaxmlp.training.step import TrainState, init_train_state, learning_rate, objective, train_step
 from jaxmlp.training.trained import export_nnx, net_of, trained_net
 
 __all__ = [
+    "CLASS_WEIGHTS",
     "METRICS",
     "OPTIMIZERS",
     "SCHEDULES",
+    "SCORES",
     "Batch",
     "Clock",
     "DataSpec",
@@ -40,9 +43,11 @@ __all__ = [
     "Stream",
     "TrainState",
     "about_net",
+    "balanced_weights",
     "check_count",
     "check_hyper",
     "check_numbers",
+    "check_task",
     "end_epoch",
     "end_run",
     "evaluate",
@@ -55,10 +60,15 @@ __all__ = [
     "init_train_state",
     "learning_rate",
     "load_net",
+    "metrics_of",
     "net_of",
     "next_batch",
     "objective",
+    "optax_schedule",
+    "outputs_of",
+    "r2_score",
     "save_net",
+    "score_column",
     "shuffled",
     "start_run",
     "stream_key",

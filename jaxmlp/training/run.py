@@ -1,4 +1,4 @@
-"""One run from its seed to its test accuracy: `init_run`, `train_epoch`, `end_epoch`, `end_run`.
+"""One run from its seed to its test score: `init_run`, `train_epoch`, `end_epoch`, `end_run`.
 
 All are pure and know nothing of other runs; `jaxmlp.study` maps them over lanes.
 """
@@ -18,8 +18,9 @@ from jaxmlp.training.net import Net
 from jaxmlp.training.packed import pack
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
+from jaxmlp.training.score import balanced_weights, score_of_guessing
 from jaxmlp.training.spec import RunSpec
-from jaxmlp.training.state import METRICS, RunState, RunStatus, Selection
+from jaxmlp.training.state import RunState, RunStatus, Selection, metrics_of, score_column
 from jaxmlp.training.step import TrainState, counted_step, init_train_state, learning_rate
 from jaxmlp.training.step_log import StepLog
 from jaxmlp.training.trained import net_of
@@ -52,6 +53,9 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
     log = None
     if spec.evaluation.log_every is not None:
         log = StepLog.start(spec.epochs * _steps_per_epoch(dataset, spec) // spec.evaluation.log_every)
+    weights = None
+    if spec.loss.class_weights == "balanced":
+        weights = balanced_weights(dataset.train_labels[train_index], dataset.num_classes)
     return RunState(
         seed=jnp.asarray(seed),
         train_index=train_index,
@@ -62,11 +66,12 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
         plateau=Plateau.start() if spec.schedule.plateau else None,
         early_stop=EarlyStop.start() if spec.evaluation.early_stopping else None,
         log=log,
+        class_weights=weights,
         loss_sum=jnp.zeros(()),
         status=jnp.full((), RunStatus.TRAINING, jnp.int8),
         ended_epoch=jnp.zeros((), jnp.int32),
-        history={name: jnp.zeros((spec.epochs + 1,)) for name in METRICS},
-        measured={name: jnp.zeros((spec.epochs + 1,), bool) for name in METRICS},
+        history={name: jnp.zeros((spec.epochs + 1,)) for name in metrics_of(spec)},
+        measured={name: jnp.zeros((spec.epochs + 1,), bool) for name in metrics_of(spec)},
     )
 
 
@@ -118,9 +123,10 @@ def train_epoch(
     def step(progress: _Progress, run: RunState, hyper: Hyper, rows: Array) -> _Progress:
         train, log, loss_sum = progress
         x, labels, key, rate = _batch(run, train.step, rows, dataset, spec=spec, hyper=hyper)
-        train, loss, accuracy = counted_step(train, x, labels, spec=spec, hyper=hyper, rate=rate, key=key)
+        more = {"rate": rate, "key": key, "class_weights": run.class_weights}
+        train, loss, score = counted_step(train, x, labels, spec=spec, hyper=hyper, **more)
         if log is not None and spec.evaluation.log_every is not None:
-            log = log.after_step(train.step, loss, accuracy, spec.evaluation.log_every)
+            log = log.after_step(train.step, loss, score, spec.evaluation.log_every)
         return train, log, loss_sum + loss
 
     def steps(i: Array, progress: _Progress) -> _Progress:
@@ -217,27 +223,28 @@ def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> 
     stopped = run.status == RunStatus.STOPPED_EARLY
     last = jnp.where(stopped, run.ended_epoch, spec.epochs)
     row = _test(net_of(run.replace(train=run.selected), spec=spec, hyper=hyper), dataset)
-    return _written(run, row, jnp.arange(spec.epochs + 1) == last, dataset)
+    return _written(run, row, jnp.arange(spec.epochs + 1) == last, dataset, spec)
 
 
 def _test(net: Net, dataset: Dataset) -> dict[str, Array]:
-    """Loss and accuracy of a model on the test set."""
+    """Loss and score of a model on the test set."""
     index = jnp.arange(dataset.test_images.shape[0], dtype=jnp.int32)
-    loss, accuracy = evaluate(net, dataset.test_images, dataset.test_labels, index)
-    return {"test_loss": loss, "test_accuracy": accuracy}
+    loss, score = evaluate(net, dataset.test_images, dataset.test_labels, index)
+    return {"test_loss": loss, score_column("test", net.spec): score}
 
 
-def _written(run: RunState, row: dict[str, Array], rows: Array, dataset: Dataset) -> RunState:
+def _written(run: RunState, row: dict[str, Array], rows: Array, dataset: Dataset, spec: RunSpec) -> RunState:
     """The run with these numbers in `rows` ([E + 1] bool) of its history; a diverged one's losses are none, and its
-    accuracies chance.
+    scores those of guessing.
     """
     history, measured = dict(run.history), dict(run.measured)
+    scores = [score_column(part, spec) for part in ("train", "val", "test")]
     for name, value in row.items():
         here = rows
         if name.endswith("_loss"):
             here = rows & ~run.diverged & ~jnp.isnan(value)
-        elif name.endswith("_accuracy"):
-            value = jnp.where(run.diverged, 1.0 / dataset.num_classes, value)
+        elif name in scores:
+            value = jnp.where(run.diverged, score_of_guessing(spec, dataset.num_classes), value)
         history[name] = jnp.where(here, value, history[name])
         measured[name] = measured[name] | here
     return run.replace(history=history, measured=measured)
@@ -249,7 +256,7 @@ def _measure(run: RunState, dataset: Dataset, epoch: Array, *, spec: RunSpec, hy
     train_loss = run.loss_sum / _steps_per_epoch(dataset, spec)
     lost_before, epochs = run.diverged, jnp.arange(spec.epochs + 1)
     run = _with_status(run, _lost(train_loss, row.get("val_loss"), epoch), epoch)
-    best = _select(run, row.get("val_accuracy"), epoch)
+    best = _select(run, row.get(score_column("val", spec)), epoch)
     row["learning_rate"] = _rate(run, jnp.maximum(run.train.step - 1, 0), dataset, spec=spec, hyper=hyper)
     row["selected_epoch"] = (epoch if best is None else best.epoch).astype(jnp.float32)
     row["diverged"] = run.diverged.astype(jnp.float32)
@@ -257,8 +264,8 @@ def _measure(run: RunState, dataset: Dataset, epoch: Array, *, spec: RunSpec, hy
         row |= _test(net_of(run, spec=spec, hyper=hyper), dataset)
     # A diverged run is frozen: its row stands for all epochs to come.
     now = ~lost_before & ((epochs == epoch) | (run.diverged & (epochs > epoch)))
-    run = _written(run.replace(best=best), row, now, dataset)
-    return _written(run, {"train_loss": train_loss}, now & (epochs > 0), dataset)  # epoch 0 had no batch
+    run = _written(run.replace(best=best), row, now, dataset, spec)
+    return _written(run, {"train_loss": train_loss}, now & (epochs > 0), dataset, spec)  # epoch 0 had no batch
 
 
 def _evaluated(run: RunState, dataset: Dataset, epoch: Array, *, spec: RunSpec, hyper: Hyper):
@@ -269,19 +276,20 @@ def _evaluated(run: RunState, dataset: Dataset, epoch: Array, *, spec: RunSpec, 
         return rule(net, dataset.train_images, dataset.train_labels, rows, **more)
 
     train_rows = run.train_index[: spec.evaluation.train_subset]
+    train, val = score_column("train", spec), score_column("val", spec)
     if run.val_index.shape[0] == 0:
-        return run, {"train_accuracy": on(evaluate, train_rows)[1]}
+        return run, {train: on(evaluate, train_rows)[1]}
     if spec.evaluation.validation == "d4_shipped":
         # First, since all that is measured or kept after it has the statistics it leaves.
         steps, batch = _steps_per_epoch(dataset, spec), spec.data.batch_size
         after = spec.steps_after_validation(dataset.train_images.shape[0])
         trained = _order(run, spec, epoch)[(steps - after) * batch : steps * batch]
-        val_loss, val_accuracy, norm_state = on(evaluate_in_train_mode, run.val_index, then=trained)
+        val_loss, val_score, norm_state = on(evaluate_in_train_mode, run.val_index, then=trained)
         run = run.replace(train=run.train.replace(norm_state=norm_state))
-        _, train_accuracy = on(evaluate, train_rows)
+        _, train_score = on(evaluate, train_rows)
     else:
-        (val_loss, val_accuracy), (_, train_accuracy) = on(evaluate_each, [run.val_index, train_rows])
-    return run, {"train_accuracy": train_accuracy, "val_loss": val_loss, "val_accuracy": val_accuracy}
+        (val_loss, val_score), (_, train_score) = on(evaluate_each, [run.val_index, train_rows])
+    return run, {train: train_score, "val_loss": val_loss, val: val_score}
 
 
 def _lost(train_loss: Array, val_loss: Array | None, epoch: Array) -> Array:
@@ -313,11 +321,11 @@ def _unless_stopped(run: RunState, after: RunState) -> RunState:
     return jax.tree.map(lambda new, old: jnp.where(stop.stopped, old, new), after, run)
 
 
-def _select(run: RunState, val_accuracy: Array | None, epoch: Array) -> Selection | None:
+def _select(run: RunState, val_score: Array | None, epoch: Array) -> Selection | None:
     """The better of the kept model and the present one; epoch 0, before training, and lost models never count."""
-    if run.best is None or val_accuracy is None:
+    if run.best is None or val_score is None:
         return None
-    better = (epoch > 0) & (val_accuracy > run.best.val_accuracy) & ~run.diverged
+    better = (epoch > 0) & (val_score > run.best.val_score) & ~run.diverged
     model = pack(run.train.params), pack(run.train.norm_state)
-    present = Selection(*model, val_accuracy, epoch.astype(jnp.int32))
+    present = Selection(*model, val_score, epoch.astype(jnp.int32))
     return jax.tree.map(lambda new, old: jnp.where(better, new, old), present, run.best)

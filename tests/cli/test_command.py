@@ -71,6 +71,7 @@ def test_a_csv_becomes_a_tested_net_with_a_page(trained):
         "nets",
         "report.html",
         "results.parquet",
+        "runs.parquet",
         "spec.toml",
     }
     manifest = json.loads((own / "manifest.json").read_text())

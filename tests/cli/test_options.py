@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from jaxmlp import data
-from jaxmlp.cli.building import compared, make_setting, spec_text, whole_widths
+from jaxmlp.cli.building import compared, load_data, make_setting, spec_text, whole_widths
 from jaxmlp.cli.main import make_parser
 from jaxmlp.cli.options import BY_NAME, IMPLIED, OPTIONS
 from jaxmlp.cli.settings import given_settings, read_spec
@@ -206,3 +206,20 @@ def test_a_compared_spec_file_compares_again(tmp_path: Path):
     again = compared(read_spec(file), TABLE)
     assert again == made
     assert replace(made["activation tanh"][0], mlp=SPEC.mlp) == replace(made["activation relu"][0], mlp=SPEC.mlp)
+
+
+def test_the_share_of_the_test_part_is_a_number_where_it_reads_as_one():
+    dataset = load_data({"data": "iris"})
+    assert len(dataset.test_labels) == 30
+    with pytest.raises(InputError, match="takes no test"):
+        load_data({"data": "iris", "test": "0.4"})
+
+
+def test_a_file_s_test_part_may_be_a_share_or_another_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.chdir(tmp_path)
+    for name in ("train.csv", "test.csv"):
+        Path(name).write_text("x,y,kind\n" + "\n".join(f"{i},{i % 7},{'ab'[i % 2]}" for i in range(50)))
+    own = {"data": "train.csv", "target": "kind"}
+    assert len(load_data(own | {"test": "0.4"}).test_labels) == 20
+    assert len(load_data(own | {"test": 0.4}).test_labels) == 20
+    assert len(load_data(own | {"test": "test.csv"}).test_labels) == 50

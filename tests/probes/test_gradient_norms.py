@@ -67,7 +67,7 @@ NETS = {
 @pytest.mark.parametrize("steps", [0, 4])
 def test_the_update_is_what_the_next_step_does(digits, net, steps):
     """Of the same run, one step later: order of the data, dropout's masks, penalty and moments included."""
-    spec, hyper = make_spec(**NETS[net]), Hyper(learning_rate=0.1, penalty=0.01)
+    spec, hyper = make_spec(**NETS[net]), Hyper(learning_rate=0.1, penalty=0.01, dropout_rate=0.5)
     run = trained(digits, spec, hyper, steps)
     after = train_epoch(run, digits, spec=spec, hyper=hyper, epoch=steps // STEPS + 1, first=steps % STEPS, count=1)
     values = seen(run, digits, spec, hyper)

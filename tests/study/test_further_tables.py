@@ -3,6 +3,7 @@
 import json
 import re
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -182,6 +183,14 @@ def test_a_part_of_the_results_has_its_part_of_every_table(sit, tmp_path):
         InputError, match="the study has no table 'norms', it has epochs, runs, steps, layers of a test:"
     ):
         results.table("norms")
+
+
+def test_a_table_that_nobody_declared_is_not_saved(sit, tmp_path):
+    results, _, _ = sit(tmp_path / "s", by_arm())
+    (tmp_path / "copy").mkdir()
+    with pytest.raises(InputError, match="unknown table 'undeclared'"):
+        replace(results, tables=results.tables | {"undeclared": results.rows}).save(tmp_path / "copy")
+    assert list((tmp_path / "copy").iterdir()) == []
 
 
 @pytest.mark.parametrize("version", [VERSION + 1, "3", None])

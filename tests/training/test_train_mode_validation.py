@@ -173,7 +173,7 @@ def before_validation(digits):
 def test_what_validation_leaves_is_what_is_kept_and_tested(digits, trained):
     run = trained[TRAIN_MODE]
     assert int(run.best.epoch) == 2, "the test needs a run whose last epoch is its best"
-    assert float(run.best.val_accuracy) == float(run.history["val_accuracy"][2])
+    assert float(run.best.val_score) == float(run.history["val_accuracy"][2])
     jax.tree.map(np.testing.assert_array_equal, run.selected.norm_state, run.train.norm_state)
     _, train_accuracy = over(run, digits, run.train_index)
     assert float(run.history["train_accuracy"][2]) == float(train_accuracy)

@@ -57,11 +57,8 @@ def values_in(declared):
         return set().union(*map(values_in, declared))
     if not is_dataclass(declared):
         return set()
-    own = (
-        {(declared.table, arm) for arm in (declared.arm, getattr(declared, "baseline", None)) if arm}
-        if hasattr(declared, "table")
-        else set()
-    )
+    arms = (declared.arm, getattr(declared, "baseline", None)) if hasattr(declared, "table") else ()
+    own = {(declared.table, arm) for arm in arms if arm is not None}
     return own.union(*(values_in(getattr(declared, field.name)) for field in fields(declared)))
 
 
@@ -155,8 +152,6 @@ def test_it_trains_and_reports(experiment, digits, tmp_path):
     assert [verdict["claim"] for verdict in report.verdicts] == [claim.id for claim in experiment.claims]
     assert (tmp_path / experiment.name / "report.html").is_file()
     known = {("epochs", arm)} | subjects(experiment)
-    drawn = [
-        {name for table, name in known if table in figure.tables} & set(figure.arms) for figure in experiment.figures
-    ]
+    drawn = [{(table, one) for table in figure.tables for one in figure.arms} & known for figure in experiment.figures]
     shown = sum(map(bool, drawn)) + (experiment.demo_arm == arm)
     assert len(report.figures) == shown

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from jaxmlp.baselines import linear_objective, numeric_gradient, relative_error
+from jaxmlp.baselines import linear_objective
 from jaxmlp.errors import InputError
+from jaxmlp.probes import numeric_gradient, relative_error
 
 X = np.random.default_rng(0).normal(size=6)
 
