@@ -21,7 +21,7 @@ PARSERS = {"jaxmlp": jaxmlp_parser, "experiments": experiments_parser}
 DOCS = ROOT / "docs"
 SLOW = {"docs/exercises.md"}
 """Pages whose examples train for minutes."""
-CHECKED = {"README.md", "docs/own-net.md", "CONTRIBUTING.md"}
+CHECKED = {"README.md", "docs/own-net.md", "docs/laws.md", "CONTRIBUTING.md"}
 """Pages that have a test of their own."""
 
 
@@ -55,9 +55,22 @@ def test_own_net_says_what_each_example_prints(elsewhere, capsys):
     told = dict(re.findall(r"^(elu|hinge loss|validation accuracy|largest difference in flax): *(.*)$", printed, re.M))
     assert [float(word) for word in re.findall(r"-?\d+\.\d*", told["elu"])] == pytest.approx([0.5 * np.expm1(-1), 2])
     assert re.findall(r"\d+\.\d*", told["hinge loss"]) == ["0.5"]  # max(0, 1.5 − 2 + 1) + max(0, 1.5 − 2 + 0)
+    assert printed.endswith("(4, 16, 3) agree on 1.0\n")
     assert float(told["largest difference in flax"]) < 1e-5
     assert len(names["swished"].manifest["programs"]) == 1
     assert [path.name for path in elsewhere.iterdir()] == ["net.safetensors"]
+
+
+def test_the_laws_numbers_are_those_that_its_example_computes(elsewhere, capsys):
+    page = DOCS / "laws.md"
+    run_page(page)
+    printed = capsys.readouterr().out
+    computed = re.findall(r": (-?\d+\.\d+)$", printed, flags=re.MULTILINE)
+    text = prose(page).replace("−", "-")
+    assert [number for number in computed[-4:] if number not in text] == []
+    he, lecun = (float(number) for number in computed[:2])
+    assert abs(he) < 0.1
+    assert lecun == pytest.approx(np.log(0.5), abs=0.1)
 
 
 def test_contributing_s_recipes_work_together(elsewhere):
