@@ -153,6 +153,6 @@ def predictions(net: Any, about: Mapping[str, Any], rows: Any) -> dict[str, Any]
         return {f"{PREDICTION}_{i}": column for i, column in enumerate(predicted.T)}
     names = about.get("class_names") or [str(i) for i in range(net.spec.mlp.widths[-1])]
     told: dict[str, Any] = {PREDICTION: np.asarray(names, dtype=object)[predicted]}
-    if net.spec.loss.name in _PROBABLE and net.spec.mlp.widths[-1] > 1:
+    if net.spec.loss.name in _PROBABLE and net.spec.mlp.output == "none":
         told[PROBABILITY] = np.asarray(jax.nn.softmax(net.logits(rows), axis=1)).max(axis=1)
     return told

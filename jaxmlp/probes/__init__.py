@@ -17,7 +17,7 @@ from jaxmlp.probes.filters import filter_normalized, filter_norms
 from jaxmlp.probes.flow import backward_flow, forward_flow, norm_gaps, output_flow
 from jaxmlp.probes.gradient_check import DIFFERENCES, numeric_gradient, relative_error
 from jaxmlp.probes.gradient_norms import GradientNorms
-from jaxmlp.probes.losses import net_loss
+from jaxmlp.probes.losses import batch_sharpness, net_loss
 from jaxmlp.probes.path import distance, gradient_lipschitz, loss_along_line, path_lengths, update_ratios
 from jaxmlp.probes.perturbation import PerturbedLosses, perturbed_losses, relative_direction
 from jaxmlp.probes.spectrum import Estimate, Extremes, extreme_eigenvalues, trace_and_frobenius
@@ -39,6 +39,7 @@ __all__ = [
     "Steps",
     "adam_preconditioner",
     "backward_flow",
+    "batch_sharpness",
     "distance",
     "extreme_eigenvalues",
     "filter_normalized",

@@ -78,7 +78,7 @@ def forward_flow(net: Net, images: Array, *, norm_stats: str) -> dict[str, Array
 
 
 def backward_flow(net: Net, images: Array, labels: Array, *, norm_stats: str) -> dict[str, Array]:
-    """Norms of the gradient of the mean loss at every layer, penalty left out (S-093).
+    """Norms of the gradient of the mean loss at every layer, penalty and class weights left out (S-093).
 
     D0's hook prints the gradient for the output of the first linear, the one nearest the input: `output_gradient_norm`
     at layer 0.
@@ -123,7 +123,7 @@ def output_flow(net: Net, images: Array, *, norm_stats: str, resolution: float =
         resolution: logits that are equal when rounded to this share of the largest one count as one.
 
     Returns:
-        `distinct_outputs`, at most M, and `predicted_classes`, at most K; scalars.
+        `distinct_outputs`, at most M, and `predicted_classes`, at most K; scalars. The latter is of nets for classes.
 
     Raises:
         InputError: an unknown `norm_stats`.
@@ -183,14 +183,14 @@ def _each(of: Callable[[Array], dict[str, Array]], values: Sequence[Array | None
 
     Layers of one shape share a loop: a program with the numbers of 41 layers one by one takes minutes to compile.
     """
-    groups: dict[tuple[int, ...], list[int]] = {}
+    groups: dict[tuple[int, ...], dict[int, Array]] = {}
     for layer, y in enumerate(values):
         if y is not None:
-            groups.setdefault(y.shape, []).append(layer)
+            groups.setdefault(y.shape, {})[layer] = y
     found = {name: jnp.full(len(values), jnp.nan, y.dtype) for name, y in jax.eval_shape(of, like).items()}
     for layers in groups.values():
-        part = lax.map(of, jnp.stack([y for y in (values[layer] for layer in layers) if y is not None]))
-        found = {name: numbers.at[np.array(layers)].set(part[name]) for name, numbers in found.items()}
+        part = lax.map(of, jnp.stack(list(layers.values())))
+        found = {name: numbers.at[np.array(list(layers))].set(part[name]) for name, numbers in found.items()}
     return found
 
 

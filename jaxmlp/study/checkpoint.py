@@ -65,9 +65,10 @@ def checkpoint_file(folder: Path, first_run_id: str) -> Path:
 
 def save_block(
     folder: Path, block: Sequence[Run], layout: Layout, clock: int, carried: Any, probes: Sequence[str] = ()
-) -> None:
+) -> SavedBlock:
     """Write a checkpoint in place of the block's earlier one; what is carried are arrays of the host."""
-    about = {"run_ids": [run.run_id for run in block], "lanes": layout.lanes, "strategy": layout.strategy}
+    run_ids = tuple(run.run_id for run in block)
+    about = {"run_ids": run_ids, "lanes": layout.lanes, "strategy": layout.strategy}
     arrays = {
         # The format has no strides.
         jax.tree_util.keystr(path): np.asarray(leaf, order="C")
@@ -82,6 +83,7 @@ def save_block(
         seal_file(temporary)
 
     write_whole(path, write)
+    return SavedBlock(path, run_ids, layout, clock, tuple(probes))
 
 
 def find_blocks(folder: Path) -> list[SavedBlock]:

@@ -49,7 +49,7 @@ def finish_block(experiment: str, block: Sequence[Run], states: RunState, keep_p
         kept = states.replace(best=None) if keep_params == "last" else states
         for lane, run in enumerate(block):
             alone = jax.tree.map(lambda leaf, lane=lane: leaf[lane], kept)
-            nets[run.run_id] = trained_net(alone, spec=run.arm.spec, hyper=run.arm.hyper)
+            nets[run.run_id] = trained_net(alone, spec=run.phase.spec, hyper=run.phase.hyper)
     tables = {
         EPOCHS.name: block_rows(experiment, block, states.history, states.measured),
         RUNS.name: block_ends(experiment, block, states),

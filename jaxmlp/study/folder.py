@@ -7,6 +7,7 @@ from typing import Any
 from jaxmlp.errors import InputError
 from jaxmlp.files import DamagedFileError, is_temporary, read_about, read_rows, read_sealed_json, write_rows
 from jaxmlp.schema import TABLES, table_file
+from jaxmlp.study.arms import is_past
 from jaxmlp.study.checkpoint import find_blocks
 from jaxmlp.study.finished import FinishedBlock
 from jaxmlp.study.kept import Kept, KeptTable
@@ -17,10 +18,10 @@ from jaxmlp.study.plan import kept_layouts
 from jaxmlp.study.results import MANIFEST_FILE, required_columns
 from jaxmlp.training.state import EPOCHS
 
-BLOCKS_FOLDER, CHECKPOINTS_FOLDER = "blocks", "checkpoints"
-"""Rows of finished blocks and checkpoints of those in training, until the tables' files hold them all. "epochs" of a
-block is blocks/FIRST_RUN_ID.parquet, any other table of it blocks/TABLE/FIRST_RUN_ID.parquet."""
-OWN_FOLDERS = (BLOCKS_FOLDER, CHECKPOINTS_FOLDER, NETS_FOLDER)
+BLOCKS_FOLDER, CHECKPOINTS_FOLDER, FORKS_FOLDER = "blocks", "checkpoints", "forks"
+"""Rows of finished blocks, checkpoints of those in training, and states that runs fork from, until the tables' files
+hold all rows. "epochs" of a block is blocks/FIRST_RUN_ID.parquet, any other table blocks/TABLE/FIRST_RUN_ID.parquet."""
+OWN_FOLDERS = (BLOCKS_FOLDER, CHECKPOINTS_FOLDER, FORKS_FOLDER, NETS_FOLDER)
 
 
 def is_new(out: Path) -> bool:
@@ -66,6 +67,7 @@ def read_manifest(out: Path) -> dict[str, Any]:
         kept_layouts(manifest.get("programs", []))
         table_keys(manifest)
         float(manifest.get("seconds", 0.0))
+        int(manifest.get("steps_trained", 0))
         str(manifest["dataset"]["digest"] + manifest["dataset"]["name"])
         for name, kind in (("seeds", list), ("sittings", list), ("arms", dict), ("taken_over", dict)):
             kind(manifest.get(name, ()))
@@ -142,7 +144,7 @@ def drop_checkpoints(out: Path, done: frozenset[str]) -> None:
         return
     readable = find_blocks(folder)
     for saved in readable:
-        if done.issuperset(saved.run_ids):
+        if all(run_id in done or is_past(run_id) for run_id in saved.run_ids):
             saved.drop()
     for damaged in {*folder.glob("*.safetensors")} - {saved.path for saved in readable}:
         damaged.unlink()

@@ -6,7 +6,7 @@ chunking of the same steps runs the same machine code and gives the same bits.
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -80,7 +80,7 @@ class Program:
 
     def hypers(self, block: tuple[Run, ...]) -> Hyper:
         """The block's stacked numbers, [W] each."""
-        return _stack_hypers([run.arm.hyper for run in padded(block, self.layout.lanes)], self.spec.user_numbers)
+        return _stack_hypers([run.phase.hyper for run in padded(block, self.layout.lanes)], self.spec.user_numbers)
 
     @property
     def any_hypers(self) -> Hyper:
@@ -110,9 +110,17 @@ class Program:
         hypers = self.any_hypers
         return finish.lower(self.state_shapes, hypers, self.dataset).compile()
 
-    def chunks(self, clock: int = 0) -> Iterator[tuple[int, int, int]]:
-        """(clock, count, repeats) of every chunk from a step on to the end, each about `CHUNK_SECONDS`."""
-        steps, end = self.steps_per_epoch, self.spec.epochs * self.steps_per_epoch
+    def chunks(self, clock: int = 0, stops: Iterable[int] = ()) -> Iterator[tuple[int, int, int]]:
+        """(clock, count, repeats) of every chunk from a step on to the last stop, each about `CHUNK_SECONDS`.
+
+        No chunk goes across a stop, a step at the end of an epoch; without stops they go to the end of training.
+        """
+        for stop in sorted(stops) or [self.spec.epochs * self.steps_per_epoch]:
+            yield from self._chunks(clock, stop)
+            clock = max(clock, stop)
+
+    def _chunks(self, clock: int, end: int) -> Iterator[tuple[int, int, int]]:
+        steps = self.steps_per_epoch
         whole = int(CHUNK_SECONDS / self._epoch_seconds)
         while clock < end:
             if whole >= 1 and clock % steps == 0:

@@ -7,6 +7,7 @@ from typing import Any
 
 from jaxmlp.errors import InputError
 from jaxmlp.files import DamagedFileError, check_writable, write_sealed_json
+from jaxmlp.probes import Probe
 from jaxmlp.study import processes
 from jaxmlp.study.arms import Run
 from jaxmlp.study.checkpoint import SavedBlock, checkpoint_file, find_blocks
@@ -14,6 +15,7 @@ from jaxmlp.study.finished import FinishedBlock
 from jaxmlp.study.folder import (
     BLOCKS_FOLDER,
     CHECKPOINTS_FOLDER,
+    FORKS_FOLDER,
     block_files,
     drop_checkpoints,
     is_new,
@@ -24,6 +26,7 @@ from jaxmlp.study.folder import (
     taken_already,
     write_block,
 )
+from jaxmlp.study.forks import Forks
 from jaxmlp.study.kept import Kept, KeptTable, finished_runs, only, retrained_lines, under_names
 from jaxmlp.study.lock import FolderLock
 from jaxmlp.study.manifest import (
@@ -66,6 +69,7 @@ class Store:
         self._nets: dict[str, Net] = {}
         self._manifest: dict[str, Any] = {}
         self._saved: list[SavedBlock] = []
+        self._forks: list[SavedBlock] = []
         self._made: list[Path] = []
         self.damaged: list[str] = []
         """What was found damaged, a line each; its runs are trained again."""
@@ -86,8 +90,7 @@ class Store:
             if not is_new(out):
                 self._read(out)
                 # Now, before another process of this study trains: all of them must know of the same ones.
-                if (out / CHECKPOINTS_FOLDER).is_dir():
-                    self._saved = find_blocks(out / CHECKPOINTS_FOLDER)
+                self._saved, self._forks = (find_blocks(out / name) for name in (CHECKPOINTS_FOLDER, FORKS_FOLDER))
         except BaseException:
             self.close()
             raise
@@ -132,6 +135,11 @@ class Store:
     def seconds_before(self) -> float:
         """Seconds spent by earlier sittings that ended well; read it before `begin`, which renews the manifest."""
         return float(self._manifest.get("seconds", 0.0))
+
+    @property
+    def steps_before(self) -> int:
+        """Steps trained by earlier sittings that ended well; as `seconds_before`."""
+        return int(self._manifest.get("steps_trained", 0))
 
     def take_over(self, folder: Path, runs: Sequence[Run], experiment: str) -> int:
         """Take over those of the missing `runs` that another finished study holds, under this study's names.
@@ -183,10 +191,19 @@ class Store:
         """Where blocks in training are checkpointed; None in memory."""
         return None if self._out is None else self._out / CHECKPOINTS_FOLDER
 
+    def forks(self, probes: Sequence[Probe]) -> Forks:
+        """The states that runs fork from, with those, watched by the same probes, that the folder had when opened."""
+        return Forks(None if self._out is None else self._out / FORKS_FOLDER, self._forks, probes)
+
     def checkpoints(self, runs: Sequence[Run]) -> list[SavedBlock]:
         """Checkpoints, found when the folder was opened, of blocks whose runs are all among these."""
         wanted = {run.run_id for run in runs}
         return [saved for saved in self._saved if wanted.issuperset(saved.run_ids)]
+
+    def drop_checkpoint(self, block: Sequence[Run]) -> None:
+        """Remove that of a block which leaves no rows."""
+        if self._out is not None:
+            checkpoint_file(self._out / CHECKPOINTS_FOLDER, block[0].run_id).unlink(missing_ok=True)
 
     def add(self, finished: FinishedBlock) -> None:
         """Keep one finished block and drop its checkpoint."""
@@ -221,6 +238,7 @@ class Store:
             for path in block_files(self._out):  # first: what is left of a block without them is never read
                 path.unlink()
             shutil.rmtree(self._out / BLOCKS_FOLDER)
+            shutil.rmtree(self._out / FORKS_FOLDER, ignore_errors=True)
             drop_checkpoints(self._out, frozenset(results.rows["run_id"]))
         processes.wait_for_all("the study's files are written")
 

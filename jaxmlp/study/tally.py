@@ -16,9 +16,9 @@ class Tally:
 
     def __init__(self, done: int, jobs: Sequence[Job]) -> None:
         """Before the sitting, `done` runs are finished, of whatever arms the folder has."""
-        self._total, self._done = done + sum(len(job.block) for job in jobs), done
+        self._total, self._done = done + sum(job.rows for job in jobs), done
         self._shares = {job.block[0].run_id: job.share_done for job in jobs}
-        self._seconds_total = sum((1.0 - job.share_done) * job.work.program.block_seconds for job in jobs)
+        self._seconds_total = sum((1.0 - job.share_done) * job.seconds for job in jobs)
         self._seconds = 0.0
         self._run_epochs = 0.0
         self._begin = time.monotonic()
@@ -29,9 +29,9 @@ class Tally:
         spec, block = job.work.group.spec, job.block
         key = block[0].run_id
         before, self._shares[key] = self._shares[key], report.share
-        self._seconds += (report.share - before) * job.work.program.block_seconds
-        self._run_epochs += (report.share - before) * spec.epochs * len(block)
-        self._done += len(block) * (report.share == 1.0)
+        self._seconds += (report.share - before) * job.seconds
+        self._run_epochs += (report.share - before) * job.epochs * len(block)
+        self._done += job.rows * (report.share == 1.0)
         column = score_column("train" if spec.data.split == "none" else "val", spec)
         # A run that stopped early shows the last score it had.
         shown = slice(len(block)), slice(report.epoch + 1)

@@ -22,6 +22,7 @@ from jaxmlp.data import Dataset
 from jaxmlp.probes import Probe
 from jaxmlp.study.arms import Run
 from jaxmlp.study.checkpoint import SavedBlock, save_block
+from jaxmlp.study.forks import Forks
 from jaxmlp.study.memory import Device, ran_out
 from jaxmlp.study.plan import Work
 from jaxmlp.study.program import Program
@@ -42,10 +43,41 @@ class Job:
     """Where an earlier sitting left it."""
 
     @property
+    def span(self) -> tuple[int, int]:
+        """The clocks (from, to] that are to be trained."""
+        begin, end = (epoch * self.work.program.steps_per_epoch for epoch in self.block[0].span)
+        return begin, end
+
+    @property
+    def epochs(self) -> int:
+        """How many that are."""
+        begin, end = self.block[0].span
+        return end - begin
+
+    @property
+    def seconds(self) -> float:
+        """Estimated, from its begin."""
+        return self.work.group.share(self.block) * self.work.program.block_seconds
+
+    @property
+    def is_past(self) -> bool:
+        """Whether it is trained for its forks alone, and leaves no rows."""
+        return self.block[0].until is not None
+
+    @property
+    def rows(self) -> int:
+        """Runs that have rows when it is done."""
+        return 0 if self.is_past else len(self.block)
+
+    @property
     def share_done(self) -> float:
         """Of the block's steps, what the earlier sitting did."""
-        program = self.work.program
-        return self.saved.clock / (program.steps_per_epoch * program.spec.epochs) if self.saved else 0.0
+        return self.share(self.saved.clock) if self.saved else 0.0
+
+    def share(self, clock: int) -> float:
+        """Of the block's steps, what is done at a clock."""
+        begin, end = self.span
+        return (clock - begin) / (end - begin)
 
 
 @dataclass(frozen=True)
@@ -61,9 +93,11 @@ class Report:
     measured: dict[str, np.ndarray]
     """[W, E + 1] bool of each metric: where the history holds a number."""
     states: RunState | None = None
-    """At the end: the final states, on the host."""
+    """At the end: the final states, on the host; not of a past."""
     records: Records = ()
     """At the end: what the study's probes have seen, on the host."""
+    steps: int = 0
+    """At the end: how many each of its lanes was trained from the block's begin on."""
 
 
 @dataclass(frozen=True)
@@ -122,6 +156,7 @@ class Workers:
         jobs: Sequence[Job],
         datasets: Mapping[Device, Dataset],
         *,
+        forks: Forks,
         stop: Stop,
         checkpoints: Path | None,
         checkpoint_seconds: float,
@@ -132,12 +167,14 @@ class Workers:
         Args:
             jobs: in the order in which they are taken.
             datasets: the dataset on each device to use.
+            forks: what blocks begin with that fork, and where they are kept for them.
             stop: when asked, every block is checkpointed after its chunk and left.
             checkpoints: where; None keeps none.
             checkpoint_seconds: from one checkpoint of a block to the next.
             probes: what watches every block.
         """
-        self._jobs, self._lock = list(jobs), threading.Lock()
+        self._jobs, self._changed, self._busy = list(jobs), threading.Condition(), 0
+        self._forks = forks
         self._stop, self._checkpoints, self._every = stop, checkpoints, checkpoint_seconds
         self._probes = probes
         self._reports: queue.Queue[Report | Failure | None] = queue.Queue()
@@ -165,7 +202,7 @@ class Workers:
 
     def forget(self, work: Work) -> None:
         """Take no more blocks of this group."""
-        with self._lock:
+        with self._changed:
             self._jobs = [job for job in self._jobs if job.work is not work]
 
     def join(self) -> None:
@@ -173,12 +210,30 @@ class Workers:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def left(self) -> list[Job]:
+        """Jobs that nobody took: those that would fork from one that failed."""
+        return list(self._jobs)
+
     def _next(self, device: Device, programs: Mapping[int, Program]) -> Job | None:
-        with self._lock:
-            for i, job in enumerate(self._jobs):
-                if device == self._first or id(job.work) in programs or self._worth_compiling(job.work):
-                    return self._jobs.pop(i)
+        """The next job for a device; while others train what a job forks from, wait for them."""
+        with self._changed:
+            while not self._stop.asked:
+                ready = [job for job in self._jobs if self._forks.ready(job.block)]
+                for job in ready:
+                    if device == self._first or id(job.work) in programs or self._worth_compiling(job.work):
+                        self._jobs.remove(job)
+                        self._busy += 1
+                        return job
+                if not self._busy or len(ready) == len(self._jobs):
+                    return None
+                self._changed.wait()
         return None
+
+    def _done(self) -> None:
+        with self._changed:
+            self._busy -= 1
+            self._changed.notify_all()
 
     def _worth_compiling(self, work: Work) -> bool:
         waiting = sum(job.work is work for job in self._jobs)
@@ -188,13 +243,15 @@ class Workers:
         programs: dict[int, Program] = {}
         try:
             with jax.default_device(device):
-                while not self._stop.asked and (job := self._next(device, programs)) is not None:
+                while (job := self._next(device, programs)) is not None:
                     try:
                         program = programs.get(id(job.work)) or self._program(job.work, device, dataset)
                         programs[id(job.work)] = program
                         self._train(program, job)
                     except Exception as error:  # whatever it is, who waits for reports must hear of it
                         self._reports.put(Failure(job, error))
+                    finally:
+                        self._done()
         finally:
             self._reports.put(None)
 
@@ -208,22 +265,41 @@ class Workers:
     def _train(self, program: Program, job: Job) -> None:
         watch, hypers = Watch(self._probes, program), program.hypers(job.block)
         states, records, begin = self._begin(watch, job)
-        steps, epochs = program.steps_per_epoch, program.spec.epochs
-        saved = time.monotonic()
-        for clock, count, repeats in program.chunks(begin):
+        steps, (first, end) = program.steps_per_epoch, job.span
+        forks = {epoch * steps for epoch in self._forks.wanted(job.block)}
+        chunks, done, saved = program.chunks(begin, {*forks, end}), begin, time.monotonic()
+        while True:
+            history, measured, ended = jax.device_get((states.history, states.measured, states.ended))
+            # Of runs that have ended all epochs to come are as this one.
+            here = {at for at in forks if at == done or (at > done and ended.all())}
+            self._fork(job, done, here, watch.carried(states, records))
+            if done == end or ended.all():
+                break
+            if done > begin:
+                self._reports.put(Report(job, done // steps, job.share(done), history, measured))
+                if self._stop.asked or time.monotonic() - saved >= self._every:
+                    self._save(job, done, watch.carried(states, records))
+                    saved = time.monotonic()
+                if self._stop.asked:
+                    return
+            clock, count, repeats = next(chunks)
             states, records = watch.advance(states, records, hypers, (clock, count, repeats))
             done = clock + count * repeats
-            history, measured, ended = jax.device_get((states.history, states.measured, states.ended))
-            if done == steps * epochs or ended.all():
-                break
-            self._reports.put(Report(job, done // steps, done / (steps * epochs), history, measured))
-            if self._stop.asked or time.monotonic() - saved >= self._every:
-                self._save(job, done, watch.carried(states, records))
-                saved = time.monotonic()
-            if self._stop.asked:
-                return
+        if job.is_past:
+            self._reports.put(Report(job, done // steps, 1.0, history, measured, steps=done - first))
+            return
         states, records = jax.device_get((program.finish(states, hypers), records))
-        self._reports.put(Report(job, epochs, 1.0, states.history, states.measured, states, records))
+        final = states.history, states.measured, states, records
+        self._reports.put(Report(job, program.spec.epochs, 1.0, *final, done - first))
+
+    def _fork(self, job: Job, clock: int, clocks: set[int], carried: Any) -> None:
+        """Keep what is carried at a clock for what forks at these."""
+        for at in sorted(clocks):
+            epoch = at // job.work.program.steps_per_epoch
+            self._forks.keep(job.block, job.work.layout, epoch, clock, jax.device_get(carried))
+        if clocks:
+            with self._changed:
+                self._changed.notify_all()
 
     def _begin(self, watch: Watch, job: Job) -> tuple[RunState, Records, int]:
         program = watch.program
@@ -232,6 +308,9 @@ class Workers:
             if restored is not None:
                 return *watch.states_and_records(jax.device_put(restored, program.device)), job.saved.clock
             job.saved.drop()
+        if job.block[0].parent is not None:
+            forked = jax.device_put(self._forks.begin(job.block, watch), program.device)
+            return *watch.states_and_records(forked), job.span[0]
         states = program.start(job.block)
         return states, watch.begin(states, program.hypers(job.block)), 0
 

@@ -92,22 +92,16 @@ def balanced_weights(labels: Array, num_classes: int) -> Array:
 
 
 def check_task(spec: RunSpec, dataset: Dataset) -> None:
-    """Raise `InputError` where the loss is not about this dataset's targets.
-
-    Integer labels [N] are classes, floats [N] or [N, T] are numbers.
-    """
-    task = "numbers" if jnp.issubdtype(dataset.train_labels.dtype, jnp.floating) else "classes"
-    if task != spec.loss.task:
-        suited = ", ".join(name for name, row in LOSSES.items() if row.task == task)
+    """Raise `InputError` where the loss is not about this dataset's targets."""
+    if dataset.task != spec.loss.task:
+        suited = ", ".join(name for name, row in LOSSES.items() if row.task == dataset.task)
         raise InputError(
-            f"loss {spec.loss.name!r} is about {spec.loss.task}, the targets of {dataset.name} are {task}: "
+            f"loss {spec.loss.name!r} is about {spec.loss.task}, the targets of {dataset.name} are {dataset.task}: "
             f"choose one of {suited}"
         )
 
 
 def outputs_of(spec: RunSpec, dataset: Dataset) -> tuple[int, ...]:
     """How many outputs a net may have: one per class or target, or 1 where two classes may share it."""
-    if spec.loss.task == "numbers":
-        return (as_columns(dataset.train_labels).shape[1],)
     shared = LOSSES[spec.loss.name].single_output and dataset.num_classes == 2
-    return (dataset.num_classes, 1) if shared else (dataset.num_classes,)
+    return (dataset.num_outputs, 1) if shared else (dataset.num_outputs,)

@@ -12,6 +12,7 @@ from jaxmlp.identity import added
 from jaxmlp.nn import ACTIVATIONS, BACKWARDS, INITIALIZERS, LOSSES, PENALTIES, PRECISIONS, MLPSpec
 from jaxmlp.nn.hyper import USER, user_numbers
 from jaxmlp.training.hyper import Hyper
+from jaxmlp.training.interventions import Intervention, in_order
 from jaxmlp.training.optimizers import OPTIMIZERS, OptimizerSpec
 from jaxmlp.training.schedules import SCHEDULES, ScheduleSpec
 
@@ -162,9 +163,13 @@ class RunSpec:
     """One of `PRECISIONS`: how the linear rule's three products are computed."""
     backward: str = "manual"
     """`manual` trains with the hand-written rules, `autodiff` with their twins."""
+    interventions: tuple[Intervention, ...] = added(())
+    """What changes it in mid-training, by epoch: see `jaxmlp.training.interventions`. Arms that differ by it alone have
+    one past: with `replace(spec, interventions=(ResetMoments(epoch=5),))` beside `spec` that is trained once."""
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs)
+        object.__setattr__(self, "interventions", in_order(self.interventions, self.epochs))
         check_choice("precision", self.precision, PRECISIONS)
         check_choice("backward", self.backward, BACKWARDS)
         if self.schedule.warmup_epochs >= self.epochs:

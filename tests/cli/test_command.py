@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from sklearn.datasets import load_iris
+from sklearn.datasets import load_diabetes, load_iris
 
 from jaxmlp import data, training
 from jaxmlp.cli.main import main
@@ -124,6 +124,22 @@ def test_a_net_is_tested_on_its_own_data_alone(trained, monkeypatch, capsys):
     FRAME.rename(columns={"sl": "length"}).to_csv("other.csv", index=False)
     assert "was trained with columns sl, sw, pl, pw" in failing(capsys, "test", net, "other.csv")
     assert "has no images to draw" in failing(capsys, "test", net, "iris.csv", "--out", "x.svg")
+
+
+def test_numbers_are_trained_tested_and_predicted(home, capsys):
+    line = ["train", "--dataset", "diabetes", "--preprocessing", "z_score", "--seeds", "2", "--epochs", "60"]
+    assert main([*line, "--learning-rate", "0.03", "--widths", "16"]) == 0
+    printed = capsys.readouterr().out
+    assert "a number from 25 to 346 to predict" in printed
+    assert "net 10-16-1, relu, squared_error" in printed
+    assert float(printed.split("test R² of 2 runs: mean ")[1].split(",")[0]) > 0.2
+    assert main(["test", "results/own/net.safetensors", "--dataset", "diabetes"]) == 0
+    assert "test R² on diabetes: " in capsys.readouterr().out
+    load_diabetes(as_frame=True).data.head(5).to_csv("new.csv", index=False)
+    assert main(["predict", "results/own/net.safetensors", "new.csv"]) == 0
+    predicted = pd.read_csv("new.predictions.csv")["prediction"]
+    assert predicted.between(0, 400).all()
+    assert predicted.std() > 1
 
 
 def test_values_of_an_option_are_compared_in_pairs(home, capsys):

@@ -56,6 +56,8 @@ OTHER = {
     "norm_position": "pre_activation",
     "residual": "none",
     "dropout": "inverted",
+    "output": "sigmoid",
+    "class_weights": "balanced",
     "initializer": "lecun_normal",
     "split": "random_fifth",
     "preprocessing": "z_score",

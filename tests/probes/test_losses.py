@@ -7,8 +7,8 @@ import pytest
 
 from jaxmlp.errors import InputError
 from jaxmlp.nn import MLPSpec, init_mlp
-from jaxmlp.probes.curvature import hessian_product
-from jaxmlp.probes.losses import net_loss
+from jaxmlp.probes.curvature import gradient_sharpness, hessian_product
+from jaxmlp.probes.losses import batch_sharpness, net_loss
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, LossSpec, Net, RunSpec, evaluate, objective
 
 RNG = np.random.default_rng(0)
@@ -55,6 +55,19 @@ def test_batch_statistics_give_the_mean_of_the_training_objective_over_full_batc
         np.testing.assert_allclose(mine, theirs, atol=1e-12)
 
 
+def test_the_sharpness_of_each_batch_is_that_of_its_own_training_objective(x64):
+    net = make_net("l2")
+    found = jax.jit(batch_sharpness)(net, jnp.asarray(IMAGES), jnp.asarray(LABELS))
+    assert found.shape == (4,)  # of 22 rows in batches of 5
+
+    def alone(i):
+        part = net.preprocessed(jnp.asarray(IMAGES[5 * i : 5 * i + 5])), jnp.asarray(LABELS[5 * i : 5 * i + 5])
+        loss = lambda params: objective(params, net.norm_state, *part, spec=net.spec, hyper=net.hyper)[0]
+        return gradient_sharpness(loss, net.params)
+
+    np.testing.assert_allclose(found[jnp.array([0, 3])], [alone(0), alone(3)], rtol=1e-9)
+
+
 def test_dropout_is_off(x64):
     plain, dropped = make_net(), make_net(dropout="inverted")
     losses = [net_loss(net, jnp.asarray(IMAGES), jnp.asarray(LABELS), norm_stats="batch") for net in (plain, dropped)]
@@ -84,5 +97,7 @@ def test_wrong_arguments_are_refused():
         net_loss(net, jnp.asarray(IMAGES), jnp.asarray(LABELS), norm_stats="train")
     with pytest.raises(InputError, match="a loss of no rows"):
         net_loss(net, jnp.asarray(IMAGES[:0]), jnp.asarray(LABELS[:0]), norm_stats="running")
+    with pytest.raises(InputError, match="4 rows are less than one batch: give at least 5, or a batch_size"):
+        batch_sharpness(net, jnp.asarray(IMAGES[:4]), jnp.asarray(LABELS[:4]))
     with pytest.raises(InputError, match="batch size is -1"):
         net_loss(net, jnp.asarray(IMAGES), jnp.asarray(LABELS), norm_stats="running", batch_size=-1)
