@@ -7,7 +7,7 @@ that D1 gives each activation (S-043): He's for ReLU, Xavier's for the others. E
 `RATES`; an arm without a rate in its name takes the one with the best validation accuracy.
 """
 
-from experiments.lab.base import Experiment, Preset
+from experiments.lab.base import SEED_NOISE, Experiment, Preset
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value, final
 from jaxmlp.nn import MLPSpec
@@ -49,6 +49,7 @@ CLAIMS = (
         tuple(_avoided(depth, activation) for depth in DEPTHS for activation in ("sigmoid", "tanh")),
         planned_n=20,
         factor="number of hidden layers",
+        margin_reason=SEED_NOISE,
     ),
 )
 

@@ -16,10 +16,10 @@ machine's; here it is epochs.
 from dataclasses import replace
 
 from experiments.d4 import AS_SHIPPED, CORRECTED, HYPER, d4_spec
-from experiments.lab.base import Experiment, Preset, reported_by, tested
+from experiments.lab.base import FRESH, SEED_NOISE, Experiment, Preset, reported_by, tested
 from experiments.lab.timed import reported_seconds, times_of
 from jaxmlp.data import Dataset
-from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value, final, reached
+from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Value, final, reached
 from jaxmlp.study import Arm
 
 COMMON_RATE = 0.01
@@ -70,45 +70,73 @@ def _to_target(arm: str) -> Value:
     return Value(arm, reached("val_accuracy", 0.97))
 
 
+# D4's own first: the common rate, as shipped.
 LEVELS = {
-    "the common rate, as shipped": "shipped_{}",
+    "": "shipped_{}",
     "the common rate, faults mended": "{}",
     "rates tuned, faults mended": "{}_tuned",
 }
 
 CLAIMS = (
-    # "No advantage": neither SGD nor momentum is 0.3 points behind, two standard deviations of a single run, and all
-    # that one run of each could have shown. D4 suspects its untuned rates: so at the common rate and at tuned ones, and
-    # mended arms at the common rate tell the faults from the rates. That SGD zigzags where others do not is no part of
-    # it: on a quadratic that is a matter of course, and on MNIST nothing shows it.
+    # "No advantage": neither SGD nor momentum is behind, in D4's own program. It suspects its untuned rates: tuned ones
+    # are told, and mended arms at the common rate tell the faults from the rates.
     Claim(
         "C-421",
         tuple(
-            Difference(tested(name.format(plain)), tested(name.format(adaptive)), margin=-0.003, level=level)
+            Difference(
+                tested(name.format(plain)),
+                tested(name.format(adaptive)),
+                -0.003,
+                level=level or None,
+                scope="beyond" if level else "primary",
+            )
             for level, name in LEVELS.items()
             for plain in ("sgd", "momentum")
             for adaptive in ("adam", "rmsprop")
         ),
-        planned_n=20,
-        factor="rates",
+        planned_n=12,
+        first_seed=FRESH,
+        margin_reason=SEED_NOISE,
+        limits="That SGD zigzags and the others remedy it is not tested: MNIST does not show it, and no quadratic of "
+        "bad condition, which would, is measured here.",
     ),
-    # Sooner at the target, at D4's rate and at each rule's own.
+    # Sooner at the target, at D4's rate, with its faults mended; other rates are ours.
     Claim(
         "C-422",
         tuple(
             Difference(
-                _to_target(f"momentum{end}"), _to_target(f"nesterov{end}"), margin=0.0, unit="epochs", level=level
+                _to_target(f"momentum{end}"),
+                _to_target(f"nesterov{end}"),
+                margin=0.1,
+                unit="epochs",
+                level=level or None,
+                scope="beyond" if level else "primary",
             )
-            for level, end in {"the common rate": "", "rates tuned": "_tuned"}.items()
+            for level, end in {"": "", "rate 0.001": "_lr0.001", "rate 0.1": "_lr0.1"}.items()
         ),
-        planned_n=20,
-        factor="rates",
+        planned_n=12,
+        first_seed=FRESH,
+        margin_reason="A tenth of an epoch is 540 updates; D4 gives no number.",
     ),
-    # More than half of the 2 points, for all four.
+    # For all four. With running statistics in the validation too, the difference goes: D4 names no cause.
     Claim(
         "C-427",
-        tuple(Difference(tested(arm), Value(arm, final("val_accuracy")), margin=0.01) for arm in SHIPPED_ARMS),
-        planned_n=20,
+        (
+            *(Difference(tested(arm), Value(arm, final("val_accuracy")), margin=0.01) for arm in SHIPPED_ARMS),
+            *(
+                Equivalence(
+                    tested(arm),
+                    Value(arm, final("val_accuracy")),
+                    0.01,
+                    scope="beyond",
+                    level=f"{arm}, running",
+                )
+                for arm in RUNNING_ARMS
+            ),
+        ),
+        planned_n=12,
+        first_seed=FRESH,
+        margin_reason="Half of the two points of D4's table.",
     ),
 )
 

@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
-from experiments.lab.base import Experiment, Preset, tested
+from experiments.lab.base import FRESH, SEED_NOISE, Experiment, Preset, tested
 from experiments.lab.measured import Finished, Measurement
 from experiments.nets import HIDDEN_5
 from jaxmlp.data import Dataset
@@ -44,8 +44,8 @@ MASKS = declare(
 
 RATE = 0.2
 ARMS = ("dropout", "batch_norm")
-UNITS, SMALL_NETS = 12, range(100, 300)
-"""Hidden units of the small nets, and their seeds: twenty others, 0 to 19, left C-118 undecided and are not used."""
+UNITS, SMALL_NETS = 12, range(1000, 1200)
+"""Hidden units of the small nets, and their seeds: 0 to 19 and 100 to 299 belong to rules declared before this one."""
 WRONG = {"dropout_with_masks": "dropout", "batch_norm_by_64": "batch_norm", "batch_norm_by_1": "batch_norm"}
 """By mode, whose nets are left in it."""
 MASKED = ("masks_linear", "masks_inverted_linear", "masks_relu")
@@ -151,24 +151,35 @@ def _left_in(mode: str) -> Value:
 
 
 CLAIMS = (
-    # Exact where the output is linear in the masks, in both forms. Behind a ReLU it "stands for" the mean to a tenth.
+    # Exact where the output is linear in the masks, in both forms; behind a ReLU an approximation.
     Claim(
         "C-118",
         (
             Identity(_gap("masks_linear"), 0.0, tolerance=1e-5),
             Identity(_gap("masks_inverted_linear"), 0.0, tolerance=1e-5),
-            Equivalence(_gap("masks_relu"), 0.0, margin=0.1, unit="of the mean"),
+            Equivalence(_gap("masks_relu"), 0.0, margin=0.125, unit="of the mean", expected=0.1),
         ),
         planned_n=200,
+        first_seed=FRESH,
+        margin_reason="Without any scaling the sum is off by 1/(1 - 0.2) - 1, a quarter of the mean: with it, by less "
+        "than half of that. Where it is exact, by what float32 leaves.",
     ),
     # "Must": in the wrong mode it loses more than seeds differ by, 0.3 points.
     Claim(
         "C-119",
         tuple(
-            Difference(tested(right), _left_in(wrong), margin=0.003, level=wrong.replace("_", " "))
+            Difference(
+                tested(right),
+                _left_in(wrong),
+                margin=0.003,
+                level=wrong.replace("_", " "),
+                # Of one image there are no statistics: every image looks alike.
+                expected=0.5 if wrong.endswith("_by_1") else None,
+            )
             for wrong, right in WRONG.items()
         ),
         planned_n=10,
+        margin_reason=SEED_NOISE,
         factor="what is left in training mode",
     ),
 )

@@ -8,10 +8,12 @@ observation), each pixel to N(0, 1) (`standardize`), and uncorrelated too (`zca_
 fitted, is fitted on the training part.
 """
 
+from dataclasses import replace
+
 from experiments.lab.base import Experiment, Preset
 from experiments.nets import HIDDEN_5
 from jaxmlp.data import Dataset
-from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value, final
+from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value, final, reached
 from jaxmlp.nn import MLPSpec
 from jaxmlp.study import Arm
 from jaxmlp.training import DataSpec, RunSpec
@@ -33,8 +35,21 @@ def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
 def _better(arm: str, level: str) -> Difference:
     """D0 speaks of how well a model does in the end, without a number: more than [0, 1] pixels give is better."""
     return Difference(
-        Value(arm, final("test_accuracy")), Value("unit", final("test_accuracy")), margin=0.0, level=level
+        Value(arm, final("test_accuracy")),
+        Value("unit", final("test_accuracy")),
+        margin=0.0,
+        level=level,
+        expected=0.003,
     )
+
+
+def _told(arm: str, level: str) -> tuple[Difference, ...]:
+    """How soon it is at 95 %; and, of centred inputs, where it ends."""
+    there = reached("val_accuracy", 0.95)
+    sooner = Difference(
+        Value("unit", there), Value(arm, there), 0.0, unit="epochs", level=f"{level}, pace", scope="beside"
+    )
+    return (sooner, replace(_better(arm, level), scope="beside")) if "centred" in level else (sooner,)
 
 
 CLAIMS = (
@@ -45,9 +60,16 @@ CLAIMS = (
             _better("standardize", "standardized"),
             _better("zca_whiten", "ZCA-whitened"),
             _better("pca_whiten", "PCA-whitened"),
+            *_told("train_mean", "centred by one mean"),
+            *_told("sample_mean", "each image centred"),
+            *_told("standardize", "standardized"),
+            *_told("zca_whiten", "ZCA-whitened"),
         ),
         planned_n=30,
         factor="inputs",
+        margin_reason="D0 gives no number: whatever is more than inputs in [0, 1] give is better.",
+        limits="Pixels that are almost constant are divided by almost nothing: z-scores reach 49,515 in test images, "
+        "whitening adds 1e-5 to the eigenvalues. Floors for both may be the cause, and no arm varies them yet.",
     ),
 )
 

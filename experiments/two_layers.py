@@ -27,7 +27,7 @@ from experiments.d2 import (
     tested,
     tuning,
 )
-from experiments.lab.base import Experiment
+from experiments.lab.base import FRESH, Experiment
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Probability
 
 SIGMOIDS = {loss: CELLS[2, "sigmoid", loss] for loss in D2_LOSSES}
@@ -56,57 +56,83 @@ AVERAGED = {
     "two_layers_best_rates": tuple(best_name(two) for _, two in PAIRS),
 }
 POINT = 0.01
-WORSE = (("sigmoid", "euclidean"), ("sigmoid", "cross_entropy"), ("gelu_tanh", "euclidean"))
+
+
+LOST = {("sigmoid", "euclidean"): 0.635, ("sigmoid", "cross_entropy"): 0.690, ("gelu_tanh", "euclidean"): 0.017}
+"""By D2's figures; elsewhere two layers gain at most 0.6 points."""
 
 
 def _no_better() -> list[Difference]:
-    """In no pair two layers gain a point, and in `WORSE` they lose one: "often".
+    """At D2's rate two layers gain a point in no pair; "often worse" is where its figures show a loss.
 
-    D2's figures: they lose 63.5, 69.0 and 1.7 points there, and elsewhere gain at most 0.6.
+    Each at its best rate is ours.
     """
-    levels = {"0.01 for all": lambda setting: setting.name, "each its best, 10 epochs": best_name}
+    tuned = "each its best rate, 10 epochs"
     return [
-        Difference(
-            tested(name(one)),
-            tested(name(two)),
-            margin=POINT if (two.activation, two.loss) in WORSE else -POINT,
-            level=level,
-        )
-        for level, name in levels.items()
-        for one, two in PAIRS
+        *(
+            Difference(tested(one), tested(two), -POINT, expected=LOST.get((two.activation, two.loss), 0.0))
+            for one, two in PAIRS
+        ),
+        *(
+            Difference(tested(one), tested(two), 0.5 * LOST[two.activation, two.loss], level="worse", scope="beside")
+            for one, two in PAIRS
+            if (two.activation, two.loss) in LOST
+        ),
+        *(
+            Difference(tested(best_name(one)), tested(best_name(two)), -POINT, level=tuned, scope="beyond")
+            for one, two in PAIRS
+        ),
     ]
 
 
 def _profits(net: str, setting: Setting, remedy: str) -> list[Difference]:
-    """A remedy gains a point, at D2's rate and at the best rates."""
+    """A remedy gains a point at D2's rate; and, which is ours, at the best rates.
+
+    What fails at D2's rate, the sigmoid net with cross-entropy, has 72 points to gain (0.226 to 0.95).
+    """
     treated = REMEDIED[net, remedy]
     best = tested(f"{best_name(treated)}_{remedy}"), tested(best_name(setting))
+    told = f"{remedy}, {net}"
+    expected = 0.72 if net == "sigmoid" else None
     return [
-        Difference(tested(treated), tested(setting), POINT, level=f"{remedy}, {net}, rate 0.01"),
-        Difference(*best, POINT, level=f"{remedy}, {net}, best rates, 10 epochs"),
+        Difference(tested(treated), tested(setting), POINT, level=told, expected=expected),
+        Difference(*best, POINT, level=f"{told}, best rates, 10 epochs", scope="beyond"),
     ]
 
 
 CLAIMS = (
-    Claim("C-211", tuple(_no_better()), planned_n=20, factor="learning rate"),
-    # "Fails": most runs end under 50 % (D2: 22.6 and 25.5 %); "trains": above 90 % (D2: 95.0 %).
+    Claim(
+        "C-211",
+        tuple(_no_better()),
+        planned_n=8,
+        first_seed=FRESH,
+        margin_reason="A point is more than two layers gain anywhere in D2's figures; half of what they lose there.",
+    ),
+    # "Fails": most runs end under 50 % (D2: 22.6 and 25.5 %); "trains": above 90 % (D2: 95.0 %). Ten times as many
+    # epochs are ours.
     Claim(
         "C-212",
         (
-            *(Probability(tested(SIGMOIDS[loss]), "below", 0.5, bound=0.5, level="50") for loss in FAILING),
-            Probability(tested(SIGMOIDS["hinge"]), "above", 0.9, bound=0.5, level="50"),
-            *(Probability(tested(LONGER[loss]), "below", 0.5, bound=0.5, level="500") for loss in FAILING),
+            *(Probability(tested(SIGMOIDS[loss]), "below", 0.5, bound=0.5) for loss in FAILING),
+            Probability(tested(SIGMOIDS["hinge"]), "above", 0.9, bound=0.5),
+            *(
+                Probability(tested(LONGER[loss]), "below", 0.5, bound=0.5, level="500 epochs", scope="beyond")
+                for loss in FAILING
+            ),
         ),
-        planned_n=20,
-        factor="number of epochs",
+        planned_n=12,
+        first_seed=FRESH,
+        margin_reason="Half and 90 % stand far from both of D2's kinds of numbers: 22.6 and 25.5 %, and 95.0 %.",
     ),
     Claim(
         "C-221",
         tuple(
             part for net, setting in TREATED.items() for remedy in REMEDIES for part in _profits(net, setting, remedy)
         ),
-        planned_n=20,
-        factor="remedy, net and rate",
+        planned_n=8,
+        factor="remedy and net",
+        first_seed=FRESH,
+        margin_reason="A point is more than the best of D2's two-layer nets has over its one-layer nets.",
     ),
 )
 

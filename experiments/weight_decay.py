@@ -7,6 +7,7 @@ images best, with the hinge loss and ReLU or GELU or with cross-entropy at rate 
 """
 
 from dataclasses import replace
+from itertools import pairwise
 
 from experiments.d2 import (
     CELLS,
@@ -24,14 +25,13 @@ from experiments.d2 import (
     swept_names,
     tested,
 )
-from experiments.lab.base import Experiment
+from experiments.lab.base import FRESH, Experiment
 from jaxmlp.evidence import (
     Claim,
     CompareArms,
     Difference,
+    Equivalence,
     EveryRun,
-    Ordering,
-    Probability,
     SweepCurves,
     TrainingCurves,
     Value,
@@ -51,31 +51,44 @@ LONGER = tuple(replace(setting, epochs=200) for setting in FITTING)
 SETTINGS = (*WITHOUT.values(), *HINGE_DECAYS.values(), *CROSS_ENTROPY_DECAYS.values(), *FITTING, *LONGER)
 
 
-def _harm(net: str) -> tuple[Difference, Ordering, Probability]:
+SMALLEST = {"2_Gelu_Hinge": 0.0, "2_Sig_CE": 0.003}
+"""What D2's figures lose with a decay of 1e-4."""
+STEPS = {"2_Gelu_Hinge": (0.0, 0.001, 0.048), "2_Sig_CE": (0.024, 0.666, 0.1715)}
+"""What D2's figures lose with each step from 1e-4 to 0.1."""
+
+
+def _harm(net: str) -> tuple[Difference | Equivalence, ...]:
     """The smallest helps by no more than D2's figures show at all, 0.3 points; the accuracy falls by more with every
     step from there to 0.1; and at 1 it is a guess.
 
     A guess is 10 to 11.35 %, the share of the most frequent class; the step from 0.1 to 1 is left out, since one of
     D2's nets guesses at 0.1 already.
     """
+    steps = zip(pairwise(DECADES[:-1]), STEPS[net], strict=True)
     return (
-        Difference(tested(WITHOUT[net]), tested(SWEEPS[net][DECADES[0]]), margin=-0.003, level=net),
-        Ordering(tuple(tested(SWEEPS[net][decay]) for decay in DECADES[:-1]), margin=0.003, level=net),
-        Probability(tested(SWEEPS[net][1.0]), "below", 0.15, bound=0.5, level=net),
+        Difference(tested(WITHOUT[net]), tested(SWEEPS[net][DECADES[0]]), -0.003, level=net, expected=SMALLEST[net]),
+        *(
+            Difference(tested(SWEEPS[net][a]), tested(SWEEPS[net][b]), margin=0.003, level=net, expected=lost)
+            for (a, b), lost in steps
+        ),
+        Equivalence(tested(SWEEPS[net][1.0]), 0.105, margin=0.02, level=net),
     )
 
 
 def _fits_well(setting: Setting) -> tuple[Difference, Difference]:
     """No more than two points between training and test, and a test loss that ends where it was lowest.
 
-    Of D2's figures the widest gap is 0.8 points (GELU with the hinge loss: 0.981 and 0.973).
+    Of D2's figures the widest gap is 0.8 points (GELU with the hinge loss: 0.981 and 0.973). It says so in its section
+    on nets of one layer, at 50 epochs: two layers, and 200 epochs, are ours.
     """
-    level = f"{setting.epochs}"
+    own = (setting.hidden, setting.epochs) == (1, 50)
+    scope = "primary" if own else "beyond"
+    level = None if own else f"{setting.hidden} hidden, {setting.loss}, {setting.epochs} epochs"
     accuracies = (Value(setting.name, final(f"{part}_accuracy")) for part in ("test", "train"))
     losses = (Value(setting.name, lowest("test_loss")), Value(setting.name, final("test_loss")))
     return (
-        Difference(*accuracies, margin=-0.02, level=level),
-        Difference(*losses, margin=-RISE[setting.loss], level=level, unit="of loss"),
+        Difference(*accuracies, margin=-0.02, level=level, scope=scope, expected=-0.008),
+        Difference(*losses, margin=-RISE[setting.loss], level=level, unit="of loss", scope=scope),
     )
 
 
@@ -84,10 +97,19 @@ CLAIMS = (
     Claim(
         "C-210",
         tuple(part for setting in (*FITTING, *LONGER) for part in _fits_well(setting)),
-        planned_n=20,
-        factor="number of epochs",
+        planned_n=8,
+        first_seed=FRESH,
+        margin_reason="More than twice the widest gap of D2's figures, and a tenth of the lowest loss that they have.",
     ),
-    Claim("C-216", tuple(part for net in SWEEPS for part in _harm(net)), planned_n=20, factor="net"),
+    Claim(
+        "C-216",
+        tuple(part for net in SWEEPS for part in _harm(net)),
+        planned_n=12,
+        factor="net",
+        first_seed=FRESH,
+        margin_reason="0.3 points are what D2's figures show at all; 0.105, within two points, is its guess.",
+        limits="Of GELU with the hinge loss D2's own figures show no fall from 1e-4 to 1e-2 that could be told.",
+    ),
 )
 
 REPORTED = (

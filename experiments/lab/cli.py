@@ -13,7 +13,7 @@ from experiments.lab import commands as do
 from experiments.lab.commands import DATASETS, RESULTS
 from jaxmlp.cli.main import add_test, add_train
 from jaxmlp.cli.options import add_study_options
-from jaxmlp.cli.parsing import Parser, as_names, as_path, as_positive, run_line
+from jaxmlp.cli.parsing import Parser, as_names, as_natural, as_path, as_positive, run_line
 
 
 def make_parser() -> Parser:
@@ -32,6 +32,7 @@ def make_parser() -> Parser:
     add.add_argument("names", nargs="+", metavar="NAME", help="see `list`")
     add.add_argument("--preset", default="quick", help="quick (default) or full, the documents' own size")
     add.add_argument("--seeds", type=as_positive, metavar="N", help="seeds 0 to N-1 for every arm")
+    add.add_argument("--first-seed", type=as_natural, default=0, metavar="N", help="seeds count from N; default 0")
     add.add_argument("--epochs", type=as_positive, metavar="N")
     add.add_argument("--arms", type=as_names, metavar="A,B", help="only these arms; see `list`")
     add.add_argument("--dataset", default="digits", help=f"one of {', '.join(DATASETS)}; default digits")
@@ -54,11 +55,18 @@ def make_parser() -> Parser:
     add.set_defaults(command=do.report)
 
     add = commands.add_parser("claims", help="all claims: the published verdict, or why there is none")
+    add.add_argument("ids", nargs="*", metavar="C-001", help="only these, with their amendments told whole")
     add.add_argument("--doc", metavar="D0", help="only this document's: D0 to D4")
     add.set_defaults(command=do.claims)
 
     add = commands.add_parser("publish", help="copy finished full studies into experiments/published/")
-    add.add_argument("out", type=as_path, metavar="OUT", help="the --out of runs, or one study in it")
+    add.add_argument(
+        "out",
+        type=as_path,
+        nargs="?",
+        metavar="OUT",
+        help="the --out of runs, or one study in it; without it what is published is judged anew",
+    )
     add.set_defaults(command=do.publish)
 
     add = commands.add_parser("benchmark", help="measure what jaxmlp costs here, and keep it for the README")

@@ -97,7 +97,12 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     loaded = data.load(arguments.dataset, data_dir=arguments.data_dir)
     datasets = [loaded if experiment.dataset is None else experiment.dataset() for experiment in chosen]
     presets = [
-        resize(experiment.presets[arguments.preset], seeds=arguments.seeds, epochs=arguments.epochs)
+        resize(
+            experiment.presets[arguments.preset],
+            seeds=arguments.seeds,
+            epochs=arguments.epochs,
+            first_seed=arguments.first_seed,
+        )
         for experiment in chosen
     ]
     for experiment, dataset, preset in zip(chosen, datasets, presets, strict=True):
@@ -154,17 +159,26 @@ def claims(arguments: argparse.Namespace, console: Console) -> None:
     from experiments.lab.published import claim_rows
     from jaxmlp.evidence import print_verdicts
 
+    def dated(row: dict[str, Any]) -> list[str]:
+        """The dates of its amendments alone: `claims C-103` tells them."""
+        return [text.partition(":")[0] for text in row["amended"]]
+
     if arguments.doc is not None:
         check_choice("document", arguments.doc, load_ledger().documents)
-    print_verdicts([row for row in claim_rows() if arguments.doc in (None, row["doc"])], console)
+    for claim in arguments.ids:
+        check_choice("claim", claim, load_ledger().claims)
+    rows = [row for row in claim_rows() if arguments.doc in (None, row["doc"])]
+    chosen = [row for row in rows if row["claim"] in arguments.ids]
+    print_verdicts(chosen if arguments.ids else [row | {"amended": dated(row)} for row in rows], console)
 
 
 def publish(arguments: argparse.Namespace, console: Console) -> None:
-    """Keep the studies' small files in the repository, and the pages' findings with them."""
+    """Keep the studies' small files in the repository, or judge those anew, and the pages' findings with them."""
     from experiments.lab.docs import renew
-    from experiments.lab.published import publish_studies
+    from experiments.lab.published import publish_studies, rejudge_published
 
-    for path in (*publish_studies(arguments.out), *renew()):
+    written = rejudge_published() if arguments.out is None else publish_studies(arguments.out)
+    for path in (*written, *renew()):
         console.print(f"wrote {path}", highlight=False, soft_wrap=True)
 
 

@@ -1,11 +1,13 @@
 """Generated blocks of README.md and docs/: findings and speed from what is published, names from the code itself."""
 
 import json
+import posixpath
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -23,6 +25,7 @@ from jaxmlp.nn.losses import LOSS_TASKS
 from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORM_STATS, NORMS, RESIDUALS
 from jaxmlp.study.finished import KEEP_PARAMS
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
+from jaxmlp.training.interventions import INTERVENTIONS, MOMENTS
 from jaxmlp.training.spec import SELECTIONS, VALIDATIONS
 
 ROOT = Path(__file__).parents[2]
@@ -35,31 +38,71 @@ def findings() -> str:
         "|---|---|---|---|---|---|",
     ]
     for claim, verdict in sorted(published_verdicts().items()):
-        if verdict["verdict"] == "not_tested":
+        if verdict["verdict"] in ("not_tested", "pending"):
             continue
         statement = " ".join(verdict["statement"].split())
         effect = f"{presentation.effect_text(verdict)} {presentation.interval_text(verdict)}".strip() or "–"
         if verdict["verdict"] == "mixed":
             effect += f" reproduced, by {verdict['factor']}"
-        cells = (f"{verdict['doc']}: {statement}", f"**{presentation.LOOKS[verdict['verdict']].words}**", effect)
+        words = f"**{presentation.verdict_words(verdict)}**" + (", fragile" if verdict["fragile"] else "")
+        speaker = f"ours, on {verdict['doc']}" if verdict["ours"] else verdict["doc"]
+        cells = (f"{speaker}: {statement}", words, effect)
         where = f"{verdict['dataset']}, {verdict['device']}"
-        lines.append(f"| {claim} | {' | '.join(cells)} | {verdict['n']} | {where} |")
-    return "\n".join(lines)
+        n = f"{verdict['n']} of {verdict['planned_n']}"
+        lines.append(f"| {claim} | {' | '.join(cells)} | {n} | {where} |")
+    return "\n".join([*lines, "", _waiting()])
+
+
+def _waiting() -> str:
+    """Which claims wait for fresh seeds, and which of those with a verdict were amended."""
+    rows = published_verdicts()
+    waiting = sorted(claim for claim, row in rows.items() if row["verdict"] == "pending")
+    amended = sorted(claim for claim, row in rows.items() if row["verdict"] != "pending" and row["amended"])
+    told = f"Amended after results had been seen: {', '.join(amended)}." if amended else "None of these was amended."
+    return (
+        f"Rules were declared before their results. {told} {len(waiting)} more were declared anew after results had "
+        f"been seen and wait for fresh seeds, which alone will judge them: {', '.join(waiting)}. "
+        "[`amendments.toml`](experiments/amendments.toml) says of each what changed and why."
+    )
+
+
+SOURCES = {"doc": "printed", "fig": "read off a figure", "code": "in its program", "run": "measured from its weights"}
+"""Where a document's number comes from, by the ledger's tag."""
 
 
 def comparisons() -> str:
-    """How many of the documents' numbers one of our runs could have shown, and which not, in Markdown."""
-    judged = [one for one in published_comparisons() if one["agrees"] is not None]
+    """How many of the documents' numbers one of our runs could have shown, by their source, and which not."""
+    found = published_comparisons()
+    judged = [one for one in found if one["agrees"] is not None]
     outside = [evidence.reported_texts(one) for one in judged if not one["agrees"]]
     entries = len({one["ledger_id"] for one in judged})
     lines = [
-        f"Of {len(judged)} numbers of {entries} experiments, {len(judged) - len(outside)} lie inside. Those outside:",
+        f"Of {len(judged)} numbers of {entries} experiments, {len(judged) - len(outside)} lie inside. "
+        f"{sum(one['wide'] for one in found)} more lie inside an interval wider than ±5 points, which says nothing, "
+        "and are not counted.",
+        "",
+        "| source of the number | inside | numbers | our runs | half width, points |",
+        "|---|---|---|---|---|",
+        *(_agreement(name, [one for one in judged if one["tag"] == tag]) for tag, name in SOURCES.items()),
+        "",
+        "Those outside:",
         "",
         "| entry | arm | measure | document | our mean | one run of ours | n |",
         "|---|---|---|---|---|---|---|",
     ]
     names = ("ledger_id", "arm", "measure", "reported", "mean", "interval", "n")
     return "\n".join([*lines, *(f"| {' | '.join(str(one[name]) for name in names)} |" for one in outside)])
+
+
+def _agreement(source: str, judged: list[dict[str, Any]]) -> str:
+    """A row for the numbers of one source: how many lie inside, from how many runs, and in how narrow intervals."""
+    if not judged:
+        return f"| {source} | 0 | 0 | – | – |"
+    runs = sorted(one["n"] for one in judged)
+    widths = sorted(50 * (one["high"] - one["low"]) for one in judged if one["unit"] in ("accuracy", "pp"))
+    width = f"{widths[len(widths) // 2]:.2f} (at most {widths[-1]:.1f})" if widths else "–"
+    inside = sum(one["agrees"] for one in judged)
+    return f"| {source} | {inside} | {len(judged)} | {runs[0]} to {runs[-1]} | {width} |"
 
 
 def grid_times() -> str:
@@ -103,6 +146,8 @@ TABLES: dict[str, Iterable[str]] = {
     "precisions": nn.PRECISIONS,
     "optimizers": training.OPTIMIZERS,
     "schedules": training.SCHEDULES,
+    "interventions": [kind.__name__ for kind in INTERVENTIONS],
+    "moments that are reset": MOMENTS,
     "validation": VALIDATIONS,
     "selection of the tested model": SELECTIONS,
     "nets a study keeps": KEEP_PARAMS,
@@ -156,6 +201,8 @@ def precision_costs() -> str:
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
+    "starts": front.starts_figure,
+    "starts_zh": partial(front.starts_figure, "zh"),
     "tally": front.tally,
     "tally_zh": partial(front.tally, "zh"),
     "surprises": front.surprises,
@@ -211,8 +258,8 @@ def with_blocks(text: str, folder: Path = ROOT) -> str:
 
 def _linked(text: str, folder: Path) -> str:
     """Links that start at the root of the project, as a page in a folder needs them."""
-    up = "../" * len(folder.relative_to(ROOT).parts)
-    return re.sub(r"\]\((?![a-z]+:|#)", f"]({up}", text)
+    here = folder.relative_to(ROOT).as_posix()
+    return re.sub(r"\]\((?![a-z]+:|#)([^)]+)\)", lambda link: f"]({posixpath.relpath(link[1], here)})", text)
 
 
 def renew() -> list[Path]:

@@ -5,6 +5,7 @@ from html import escape
 from pathlib import Path
 
 import jaxmlp
+from experiments.lab.base import FRESH
 from experiments.lab.published import PUBLISHED
 from jaxmlp import study
 from jaxmlp.files import write_text
@@ -26,6 +27,7 @@ def starts() -> str:
     """Test accuracy of every seed, a row of dots for each start."""
     results = study.Results.load(PUBLISHED / "initialization")
     rows = results.final()
+    rows = rows[rows["seed"] < FRESH]
     left, right, top, height = 170, 740, 74, 44
     n = int((rows["arm"] == "he_normal").sum())
     parts = [_text(20, 30, f"One net, one data set, {n} seeds: the start decides", size=18, weight="600")]
@@ -40,8 +42,9 @@ def starts() -> str:
     for i, (arm, title, colour) in enumerate(STARTS):
         middle = top + height * (i + 0.5)
         parts.append(_text(20, middle + 5, title))
-        for seed, accuracy in rows.loc[rows["arm"] == arm, ["seed", "test_accuracy"]].itertuples(index=False):
-            x, y = left + (right - left) * accuracy, middle + 6 * (int(seed) % 5 - 2)
+        dots = rows[rows["arm"] == arm]
+        for seed, accuracy in zip(dots["seed"].tolist(), dots["test_accuracy"].tolist(), strict=True):
+            x, y = left + (right - left) * accuracy, middle + 6 * (seed % 5 - 2)
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}" fill-opacity="0.6"/>')
     return _svg(760, bottom + 34, "Test accuracy of nets from six starts, by seed", parts)
 

@@ -14,6 +14,7 @@ from experiments.benchmarks.running import PUBLISHED_BENCHMARKS
 from experiments.benchmarks.speed.peers import GRID_KEY, OURS
 from experiments.benchmarks.speed.report import cells_of, places_of, ratio, rival_of
 from experiments.benchmarks.speed.workloads import WORKLOADS
+from experiments.lab.base import FRESH
 from experiments.lab.ledger import load_ledger
 from experiments.lab.published import PUBLISHED, claim_rows, published_verdicts
 from jaxmlp import study
@@ -39,12 +40,8 @@ def tally(language: str = "en") -> str:
     if language == "zh":
         told = "，".join(f"{WORDS[kind]} {counts[kind]} 条" for kind in kinds)
         return f"共 {len(rows)} 条论断：{told}。"
-    told = ", ".join(f"**{counts[kind]}** {_verdict_words(kind)}" for kind in kinds)
+    told = ", ".join(f"**{counts[kind]}** {presentation.LOOKS[kind].words}" for kind in kinds)
     return f"{len(rows)} claims: {told}."
-
-
-def _verdict_words(kind: str) -> str:
-    return presentation.LOOKS[kind].words if kind in presentation.LOOKS else kind.replace("_", " ")
 
 
 class Surprise(NamedTuple):
@@ -137,9 +134,10 @@ def surprises(language: str = "en") -> str:
     verdicts = published_verdicts()
     lines = []
     for i, one in enumerate(SURPRISES, start=1):
-        numbers = one.numbers(study.Results.load(PUBLISHED / one.study).final())
-        kind = verdicts[one.claim]["verdict"]
-        words = WORDS[kind] if language == "zh" else _verdict_words(kind)
+        rows = study.Results.load(PUBLISHED / one.study).final()
+        numbers = one.numbers(rows[rows["seed"] < FRESH])  # those that these claims are judged by
+        verdict = verdicts[one.claim]
+        words = WORDS[verdict["verdict"]] if language == "zh" else presentation.verdict_words(verdict)
         text = (one.zh if language == "zh" else one.en).format(**numbers)
         lines.append(f"{i}. {text} *{one.claim}, {words}.*")
     return "\n".join(lines)
@@ -147,11 +145,27 @@ def surprises(language: str = "en") -> str:
 
 def _accuracies(rows: pd.DataFrame, arm: str) -> pd.Series:
     """Test accuracies of an arm, by seed."""
-    return rows[rows["arm"] == arm].set_index("seed")["test_accuracy"]
+    chosen = rows[rows["arm"] == arm]
+    return pd.Series(chosen["test_accuracy"].to_numpy(), index=chosen["seed"].to_numpy())
 
 
 def _gain(rows: pd.DataFrame, arm: str, base: str) -> pd.Series:
     return (_accuracies(rows, arm) - _accuracies(rows, base)).dropna()
+
+
+ALT = {
+    "en": "Test accuracy of {n} nets for each of six starts. From N(0, 1) {below} of them stay below 50 %, from He's "
+    "normal start all reach {lowest} % or more.",
+    "zh": "六种初始化各 {n} 个网络的测试准确率：取自 N(0, 1) 时 {below} 个不到 50 %，"
+    "He 正态初始化时全部达到 {lowest} % 以上。",
+}
+"""What the figure of starts shows, in words."""
+
+
+def starts_figure(language: str = "en") -> str:
+    """The figure of starts as a Markdown image."""
+    rows = study.Results.load(PUBLISHED / "initialization").final()
+    return f"![{ALT[language].format(**_starts(rows[rows['seed'] < FRESH]))}](docs/figures/starts.svg)"
 
 
 def documents() -> str:
@@ -191,5 +205,5 @@ def theory() -> str:
             continue
         effect = f"{presentation.effect_text(verdict)} {presentation.interval_text(verdict)}".strip() or "–"
         statement = " ".join(verdict["statement"].split())
-        lines.append(f"| {claim} | {statement} | {_verdict_words(verdict['verdict'])} | {effect} | {verdict['n']} |")
+        lines.append(f"| {claim} | {statement} | {presentation.verdict_words(verdict)} | {effect} | {verdict['n']} |")
     return "\n".join(lines)

@@ -72,6 +72,7 @@ def times_of(*arms: str) -> Measurement:
         epochs = {arm.name: arm.spec.epochs for arm in timed}
         seconds = times["seconds_per_step"] * [steps[arm] for arm in times["arm"]]
         numbers = {
+            "round": finished.first_seed + times["round"],
             "seconds_per_epoch": seconds,
             "seconds_per_run": seconds * [epochs[arm] for arm in times["arm"]],
             "log_seconds_per_epoch": np.log(seconds),

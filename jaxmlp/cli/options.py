@@ -87,6 +87,8 @@ OPTIONS = (
 )
 IMPLIED = {"optimizer.weight_decay": "weight_decay", "optimizer.clip": "clip_norm"}
 """Switches of a spec that an option turns on by being given."""
+IN_PYTHON = ("interventions", "optimizer.hold_second_moment")
+"""What changes a run in mid-training is set in Python alone: it is no single value."""
 DATA_OPTIONS = ("data", "target", "drop", "test", "task", "classes", "holdout", "groups", "text")
 """What says which data; `data` is a name, file or folder."""
 BY_NAME = {option.name: option for option in OPTIONS}

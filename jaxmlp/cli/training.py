@@ -163,7 +163,7 @@ def write_own_page(folder: Path) -> Path:
     if len(arms) > 1:
         figures.append(CompareArms(arms, "val_loss"))
     elif tested == "test_accuracy":
-        figures.append(TrainingCurves(arms[0]))
+        figures.append(TrainingCurves(next(iter(arms))))
     (folder / FIGURES_FOLDER).mkdir(exist_ok=True)
     save_figures(figures, results.tables, folder / FIGURES_FOLDER)
     shown = captioned_svgs(figures, folder / FIGURES_FOLDER)

@@ -58,7 +58,7 @@ class StepCurves:
     def caption(self) -> str:
         """What is shown, the experiment's own note, and how to read it."""
         part = f", the first {self.first} logged windows of each run" if self.first else ""
-        reading = "Line and band: mean over the runs of a window's batches, and its 95 % interval (Student's t)."
+        reading = "Line and band: mean over the runs of a window's batches, and its 95 % interval."
         return joined(f"{title_of(self.column).capitalize()} over iterations{part}.", self.note, reading, CROSSES)
 
     @property
@@ -119,7 +119,7 @@ def _draw_bands(ax: Axes, column: str, shown: pd.DataFrame, arms: Sequence[str])
 
 
 def _band_of(rows: pd.DataFrame, column: str) -> Band:
-    """The band over the runs of one arm, by Student's t alone: a bootstrap of thousands of windows takes minutes."""
+    """The band over the runs of one arm."""
     table = mean_band(rows, column, ("epoch",))
     mean, low, high = (table[name].to_numpy(dtype=float) for name in ("mean", "low", "high"))
     return Band(table["epoch"].to_numpy(dtype=float), np.empty((0, len(table))), mean, low, high)

@@ -125,7 +125,7 @@ class Results:
         return tables.paired(self.rows, metric, arm_a, arm_b, epoch)
 
     def curves(self, metric: str) -> pd.DataFrame:
-        """Columns arm, epoch, mean, low, high, n: mean of `metric` over seeds and its 95 % band by Student's t.
+        """Columns arm, epoch, mean, low, high, n: mean of `metric` over seeds and its 95 % band.
 
         n counts the runs with a finite value there. It falls where runs stop early, since their rows end, and where
         losses are lost to NaN: mean and band are of the others. Below two the band is NaN.

@@ -12,7 +12,7 @@ import pytest
 from jaxmlp import data
 from jaxmlp.cli.building import compared, load_data, make_setting, spec_text, whole_widths
 from jaxmlp.cli.main import make_parser
-from jaxmlp.cli.options import BY_NAME, IMPLIED, OPTIONS
+from jaxmlp.cli.options import BY_NAME, IMPLIED, IN_PYTHON, OPTIONS
 from jaxmlp.cli.settings import given_settings, read_spec
 from jaxmlp.errors import InputError
 from jaxmlp.nn import MLPSpec
@@ -35,7 +35,7 @@ def every_path(kind: type = RunSpec, prefix: str = "") -> list[str]:
 def test_every_field_of_the_specs_is_an_option():
     """A new field of a spec needs its line in `OPTIONS`."""
     wanted = {*every_path(), *(f"hyper.{one.name}" for one in fields(Hyper) if one.name != "user")}
-    assert {option.path for option in OPTIONS} | {"mlp.widths", *IMPLIED} == wanted
+    assert {option.path for option in OPTIONS} | {"mlp.widths", *IMPLIED, *IN_PYTHON} == wanted
     assert len({option.name for option in OPTIONS}) == len({option.path for option in OPTIONS}) == len(OPTIONS)
 
 

@@ -62,18 +62,19 @@ CASES = [
     ("C-008", "reproduced", {"plain_22": drops(0.10)}),
     ("C-008", "refuted", {"plain_22": drops(0.01)}),
     ("C-010", "reproduced", {"plain_22": drops(0.10), "bn_22": drops(0.01)}),
+    ("C-010", "refuted", {"plain_22": drops(0.10), "bn_22": drops(0.025)}),  # 2.5 points are not about 1
     ("C-010", "refuted", {"plain_22": drops(0.10), "bn_22": drops(0.095)}),
     ("C-014", "reproduced", {"plain_41": arm(CHANCE, loss=2.302)}),
     ("C-014", "refuted", {"plain_41": GOOD}),
     ("C-016", "reproduced", {"bn_41": FALLS}),
     ("C-016", "refuted", {"bn_41": steady(0.97)}),
-    ("C-016", "refuted", {"bn_41": turns(6, 0.3, loss=0.4)}),  # the training loss goes on falling
+    ("C-016", "reproduced", {"bn_41": turns(6, 0.3, loss=0.4)}),  # the training loss goes on falling: ours
     ("C-016", "refuted", {"bn_41": turns(6, 0.7)}),  # worse than its best, but not than epoch 1
     ("C-018", "reproduced", {"bn_41_30": FALLS, "bn_41_sgd": SGD, "bn_41_sgd_lr1e-1": FAST_SGD}),
     ("C-018", "refuted", {"bn_41_30": FALLS, "bn_41_sgd": FALLS, "bn_41_sgd_lr1e-1": FALLS}),
-    # Steady only as long as it is too slow to come where Adam fails.
-    ("C-018", "mixed", {"bn_41_30": FALLS, "bn_41_sgd": SGD, "bn_41_sgd_lr1e-1": FALLS}),
-    ("C-018", "mixed", {"bn_41_30": FALLS, "bn_41_sgd": SGD, "bn_41_sgd_lr1e-1": steady(0.95, loss=0.9)}),
+    # Steady only as long as it is too slow to come where Adam fails, which is beyond the document.
+    ("C-018", "reproduced", {"bn_41_30": FALLS, "bn_41_sgd": SGD, "bn_41_sgd_lr1e-1": FALLS}),
+    ("C-018", "reproduced", {"bn_41_30": FALLS, "bn_41_sgd": SGD, "bn_41_sgd_lr1e-1": steady(0.95, loss=0.9)}),
     ("C-021", "reproduced", {"bn_41_30": FALLS, "bn_41_plateau": cut(0.9, 0.92, 0.93)}),
     ("C-021", "refuted", {"bn_41_30": FALLS, "bn_41_plateau": cut(0.92, 0.91, 0.93)}),  # as in D0's own log
     ("C-021", "refuted", {"bn_41_30": FALLS, "bn_41_plateau": GOOD}),  # never cut: it was not the cuts
@@ -110,7 +111,7 @@ def test_every_claim_finds_what_the_table_holds(claim, verdict, levels):
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_half_the_runs_one_way_and_half_the_other_decide_nothing(claim):
-    """Of every claim's own true and false table, alternating by seed: six runs, which would do if they agreed."""
+    """Of every claim's own true and false table, by turns: six runs, which would do for means if they agreed."""
     pure = {verdict: table(levels) for id_, verdict, levels in reversed(CASES) if id_ == claim.id}
     arms = {
         name: {

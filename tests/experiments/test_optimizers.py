@@ -18,7 +18,7 @@ def adaptive(shipped, tuned):
 
 def climbs(**first):
     """Arms whose validation accuracy is this after the first epoch, and 99 % after the second."""
-    arms = {f"{rule}{end}": value for rule, value in first.items() for end in ("", "_tuned")}
+    arms = {f"{rule}{end}": value for rule, value in first.items() for end in ("", "_lr0.001", "_lr0.1")}
     return {arm: {"val_accuracy": [0.1, value, 0.99]} for arm, value in arms.items()}
 
 
@@ -29,11 +29,11 @@ def validated(below):
 CASES = [
     ("C-421", "reproduced", table(adaptive(-0.01, 0.0))),
     ("C-421", "refuted", table(adaptive(0.01, 0.01))),
-    ("C-421", "mixed", table(adaptive(-0.01, 0.01))),  # for lack of tuning
+    ("C-421", "reproduced", table(adaptive(-0.01, 0.01))),  # for lack of tuning, which is ours
     ("C-421", "inconclusive", table(adaptive(0.003, 0.003), spread=UNCLEAR)),
-    ("C-422", "reproduced", table(climbs(nesterov=0.95, momentum=0.93))),
+    ("C-422", "reproduced", table(climbs(nesterov=0.96, momentum=0.90))),
     ("C-422", "refuted", table(climbs(nesterov=0.93, momentum=0.95))),
-    ("C-422", "inconclusive", table(climbs(nesterov=0.9, momentum=0.9), spread=UNCLEAR)),
+    ("C-422", "inconclusive", table(climbs(nesterov=0.902, momentum=0.89), spread=UNCLEAR)),
     ("C-427", "reproduced", table(validated(0.02))),
     ("C-427", "refuted", table(validated(0.0))),
     ("C-427", "inconclusive", table(validated(0.01), spread=UNCLEAR)),

@@ -39,7 +39,7 @@ CASES = [
     ("C-118", "reproduced", gaps(1e-7, 0.05)),
     ("C-118", "refuted", gaps(1e-7, 0.3)),
     ("C-118", "refuted", gaps(0.01, 0.05)),
-    ("C-118", "inconclusive", gaps(1e-7, 0.1, spread=UNCLEAR)),
+    ("C-118", "inconclusive", gaps(1e-7, 0.125, spread=UNCLEAR)),
     ("C-119", "reproduced", modes(0.9, 0.95, 0.1)),
     ("C-119", "refuted", modes(0.97, 0.97, 0.97)),
     ("C-119", "mixed", modes(0.9, 0.97, 0.1)),

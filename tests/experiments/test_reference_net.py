@@ -9,9 +9,9 @@ from experiments.d4 import FAULTS, Program
 from experiments.lab.ledger import load_ledger
 from experiments.reference_net import ARMS, CLAIMS, PROGRAMS, REFERENCE_NET, REPORTED
 from jaxmlp import data
-from jaxmlp.evidence import judge, synthetic_rows
 from jaxmlp.nn import MLPSpec, count_parameters
 from jaxmlp.training import Hyper
+from tests.experiments import tables
 
 rng = np.random.default_rng(0)
 SEEDS = 0.0015 * rng.normal(size=(4, 30))
@@ -49,15 +49,11 @@ def test_every_claim_finds_what_the_table_holds(name, claim):
 
 @pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
 def test_a_missing_arm_is_not_tested(claim):
-    assert verdict_of(claim.id, table(another=0.97)) == "not_tested"
+    assert verdict_of(claim.id, table(another=0.97)) in tables.UNTESTED
 
 
 def verdict_of(claim_id, arms):
-    claim = next(claim for claim in CLAIMS if claim.id == claim_id)
-    ledger = {claim.id: ("D4", "made up")}
-    rows = synthetic_rows(arms)
-    (verdict,) = judge([claim], rows, ledger=ledger, dataset="mnist", device="CPU", preset="full")
-    return verdict["verdict"]
+    return tables.verdict_of(CLAIMS, claim_id, arms)
 
 
 @pytest.mark.parametrize("harm", [-0.005, 0.005])
@@ -69,12 +65,12 @@ def test_a_fixed_order_that_moves_the_accuracy_either_way_is_not_harmless(harm):
     ("levels", "verdict"),
     [
         ({"as_shipped": 0.98}, "refuted"),  # 97.33 % is then not what the program gives
-        ({"corrected": 0.965}, "refuted"),  # the number would hang on the faults
-        ({"with_bias": 0.965}, "refuted"),
+        ({"corrected": 0.965}, "reproduced"),  # the number would hang on the faults: beyond the document
+        ({"with_bias": 0.965}, "reproduced"),
         ({"corrected": 0.99, "with_bias": 0.99}, "reproduced"),  # more than 97.33 % has reached it
     ],
 )
-def test_the_number_must_be_the_program_s_and_outlast_its_faults(levels, verdict):
+def test_the_number_must_be_the_program_s_whatever_mending_does(levels, verdict):
     as_told = {"as_shipped": 0.9733, "corrected": 0.98, "with_bias": 0.98}
     assert verdict_of("C-430", table(**(as_told | levels))) == verdict
 

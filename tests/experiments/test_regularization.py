@@ -5,9 +5,9 @@ import pytest
 
 from experiments.regularization import ARMS, CLAIMS, REGULARIZATION, SHARES
 from jaxmlp import data
-from tests.experiments.tables import UNCLEAR, table, three_each, verdict_of
+from tests.experiments.tables import UNCLEAR, row_of, table, three_each, verdict_of
 
-TECHNIQUES = ("l2_1e-4", "dropout_0.5", "batch_norm")
+TECHNIQUES = ("l2_1e-3", "dropout_0.5", "batch_norm")
 
 
 def gap(size):
@@ -24,13 +24,13 @@ def sizes(technique, small=None):
 
 
 CASES = [
-    ("C-307", "reproduced", table({"base": gap(0.005), "base_10_times": gap(0.006)})),
-    ("C-307", "refuted", table({"base": gap(0.02), "base_10_times": gap(0.02)})),
-    ("C-307", "mixed", table({"base": gap(0.005), "base_10_times": gap(0.02)})),
-    ("C-307", "inconclusive", table({"base": gap(0.01), "base_10_times": gap(0.01)}, spread=UNCLEAR)),
+    ("C-307", "reproduced", table({"base": gap(0.005), "base_batch_x2": gap(0.006)})),
+    ("C-307", "refuted", table({"base": gap(0.02), "base_batch_x2": gap(0.02)})),
+    ("C-307", "mixed", table({"base": gap(0.005), "base_batch_x2": gap(0.02)})),
+    ("C-307", "inconclusive", table({"base": gap(0.01), "base_batch_x2": gap(0.01)}, spread=UNCLEAR)),
     ("C-309", "reproduced", table(sizes(0.01))),
     ("C-309", "refuted", table(sizes(0.02))),
-    ("C-309", "refuted", table(sizes(0.01, small=0.02))),  # at every size
+    ("C-309", "reproduced", table(sizes(0.01, small=0.02))),  # fewer images are ours
     ("C-309", "mixed", table(sizes(0.01) | {f"dropout_0.5{end}": gap(0.02) for end in SHARES})),
     ("C-309", "inconclusive", table(sizes(0.019), spread=UNCLEAR)),
 ]
@@ -39,6 +39,11 @@ CASES = [
 @pytest.mark.parametrize(("claim", "verdict", "arms"), CASES)
 def test_every_claim_finds_what_the_table_holds(claim, verdict, arms):
     assert verdict_of(CLAIMS, claim, arms) == verdict
+
+
+def test_a_gap_that_stays_on_fewer_images_qualifies():
+    found = row_of(CLAIMS, "C-309", table(sizes(0.01, small=0.02)))
+    assert found["qualified"] == [f"{name}, 1 in 60 images: refuted (absent)" for name in TECHNIQUES]
 
 
 def test_every_claim_has_its_three_tables():

@@ -109,7 +109,7 @@ def test_report_without_a_folder_rebuilds_the_pages_of_what_is_published(finishe
     out = home / "results" / "published"
     assert (out / "initialization" / "report.html").is_file()
     overview = (out / "overview.html").read_text(encoding="utf-8")
-    assert overview.count('<tr id="C-') == len(load_ledger().claims) == 126
+    assert overview.count('<tr id="C-') == len(load_ledger().claims) == 151
     linked = {claim.id for claim in EXPERIMENTS["initialization"].claims}
     assert set(re.findall(r'<a href="initialization/report.html">(C-\d+)</a>', overview)) == linked
     assert sorted(published.rglob("*")) == before
@@ -226,7 +226,7 @@ def test_list_and_claims_name_everything(capsys):
         assert word in printed
     assert main(["claims"]) == 0
     printed = capsys.readouterr().out
-    assert len(re.findall(r"^ C-\d{3} ", printed, re.MULTILINE)) == 126
+    assert len(re.findall(r"^ C-\d{3} ", printed, re.MULTILINE)) == 151
     assert main(["claims", "--doc", "D3"]) == 0
     assert capsys.readouterr().out.count(" D3 ") == 14
 
