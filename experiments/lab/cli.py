@@ -1,4 +1,4 @@
-"""The command line: the tour, list, run, train, test, report, claims, publish, benchmark, readme.
+"""The command line: the tour, list, run, train, test, report, claims, publish, benchmark, docs.
 
     python -m experiments                    the tour on the built-in digits
     python -m experiments run NAME ...       one or more experiments
@@ -79,8 +79,8 @@ def make_experiments_parser() -> Parser:
     add.add_argument("--rounds", type=as_positive, default=5, metavar="N", help="default 5")
     add.set_defaults(command=do.benchmark)
 
-    add = commands.add_parser("readme", help="renew the generated blocks of README.md")
-    add.set_defaults(command=do.readme)
+    add = commands.add_parser("docs", help="renew the generated blocks and figures of README.md and docs/")
+    add.set_defaults(command=do.renew_docs)
 
     parser.set_defaults(command=do.tour)
     return parser

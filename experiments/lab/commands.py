@@ -1,6 +1,7 @@
 """What each command of `python -m experiments` does; `experiments.lab.cli` reads the command line for them."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -159,7 +160,7 @@ def claims(arguments: argparse.Namespace, console: Console) -> None:
     from experiments.lab.published import claim_rows
     from jaxmlp.evidence import print_verdicts
 
-    def dated(row: dict[str, Any]) -> list[str]:
+    def dated(row: Mapping) -> list[str]:
         """The dates of its amendments alone: `claims C-103` tells them."""
         return [text.partition(":")[0] for text in row["amended"]]
 
@@ -173,29 +174,30 @@ def claims(arguments: argparse.Namespace, console: Console) -> None:
 
 
 def publish(arguments: argparse.Namespace, console: Console) -> None:
-    """Keep the studies' small files in the repository, or judge those anew, and the README's findings with them."""
+    """Keep the studies' small files in the repository, or judge those anew, and the pages' findings with them."""
+    from experiments.lab.docs import renew
     from experiments.lab.published import publish_studies, rejudge_published
-    from experiments.lab.readme import renew
 
     written = rejudge_published() if arguments.out is None else publish_studies(arguments.out)
-    for path in (*written, renew()):
+    for path in (*written, *renew()):
         console.print(f"wrote {path}", highlight=False, soft_wrap=True)
 
 
 def benchmark(arguments: argparse.Namespace, console: Console) -> None:
-    """Measure, keep, and renew the README's tables of what was measured."""
+    """Measure, keep, and renew the pages' tables of what was measured."""
     from experiments.benchmarks.running import BENCHMARKS, published_table, run_benchmark
-    from experiments.lab.readme import renew
+    from experiments.lab.docs import renew
 
     check_choice("benchmark", arguments.name, BENCHMARKS)
     path = run_benchmark(arguments.name, rounds=arguments.rounds, command=arguments.line)
     console.print(published_table(arguments.name), highlight=False, soft_wrap=True)
-    for written in (path, renew()):
+    for written in (path, *renew()):
         console.print(f"wrote {written}", highlight=False, soft_wrap=True)
 
 
-def readme(arguments: argparse.Namespace, console: Console) -> None:
-    """Findings and components, from what is published and from the code."""
-    from experiments.lab.readme import renew
+def renew_docs(arguments: argparse.Namespace, console: Console) -> None:
+    """Generated blocks and figures of the pages, from what is published and from the code."""
+    from experiments.lab.docs import renew
 
-    console.print(f"wrote {renew()}", highlight=False, soft_wrap=True)
+    for path in renew():
+        console.print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -13,8 +13,8 @@ import pytest
 
 from experiments.initialization import INITIALIZATION_ARMS
 from experiments.lab.cli import run_experiments_line
+from experiments.lab.docs import comparisons
 from experiments.lab.ledger import load_ledger
-from experiments.lab.readme import README, comparisons, findings, with_blocks
 from experiments.lab.registry import EXPERIMENTS
 from experiments.propagation import PROPAGATION_STARTS
 from jaxmlp import data, training
@@ -27,10 +27,9 @@ TINY = ["--seeds", "3", "--epochs", "1"]
 def make_light(patch):
     """No compile cache, which is process-wide: what a test set must not outlive it. And few, small nets to measure."""
     patch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
-    patch.setattr("experiments.propagation.NETS", 12)
+    patch.setattr("experiments.propagation.SEEDS", range(12))
     patch.setattr(
-        "experiments.propagation.PROPAGATION_STARTS",
-        {arm: one._replace(depth=12) for arm, one in PROPAGATION_STARTS.items()},
+        "experiments.propagation.STARTS", {arm: one._replace(depth=12) for arm, one in PROPAGATION_STARTS.items()}
     )
     patch.setattr("experiments.forbidden.HIDDEN_5", (8,))
     patch.setattr("experiments.forbidden.SEEDS", 3)
@@ -355,7 +354,7 @@ def test_what_is_published_is_what_the_pages_are_made_of(finished, home, monkeyp
     """All studies of a folder, or none of them where one is a preview."""
     out, published = shutil.copytree(finished, home / "out"), home / "kept"
     monkeypatch.setattr("experiments.lab.published.PUBLISHED", published)
-    monkeypatch.setattr("experiments.lab.readme.renew", lambda: home / "README.md")
+    monkeypatch.setattr("experiments.lab.docs.renew", list)
     shutil.copytree(out / "initialization", out / "norms")
     manifest = json.loads((out / "norms" / "manifest.json").read_text())
     full = manifest | {"preset": "full", "dataset": manifest["dataset"] | {"name": "mnist"}}
@@ -369,7 +368,7 @@ def test_what_is_published_is_what_the_pages_are_made_of(finished, home, monkeyp
     assert (published / "overview.html").is_file()
 
 
-def test_the_readme_counts_the_documents_numbers_that_a_run_of_ours_could_have_shown(tmp_path, monkeypatch):
+def test_a_page_counts_the_documents_numbers_that_a_run_of_ours_could_have_shown(tmp_path, monkeypatch):
     monkeypatch.setattr("experiments.lab.published.PUBLISHED", tmp_path)
     inside = {"ledger_id": "E-1", "arm": "a", "measure": "final test_accuracy", "unit": "accuracy", "tag": "doc"}
     inside |= {"reported": 0.97, "mean": 0.975, "low": 0.96, "high": 0.99, "n": 5, "agrees": True, "missing": None}
@@ -381,10 +380,3 @@ def test_the_readme_counts_the_documents_numbers_that_a_run_of_ours_could_have_s
     text = comparisons()
     assert text.startswith("Of 3 numbers of 2 experiments, 2 lie inside.")
     assert text.endswith("| E-2 | a | final test_accuracy | 50.00 % | 97.50 % | 96.00 % to 99.00 % | 5 |")
-
-
-def test_the_readme_s_blocks_are_up_to_date():
-    """If this fails: python -m experiments readme."""
-    text = README.read_text(encoding="utf-8")
-    assert with_blocks(text) == text
-    assert findings().count("\n") >= 5  # four claims and more

@@ -1,6 +1,8 @@
-"""The README's generated blocks: findings and speed from what is published, components from the code's own tables."""
+"""Generated blocks of README.md and docs/: findings and speed from what is published, names from the code itself."""
 
 import json
+import posixpath
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from functools import partial
@@ -10,6 +12,9 @@ from typing import Any
 import pandas as pd
 
 from experiments.benchmarks.running import published_table
+from experiments.lab import front
+from experiments.lab.api import api_tables
+from experiments.lab.drawings import FIGURES, write_figure
 from experiments.lab.ledger import load_ledger
 from experiments.lab.published import PUBLISHED, published_comparisons, published_verdicts
 from experiments.precision import precision_table
@@ -20,9 +25,10 @@ from jaxmlp.nn.losses import LOSS_TASKS
 from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORM_STATS, NORMS, RESIDUALS
 from jaxmlp.study.finished import KEEP_PARAMS
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
+from jaxmlp.training.interventions import INTERVENTIONS, MOMENTS
 from jaxmlp.training.spec import SELECTIONS, VALIDATIONS
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
 
 
 def findings() -> str:
@@ -140,6 +146,8 @@ README_TABLES: dict[str, Iterable[str]] = {
     "precisions": nn.PRECISIONS,
     "optimizers": training.OPTIMIZERS,
     "schedules": training.SCHEDULES,
+    "interventions": [kind.__name__ for kind in INTERVENTIONS],
+    "moments that are reset": MOMENTS,
     "validation": VALIDATIONS,
     "selection of the tested model": SELECTIONS,
     "nets a study keeps": KEEP_PARAMS,
@@ -193,9 +201,20 @@ def precision_costs() -> str:
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
+    "starts": front.starts_figure,
+    "starts_zh": partial(front.starts_figure, "zh"),
+    "tally": front.tally,
+    "tally_zh": partial(front.tally, "zh"),
+    "surprises": front.surprises,
+    "surprises_zh": partial(front.surprises, "zh"),
+    "documents": front.documents,
+    "speed_row": front.speed_row,
+    "speed_row_zh": partial(front.speed_row, "zh"),
     "findings": findings,
     "comparisons": comparisons,
     "components": components,
+    "api": api_tables,
+    "laws": front.theory,
     "grid": grid_times,
     "speed": partial(published_table, "speed"),
     "floor": partial(published_table, "floor"),
@@ -203,25 +222,52 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "startup": partial(published_table, "startup"),
     "rows": partial(published_table, "rows"),
 }
+"""What makes each block, by its name. A link in a block starts at the root of the project."""
+MARKED = re.compile(r"(<!-- (\w+): made by `python -m experiments docs` -->\n)(.*?)(<!-- end of \2 -->)", re.DOTALL)
 
 
-def with_blocks(text: str) -> str:
-    """The README's text with its generated blocks made anew.
+def pages() -> list[Path]:
+    """README.md, README.zh.md and all pages of docs/."""
+    return [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def with_blocks(text: str, folder: Path = ROOT) -> str:
+    """A page's text with its generated blocks made anew.
+
+    Args:
+        text: of a page in `folder`.
+        folder: what the page's links start from.
 
     Raises:
-        ValueError: a block's two marks do not stand in the text, once each.
+        ValueError: a mark without its other end, or of a block that nothing makes.
     """
-    for name, make in BLOCKS.items():
-        begin, end = f"<!-- {name}: made by `python -m experiments readme` -->", f"<!-- end of {name} -->"
-        if text.count(begin) != 1 or text.count(end) != 1:
-            raise ValueError(f"README.md needs {begin} and {end}, once each")
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n{make()}\n{end}{rest.split(end)[1]}"
-    return text
+
+    def renewed(found: re.Match[str]) -> str:
+        begin, name, _, end = found.groups()
+        if name not in BLOCKS:
+            raise ValueError(f"no function makes the block {name!r}")
+        return f"{begin}{_linked(BLOCKS[name](), folder)}\n{end}"
+
+    marks = text.count("made by `python -m experiments docs` -->"), text.count("<!-- end of ")
+    if marks != (len(MARKED.findall(text)),) * 2:
+        raise ValueError(
+            "a generated block needs both of its marks, <!-- NAME: made by ... --> and <!-- end of NAME -->"
+        )
+    return MARKED.sub(renewed, text)
 
 
-def renew() -> Path:
-    """Write the README with its blocks made anew."""
-    text = with_blocks(README.read_text(encoding="utf-8"))
-    write_text(README, text)
-    return README
+def _linked(text: str, folder: Path) -> str:
+    """Links that start at the root of the project, as a page in a folder needs them."""
+    here = folder.relative_to(ROOT).as_posix()
+    return re.sub(r"\]\((?![a-z]+:|#)([^)]+)\)", lambda link: f"]({posixpath.relpath(link[1], here)})", text)
+
+
+def renew() -> list[Path]:
+    """Write every page that has generated blocks, and the figures of docs/ that are made from what is published."""
+    written = [write_figure(name) for name in FIGURES]
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        if MARKED.search(text):
+            write_text(page, with_blocks(text, page.parent))
+            written.append(page)
+    return written
