@@ -129,7 +129,7 @@ def grid_times() -> str:
     )
 
 
-README_TABLES: dict[str, Iterable[str]] = {
+DOCUMENTED_TABLES: dict[str, Iterable[str]] = {
     "activations": (*nn.ACTIVATIONS, *MAXOUTS),
     "initializers": nn.INITIALIZERS,
     "losses": nn.LOSSES,
@@ -167,7 +167,7 @@ README_TABLES: dict[str, Iterable[str]] = {
 
 def components() -> str:
     """A Markdown table of every component, by kind: the tables' entries, the specs' options, the rooms' functions."""
-    kinds = README_TABLES | _options() | _functions()
+    kinds = DOCUMENTED_TABLES | _options() | _functions()
     lines = ["| kind | names |", "|---|---|"]
     return "\n".join([*lines, *(f"| {kind} | {', '.join(f'`{n}`' for n in names)} |" for kind, names in kinds.items())])
 

@@ -6,8 +6,15 @@ import pytest
 from experiments import activations, batch_size, d2, learning_rate, losses, two_layers, weight_decay
 from tests.experiments import tables
 
-MODULES = (losses, activations, two_layers, learning_rate, weight_decay, batch_size)
-CLAIMS = {claim.id: claim for module in MODULES for claim in module.CLAIMS}
+EXPERIMENTS = (
+    losses.LOSSES_EXPERIMENT,
+    activations.ACTIVATIONS_EXPERIMENT,
+    two_layers.TWO_LAYERS_EXPERIMENT,
+    learning_rate.LEARNING_RATE_EXPERIMENT,
+    weight_decay.WEIGHT_DECAY_EXPERIMENT,
+    batch_size.BATCH_SIZE_EXPERIMENT,
+)
+CLAIMS = {claim.id: claim for experiment in EXPERIMENTS for claim in experiment.claims}
 rng = np.random.default_rng(5)
 
 

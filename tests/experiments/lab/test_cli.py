@@ -27,10 +27,9 @@ TINY = ["--seeds", "3", "--epochs", "1"]
 def make_light(patch):
     """No compile cache, which is process-wide: what a test set must not outlive it. And few, small nets to measure."""
     patch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
-    patch.setattr("experiments.propagation.SEEDS", range(12))
-    patch.setattr(
-        "experiments.propagation.STARTS", {arm: one._replace(depth=12) for arm, one in PROPAGATION_STARTS.items()}
-    )
+    patch.setattr("experiments.propagation._SEEDS", range(12))
+    shallow = {arm: one._replace(depth=12) for arm, one in PROPAGATION_STARTS.items()}
+    patch.setattr("experiments.propagation.PROPAGATION_STARTS", shallow)
     patch.setattr("experiments.forbidden.HIDDEN_5", (8,))
     patch.setattr("experiments.forbidden.SEEDS", 3)
 
