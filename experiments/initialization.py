@@ -126,7 +126,7 @@ CLAIMS = (
             for name, start in {"Kaiming, ReLU": "start_he_relu", "Xavier, tanh": "start_xavier_tanh"}.items()
             for layer in (1, 5, 20, 50)
         ),
-        planned_n=12,
+        planned_n=30,
         factor="start and layer",
         first_seed=FRESH,
         margin_reason="About equal: to 10 % from a layer to the next.",

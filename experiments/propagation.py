@@ -41,7 +41,7 @@ GROWTH = declare(
 """One row per net, with its two numbers."""
 
 WIDTH, IMAGES = 256, 64
-DRAWN = range(1000, 1012)
+DRAWN = range(1000, 1030)
 """Seeds of the nets whose every layer is kept."""
 SEEDS = (*range(100), *DRAWN)
 FIRST = 10

@@ -1,6 +1,7 @@
 """What each command of `python -m experiments` does; `experiments.lab.cli` reads the command line for them."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -160,7 +161,7 @@ def claims(arguments: argparse.Namespace, console: Console) -> None:
     from experiments.lab.published import claim_rows
     from jaxmlp.evidence import print_verdicts
 
-    def dated(row: dict[str, Any]) -> list[str]:
+    def dated(row: Mapping) -> list[str]:
         """The dates of its amendments alone: `claims C-103` tells them."""
         return [text.partition(":")[0] for text in row["amended"]]
 

@@ -92,7 +92,7 @@ def _own_rows(claim: Claim, rows: pd.DataFrame, name: str, preview: bool) -> pd.
         return rows
     own = rows[declared.pair] // SEED_BLOCK == claim.first_seed // SEED_BLOCK
     subjects = rows[declared.subject]
-    return rows.loc[own | ~subjects.isin(subjects[own])] if preview else rows.loc[own]
+    return rows.loc[own | ~subjects.isin(list(subjects[own]))] if preview else rows.loc[own]
 
 
 def _row(claim: Claim, rows: Tables, source: tuple[str, str], run: dict[str, Any]) -> dict[str, Any]:

@@ -84,7 +84,7 @@ after = "pending"
 @pytest.mark.parametrize(
     ("old", "new", "said"),
     [
-        ('"C-001"', '"C-999"', "C-999: field 'claim' is not in the ledger"),
+        ('"C-001"', '"C-0"', "C-0: field 'claim' is not in the ledger"),
         ('"rule"', '"mood"', "C-001: field 'changed' is none of rule, arms"),
         ('"refuted"', '"maybe"', "C-001: field 'before' is none of"),
         ('"A margin."', '"A margin"', "C-001: field 'what' is no sentence"),
