@@ -27,15 +27,10 @@ TINY = ["--seeds", "3", "--epochs", "1"]
 def make_light(patch):
     """No compile cache, which is process-wide: what a test set must not outlive it. And few, small nets to measure."""
     patch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
-<<<<<<< HEAD
-    patch.setattr("experiments.propagation.SEEDS", range(12))
-    patch.setattr("experiments.propagation.DRAWN", range(10, 12))
-    patch.setattr("experiments.propagation.STARTS", {arm: one._replace(depth=12) for arm, one in STARTS.items()})
-=======
     patch.setattr("experiments.propagation._SEEDS", range(12))
+    patch.setattr("experiments.propagation.DRAWN", range(10, 12))
     shallow = {arm: one._replace(depth=12) for arm, one in PROPAGATION_STARTS.items()}
     patch.setattr("experiments.propagation.PROPAGATION_STARTS", shallow)
->>>>>>> names
     patch.setattr("experiments.forbidden.HIDDEN_5", (8,))
     patch.setattr("experiments.forbidden.SEEDS", 3)
 
@@ -237,15 +232,10 @@ def test_list_and_claims_name_everything(capsys):
     assert run_experiments_line(["claims"]) == 0
     printed = capsys.readouterr().out
     assert len(re.findall(r"^ C-\d{3} ", printed, re.MULTILINE)) == 151
-<<<<<<< HEAD
-    assert main(["claims", "--doc", "D3"]) == 0
+    assert run_experiments_line(["claims", "--doc", "D3"]) == 0
     assert capsys.readouterr().out.count(" D3 ") == sum(
         claim.document == "D3" for claim in load_ledger().claims.values()
     )
-=======
-    assert run_experiments_line(["claims", "--doc", "D3"]) == 0
-    assert capsys.readouterr().out.count(" D3 ") == 14
->>>>>>> names
 
 
 @pytest.mark.parametrize(
