@@ -25,11 +25,9 @@ STARTS = (
 
 def starts() -> str:
     """Test accuracy of every seed, a row of dots for each start."""
-    results = study.Results.load(PUBLISHED / "initialization")
-    rows = results.final()
-    rows = rows[rows["seed"] < FRESH]
+    rows = study.Results.load(PUBLISHED / "initialization").final().query(f"seed < {FRESH}")
     left, right, top, height = 170, 740, 74, 44
-    n = int((rows["arm"] == "he_normal").sum())
+    n = rows["seed"].nunique()
     parts = [_text(20, 30, f"One net, one data set, {n} seeds: the start decides", size=18, weight="600")]
     parts.append(
         _text(20, 52, "Test accuracy of every 5-layer net on MNIST after 15 epochs; one dot is one net", QUIET)
@@ -42,7 +40,7 @@ def starts() -> str:
     for i, (arm, title, colour) in enumerate(STARTS):
         middle = top + height * (i + 0.5)
         parts.append(_text(20, middle + 5, title))
-        dots = rows[rows["arm"] == arm]
+        dots = rows.query(f"arm == '{arm}'")
         for seed, accuracy in zip(dots["seed"].tolist(), dots["test_accuracy"].tolist(), strict=True):
             x, y = left + (right - left) * accuracy, middle + 6 * (seed % 5 - 2)
             parts.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4" fill="{colour}" fill-opacity="0.6"/>')

@@ -134,8 +134,7 @@ def surprises(language: str = "en") -> str:
     verdicts = published_verdicts()
     lines = []
     for i, one in enumerate(SURPRISES, start=1):
-        rows = study.Results.load(PUBLISHED / one.study).final()
-        numbers = one.numbers(rows[rows["seed"] < FRESH])  # those that these claims are judged by
+        numbers = one.numbers(_first_runs(one.study))
         verdict = verdicts[one.claim]
         words = VERDICT_WORDS[verdict["verdict"]] if language == "zh" else presentation.verdict_words(verdict)
         text = (one.zh if language == "zh" else one.en).format(**numbers)
@@ -143,10 +142,14 @@ def surprises(language: str = "en") -> str:
     return "\n".join(lines)
 
 
+def _first_runs(name: str) -> pd.DataFrame:
+    """The last rows of a published study's first runs, which these claims are judged by."""
+    return study.Results.load(PUBLISHED / name).final().query(f"seed < {FRESH}")
+
+
 def _accuracies(rows: pd.DataFrame, arm: str) -> pd.Series:
     """Test accuracies of an arm, by seed."""
-    chosen = rows[rows["arm"] == arm]
-    return pd.Series(chosen["test_accuracy"].to_numpy(), index=chosen["seed"].to_numpy())
+    return pd.Series(rows.query(f"arm == '{arm}'").set_index("seed")["test_accuracy"])
 
 
 def _gain(rows: pd.DataFrame, arm: str, base: str) -> pd.Series:
@@ -164,8 +167,7 @@ ALT = {
 
 def starts_figure(language: str = "en") -> str:
     """The figure of starts as a Markdown image."""
-    rows = study.Results.load(PUBLISHED / "initialization").final()
-    return f"![{ALT[language].format(**_starts(rows[rows['seed'] < FRESH]))}](docs/figures/starts.svg)"
+    return f"![{ALT[language].format(**_starts(_first_runs('initialization')))}](docs/figures/starts.svg)"
 
 
 def documents() -> str:
