@@ -140,21 +140,24 @@ def test_out_of_memory_halves_the_width_and_goes_on(digits, tmp_path, monkeypatc
 
 
 @pytest.mark.slow
-def test_memory_that_runs_out_while_a_program_is_timed_halves_the_width(digits, monkeypatch):
-    original = Program.advance
+def test_memory_that_runs_out_while_a_program_is_timed_halves_the_width(digits):
+    class Exhausted(Program):
+        most = 2
 
-    def exhausted_above_two(self, *arguments):
-        if self.layout.lanes > 2:
-            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes")
-        return original(self, *arguments)
+        def advance(self, *arguments):
+            if self.layout.lanes > self.most:
+                raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes")
+            return super().advance(*arguments)
 
-    monkeypatch.setattr(Program, "advance", exhausted_above_two)
-    results = study.run([study.Arm("a", make_spec())], digits, seeds=6, lanes=8)
+    class Never(Exhausted):
+        most = 0
+
+    machine = Machine(program=Exhausted)
+    results = study.run([study.Arm("a", make_spec())], digits, seeds=6, lanes=8, machine=machine)
     assert [program["lanes"] for program in results.manifest["programs"]] == [2]
     assert len(results.final()) == 6
-    monkeypatch.setattr(Program, "advance", lambda self, *_: (_ for _ in ()).throw(MemoryError))
     with pytest.raises(MemoryError, match="out of memory with a single run of arm 'a'"):
-        study.run([study.Arm("a", make_spec())], digits, seeds=2)
+        study.run([study.Arm("a", make_spec())], digits, seeds=2, machine=Machine(program=Never))
 
 
 def test_another_error_in_a_block_is_raised_and_nothing_hangs(digits, monkeypatch):
@@ -185,16 +188,14 @@ def test_a_poisoned_grid_leaves_the_sane_runs_their_bits(digits):
 
 
 @pytest.mark.slow
-def test_300_runs_in_6_groups_are_6_training_programs(digits, monkeypatch):
+def test_300_runs_in_6_groups_are_6_training_programs(digits):
     """3 losses x 2 depths x 10 rates x 5 seeds."""
     compiled = []
-    original = Program._compile
 
-    def counted(self):
-        compiled.append(self.spec)
-        original(self)
+    def counted(spec, dataset, layout):
+        compiled.append(spec)
+        return Program(spec, dataset, layout)
 
-    monkeypatch.setattr(Program, "_compile", counted)
     arms = [
         study.Arm(
             f"{loss} {len(widths)} {rate}",
@@ -205,7 +206,7 @@ def test_300_runs_in_6_groups_are_6_training_programs(digits, monkeypatch):
         for widths in ((64, 10), (64, 8, 10))
         for rate in np.logspace(-4, -1, 10).tolist()
     ]
-    results = study.run(arms, digits, seeds=5)
+    results = study.run(arms, digits, seeds=5, machine=Machine(program=counted))
     assert len(compiled) == len(set(compiled)) == 6
     assert len(results.final()) == 300
     assert len(results.manifest["programs"]) == 6
