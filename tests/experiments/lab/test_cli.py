@@ -31,7 +31,7 @@ def make_light(patch):
     patch.setattr("experiments.propagation.DRAWN", range(10, 12))
     patch.setattr("experiments.propagation.STARTS", {arm: one._replace(depth=12) for arm, one in STARTS.items()})
     patch.setattr("experiments.forbidden.HIDDEN_5", (8,))
-    patch.setattr("experiments.forbidden.SEEDS", 3)
+    patch.setattr("experiments.forbidden.SEEDS", range(3))
 
 
 @pytest.fixture
