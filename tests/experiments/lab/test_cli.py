@@ -28,10 +28,9 @@ def make_light(patch):
     """No compile cache, which is process-wide: what a test set must not outlive it. And few, small nets to measure."""
     patch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
     patch.setattr("experiments.propagation.SEEDS", range(12))
-    patch.setattr("experiments.propagation.DRAWN", range(10, 12))
     patch.setattr("experiments.propagation.STARTS", {arm: one._replace(depth=12) for arm, one in STARTS.items()})
     patch.setattr("experiments.forbidden.HIDDEN_5", (8,))
-    patch.setattr("experiments.forbidden.SEEDS", range(3))
+    patch.setattr("experiments.forbidden.SEEDS", 3)
 
 
 @pytest.fixture
@@ -229,9 +228,7 @@ def test_list_and_claims_name_everything(capsys):
     printed = capsys.readouterr().out
     assert len(re.findall(r"^ C-\d{3} ", printed, re.MULTILINE)) == 151
     assert main(["claims", "--doc", "D3"]) == 0
-    assert capsys.readouterr().out.count(" D3 ") == sum(
-        claim.document == "D3" for claim in load_ledger().claims.values()
-    )
+    assert capsys.readouterr().out.count(" D3 ") == 14
 
 
 @pytest.mark.parametrize(
@@ -369,16 +366,7 @@ def test_what_is_published_is_what_the_pages_are_made_of(finished, home, monkeyp
 def test_a_page_counts_the_documents_numbers_that_a_run_of_ours_could_have_shown(tmp_path, monkeypatch):
     monkeypatch.setattr("experiments.lab.published.PUBLISHED", tmp_path)
     inside = {"ledger_id": "E-1", "arm": "a", "measure": "final test_accuracy", "unit": "accuracy", "tag": "doc"}
-    inside |= {
-        "reported": 0.97,
-        "mean": 0.975,
-        "low": 0.96,
-        "high": 0.99,
-        "n": 5,
-        "agrees": True,
-        "missing": None,
-        "wide": False,
-    }
+    inside |= {"reported": 0.97, "mean": 0.975, "low": 0.96, "high": 0.99, "n": 5, "agrees": True, "missing": None}
     outside = inside | {"ledger_id": "E-2", "reported": 0.5, "agrees": False}
     undecided = inside | {"agrees": None}
     without = inside | {"n": 0, "mean": None, "low": None, "high": None, "agrees": None, "missing": "no arm"}

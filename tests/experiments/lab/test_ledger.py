@@ -232,12 +232,16 @@ def test_ids_named_inside_the_ledger_exist(ledger: Ledger):
 
 def project_files() -> list[Path]:
     files = [path for room in ("jaxmlp", "experiments", "tests") for path in (ROOT / room).rglob("*.py")]
-    files += [path for room in ("jaxmlp", "experiments", "tests") for path in (ROOT / room).rglob("*.md")]
+    files += [path for room in ("jaxmlp", "experiments", "tests", "docs") for path in (ROOT / room).rglob("*.md")]
     return [*files, *ROOT.glob("*.md")]
 
 
+EXAMPLE = "C-900"
+"""The claim of an example in the documentation, which no document makes."""
+
+
 def test_ids_named_in_the_project_exist(ledger: Ledger):
-    known = all_ids(ledger)
+    known = all_ids(ledger) | {EXAMPLE}
     dangling = {
         str(path.relative_to(ROOT)): sorted(unknown)
         for path in project_files()
@@ -247,7 +251,7 @@ def test_ids_named_in_the_project_exist(ledger: Ledger):
 
 
 # What later probes measure; sources need not name these yet.
-LATER = {"S-107", "S-108", "S-110", "S-113", "S-117", "S-118", "S-119", "S-120", "S-121"}
+LATER = {"S-107", "S-108", "S-121"}
 # Rows that ask for a check or give a shape: a test is all there is to them.
 CHECKED = {"S-013", "S-023", "S-024", "S-032", "S-095", "S-114", "S-115"}
 

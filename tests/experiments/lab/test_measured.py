@@ -141,12 +141,16 @@ def test_measuring_anew_leaves_nothing_of_version_1(finished, folder):
     assert load_results(folder).table("times")["round"].tolist() == [1, 2]
 
 
+AFTER_VERSION_1 = {"ranks"}
+"""Tables that no study of version 1 measured."""
+
+
 @pytest.mark.parametrize("path", OLD, ids=lambda path: path.parent.name)
 def test_published_measurements_of_version_1_are_read_as_declared_tables(path):
     old, results = pd.read_parquet(path), load_results(path.parent)
     declared = EXPERIMENTS[path.parent.name].measured.subjects
     found = {name: rows for name, rows in results.tables.items() if name not in ("epochs", "steps")}
-    assert found.keys() == declared.keys()
+    assert found.keys() == declared.keys() - AFTER_VERSION_1
     for name, rows in found.items():
         TABLES[name].check(rows)
         assert set(rows[TABLES[name].subject]) == set(declared[name])
