@@ -19,8 +19,8 @@ from experiments.d2 import (
     QUICK,
     arms_of,
     d2_reported,
+    d2_tested,
     names_of,
-    tested,
     tuning,
 )
 from experiments.lab.base import FRESH, Experiment
@@ -32,12 +32,12 @@ BASIC = {activation: CELLS[1, activation, "euclidean"] for activation in D2_ACTI
 FINITE_DIFFERENCE = replace(BASIC["gelu_tanh"], activation="gelu_finite_difference")
 # GELU(z) is about z/2 near 0, where weights of scale 0.01 put it: this is its rate where a half is a confound (C-207).
 DOUBLED = replace(BASIC["gelu_tanh"], rate=0.02)
-CANDIDATES = {f"{activation}_best_rate": tuning(setting) for activation, setting in BASIC.items()}
-SETTINGS = (
+_CANDIDATES = {f"{activation}_best_rate": tuning(setting) for activation, setting in BASIC.items()}
+_SETTINGS = (
     *BASIC.values(),
     FINITE_DIFFERENCE,
     DOUBLED,
-    *(setting for candidates in CANDIDATES.values() for setting in candidates),
+    *(setting for candidates in _CANDIDATES.values() for setting in candidates),
 )
 
 
@@ -50,8 +50,8 @@ def _order(
 ) -> tuple[Difference, ...]:
     """D2's figure: 0.951, 0.938, 0.890. "Slightly": more at all; "far": two points more."""
     return (
-        Difference(tested(relu), tested(gelu), margin=0.0, level=level, scope=scope, expected=0.013),
-        Difference(tested(gelu), tested(sigmoid), margin=0.02, level=level, scope=scope, expected=0.048),
+        Difference(d2_tested(relu), d2_tested(gelu), margin=0.0, level=level, scope=scope, expected=0.013),
+        Difference(d2_tested(gelu), d2_tested(sigmoid), margin=0.02, level=level, scope=scope, expected=0.048),
     )
 
 
@@ -69,7 +69,7 @@ def _slower(slow: Value, fast: Value, seconds: float, than: float) -> Difference
     return Difference(slow, fast, margin=0.5 * ratio, unit=LN_SECONDS, expected=ratio)
 
 
-CLAIMS = (
+_CLAIMS = (
     Claim(
         "C-207",
         (
@@ -96,25 +96,25 @@ CLAIMS = (
 )
 
 # D2's GELU is timed as it was, with its difference quotient.
-REPORTED = (
+_REPORTED = (
     *d2_reported("E-024", CELL_NAMES),
     *reported_seconds("E-024", CELL_NAMES | {"1_gelu_euclidean": FINITE_DIFFERENCE.name}),
 )
-SHOWN = names_of([*BASIC.values(), FINITE_DIFFERENCE, DOUBLED])
+_SHOWN = names_of([*BASIC.values(), FINITE_DIFFERENCE, DOUBLED])
 
-ACTIVATIONS = Experiment(
+ACTIVATIONS_EXPERIMENT = Experiment(
     name="activations",
     question="Is ReLU better than GELU, and GELU than the sigmoid, or is that a matter of the rate?",
     ledger=("E-024",),
     presets={"quick": QUICK, "full": FULL},
-    arms=lambda dataset, preset: arms_of(SETTINGS, dataset, preset),
-    claims=CLAIMS,
+    arms=lambda dataset, preset: arms_of(_SETTINGS, dataset, preset),
+    claims=_CLAIMS,
     figures=(
-        CompareArms(SHOWN, "test_accuracy"),
-        CompareArms(SHOWN, "test_loss"),
-        EveryRun("test_accuracy", (*SHOWN, *CANDIDATES), reported=REPORTED, document="D2"),
+        CompareArms(_SHOWN, "test_accuracy"),
+        CompareArms(_SHOWN, "test_loss"),
+        EveryRun("test_accuracy", (*_SHOWN, *_CANDIDATES), reported=_REPORTED, document="D2"),
     ),
-    reported=REPORTED,
+    reported=_REPORTED,
     measured=times_of(*names_of([*BASIC.values(), FINITE_DIFFERENCE])),
-    tuned={name: names_of(candidates) for name, candidates in CANDIDATES.items()},
+    tuned={name: names_of(candidates) for name, candidates in _CANDIDATES.items()},
 )

@@ -20,21 +20,21 @@ from experiments.d2 import (
 from experiments.lab.base import Experiment
 from jaxmlp.evidence import CompareArms, EveryRun
 
-REPORTED = (*d2_reported("E-021", CELL_NAMES), *d2_reported("E-022", CELL_NAMES))
+_REPORTED = (*d2_reported("E-021", CELL_NAMES), *d2_reported("E-022", CELL_NAMES))
 
 
 def _of(hidden: int, loss: str | None = None) -> tuple[str, ...]:
     return names_of([one for one in GRID[:21] if one.hidden == hidden and loss in (None, one.loss)])
 
 
-D2_GRID = Experiment(
+D2_GRID_EXPERIMENT = Experiment(
     name="d2_grid",
     question="What does D2's whole report give with many seeds instead of one?",
     ledger=("E-020", "E-021", "E-022"),
     presets={"quick": QUICK, "full": FULL},
     arms=lambda dataset, preset: arms_of(GRID, dataset, preset),
     figures=(
-        EveryRun("test_accuracy", _of(0) + _of(1) + _of(2), reported=REPORTED, document="D2"),
+        EveryRun("test_accuracy", _of(0) + _of(1) + _of(2), reported=_REPORTED, document="D2"),
         CompareArms(_of(0), "test_accuracy", part="0_hidden"),
         *(
             CompareArms(_of(hidden, loss), "test_accuracy", part=f"{hidden}_hidden_{loss}")
@@ -42,5 +42,5 @@ D2_GRID = Experiment(
             for loss in D2_LOSSES
         ),
     ),
-    reported=REPORTED,
+    reported=_REPORTED,
 )

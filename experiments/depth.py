@@ -20,7 +20,7 @@ from math import log
 from typing import Literal
 
 from experiments.lab.base import FRESH, SEED_NOISE, Experiment, Preset, reported_by, tested
-from experiments.nets import HIDDEN, HIDDEN_20, HIDDEN_56
+from experiments.nets import HIDDEN_20, HIDDEN_56, HIDDEN_WIDTHS
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import (
     Claim,
@@ -64,21 +64,21 @@ class DeepNet:
     """Half as many epochs more."""
 
 
-_BN = DeepNet(HIDDEN[41], norm="batch_norm", longer=True)
+_BN = DeepNet(HIDDEN_WIDTHS[41], norm="batch_norm", longer=True)
 
 
 def _w64(hidden: tuple[int, ...], residual: str = "none") -> DeepNet:
     return DeepNet(hidden, norm="batch_norm", norm_position="pre_activation", residual=residual)
 
 
-NETS: Mapping[str, DeepNet] = {
-    "plain_5": DeepNet(HIDDEN[5]),
-    "plain_22": DeepNet(HIDDEN[22]),  # E-004
-    "plain_22_lr3e-4": DeepNet(HIDDEN[22], learning_rate=3e-4),
-    "plain_22_lr1e-4": DeepNet(HIDDEN[22], learning_rate=1e-4),
-    "bn_22": DeepNet(HIDDEN[22], norm="batch_norm"),  # E-005
-    "plain_41": DeepNet(HIDDEN[41]),  # E-006
-    "bn_41": DeepNet(HIDDEN[41], norm="batch_norm"),  # E-007, E-008
+DEPTH_NETS: Mapping[str, DeepNet] = {
+    "plain_5": DeepNet(HIDDEN_WIDTHS[5]),
+    "plain_22": DeepNet(HIDDEN_WIDTHS[22]),  # E-004
+    "plain_22_lr3e-4": DeepNet(HIDDEN_WIDTHS[22], learning_rate=3e-4),
+    "plain_22_lr1e-4": DeepNet(HIDDEN_WIDTHS[22], learning_rate=1e-4),
+    "bn_22": DeepNet(HIDDEN_WIDTHS[22], norm="batch_norm"),  # E-005
+    "plain_41": DeepNet(HIDDEN_WIDTHS[41]),  # E-006
+    "bn_41": DeepNet(HIDDEN_WIDTHS[41], norm="batch_norm"),  # E-007, E-008
     "bn_41_30": _BN,  # as long as those below, which are compared with it
     "bn_41_sgd": replace(_BN, optimizer="sgd"),  # E-009
     "bn_41_sgd_lr1e-1": replace(_BN, optimizer="sgd", learning_rate=1e-1),
@@ -94,16 +94,16 @@ NETS: Mapping[str, DeepNet] = {
     "w64_residual_20": _w64(HIDDEN_20, "block"),
     "w64_residual_56": _w64(HIDDEN_56, "block"),
 }
-ARMS = tuple(NETS)
-D0_22, D0_41, W64 = (tuple(arm for arm in ARMS if mark in arm) for mark in ("_22", "_41", "w64"))
+DEPTH_ARMS = tuple(DEPTH_NETS)
+D0_22, D0_41, W64 = (tuple(arm for arm in DEPTH_ARMS if mark in arm) for mark in ("_22", "_41", "w64"))
 AS_D0 = ("plain_22", "bn_22", "plain_41", "bn_41", "bn_41_sgd", "bn_41_lr3e-4", "bn_41_plateau", "residual_41")
 
 
-def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
-    """Every net of `NETS`."""
+def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
+    """Every net of `DEPTH_NETS`."""
 
     def spec(net: DeepNet) -> RunSpec:
-        kept = net.hidden if net.hidden == HIDDEN[5] else net.hidden[:: preset.keep_every]
+        kept = net.hidden if net.hidden == HIDDEN_WIDTHS[5] else net.hidden[:: preset.keep_every]
         most = preset.max_width or max(kept)
         widths = (dataset.train_images.shape[1], *(min(width, most) for width in kept), dataset.num_classes)
         return RunSpec(
@@ -121,7 +121,7 @@ def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
             learning_rate=net.learning_rate, running_var_start=0.0, plateau_factor=factor, plateau_patience=3.0
         )
 
-    return [Arm(name, spec(net), hyper(net)) for name, net in NETS.items()]
+    return [Arm(name, spec(net), hyper(net)) for name, net in DEPTH_NETS.items()]
 
 
 VAL = "val_accuracy"
@@ -173,12 +173,12 @@ def _trains(arm: str) -> tuple[Probability | Difference, ...]:
 REACHED = reached(VAL, 0.95)
 DROP_22, DROP_BN_22 = (Value(arm, largest_drop(VAL)) for arm in ("plain_22", "bn_22"))
 # 41 layers: one run an arm was seen before these rules were declared anew.
-DEEP = partial(Claim, planned_n=12, required_n=6, first_seed=FRESH)
+_DEEP = partial(Claim, planned_n=12, required_n=6, first_seed=FRESH)
 AS_D0_SAYS = (
     "D0 calls a fluctuation of 3 points normal; what ends 5 below its best has degraded, and half and 90 % stand far "
     "from both a guess and a trained net."
 )
-CLAIMS = (
+DEPTH_CLAIMS = (
     # How far the accuracy falls is what it is about: up to 10 points, of which 3 are what D0 calls normal.
     Claim(
         "C-008",
@@ -225,7 +225,7 @@ CLAIMS = (
         margin_reason="A point is what batch norm leaves of the oscillation, in D0's words.",
     ),
     # Guessing gives 10 to 11 % and a loss of ln 10.
-    DEEP(
+    _DEEP(
         "C-014",
         (
             _most("plain_41", best(VAL), "below", 0.2),
@@ -235,7 +235,7 @@ CLAIMS = (
     ),
     # It converges, turns around epoch 7 and ends below its epoch 1. That the network degrades, and not only its
     # evaluation with running statistics, is read off the training loss, which has each batch's own: it rises too.
-    DEEP(
+    _DEEP(
         "C-016",
         (
             _most("bn_41", best(VAL), "above", 0.5),
@@ -256,7 +256,7 @@ CLAIMS = (
     ),
     # At 1e-3 SGD may only be too slow to fail; at 0.1, which is ours, it must have come to the training loss at which
     # Adam turns.
-    DEEP(
+    _DEEP(
         "C-018",
         (
             *_steady("bn_41_sgd"),
@@ -274,7 +274,7 @@ CLAIMS = (
     ),
     # It degrades all the same, from a later epoch on. At a tenth of the rate, or less, a delay in proportion would lie
     # beyond the last epoch: those arms are shown and not judged.
-    DEEP(
+    _DEEP(
         "C-020",
         (
             _most("bn_41_lr3e-4", fall(VAL), "above", DEGRADED),
@@ -283,12 +283,12 @@ CLAIMS = (
         margin_reason=AS_D0_SAYS,
     ),
     # Rescued, and after each of the two cuts that D0 saw, before the next one, better than ever before.
-    DEEP(
+    _DEEP(
         "C-021",
         (*_trains("bn_41_plateau")[1:], _most("bn_41_plateau", gain_after_cuts(VAL, first=2), "above", 0.0)),
         margin_reason="Ten points: what separates D0's rescued run from the end of the one without a remedy is more.",
     ),
-    DEEP(
+    _DEEP(
         "C-022",
         (
             Difference(tested("residual_41"), tested("bn_41_plateau"), margin=CLEARLY),
@@ -299,7 +299,7 @@ CLAIMS = (
     ),
     # "Not always": the deepest plain net and the deepest with batch norm are worse than shallower ones. All train 20
     # epochs; that the residual net may be better does not contradict it.
-    DEEP(
+    _DEEP(
         "C-030",
         (
             Difference(tested("plain_5"), tested("plain_41"), margin=CLEARLY),
@@ -310,7 +310,7 @@ CLAIMS = (
     ),
     # "High": 80 %. The last model is not tested; nothing was selected by its validation accuracy, which stands for its
     # test accuracy to half a point.
-    DEEP(
+    _DEEP(
         "C-032",
         (
             _most("bn_41", final("test_accuracy"), "above", 0.8),
@@ -318,7 +318,7 @@ CLAIMS = (
         ),
         margin_reason="Still high is 80 %, and ten points less for the last model are not.",
     ),
-    DEEP("C-034", (*_trains("bn_41_plateau"), *_trains("residual_41")), margin_reason=AS_D0_SAYS),
+    _DEEP("C-034", (*_trains("bn_41_plateau"), *_trains("residual_41")), margin_reason=AS_D0_SAYS),
     Claim(
         "C-114",
         (
@@ -335,14 +335,14 @@ CLAIMS = (
 )
 
 # E-012 prints no number but that bound, "at most 3 points", which C-022 judges.
-REPORTED = (
+DEPTH_REPORTED = (
     *reported_by("E-004", {"plain": "plain_22"}),
     *reported_by("E-005", {"batch_norm": "bn_22"}),
     *reported_by("E-007", {"batch_norm": "bn_41"}),
     *reported_by("E-011", {"plateau": "bn_41_plateau"}),
 )
 
-DEPTH = Experiment(
+DEPTH_EXPERIMENT = Experiment(
     name="depth",
     question="Why do 22 and 41 layers train badly, and what mends it?",
     ledger=tuple(f"E-{number:03}" for number in range(4, 14)),
@@ -350,19 +350,23 @@ DEPTH = Experiment(
         # Nets a third as deep, and no wider than the digits' 64 pixels: compiling them is most of the time.
         "quick": Preset(seeds=3, epochs=10, batch_size=16, max_width=64, keep_every=3),
         "full": Preset(
-            seeds={arm: 6 if arm in D0_22 else 1 if arm in D0_41 else 10 for arm in ARMS}, epochs=20, batch_size=64
+            seeds={arm: 6 if arm in D0_22 else 1 if arm in D0_41 else 10 for arm in DEPTH_ARMS},
+            epochs=20,
+            batch_size=64,
         ),
     },
-    arms=arms,
-    claims=CLAIMS,
+    arms=_arms,
+    claims=DEPTH_CLAIMS,
     figures=(
-        EveryRun("test_accuracy", tuple(arm for arm in ARMS if arm not in W64), reported=REPORTED, document="D0"),
+        EveryRun(
+            "test_accuracy", tuple(arm for arm in DEPTH_ARMS if arm not in W64), reported=DEPTH_REPORTED, document="D0"
+        ),
         PeakCurves(("bn_41", "bn_41_plateau", "bn_41_sgd", "residual_41"), DEGRADED),
         PeakCurves(("bn_41_30", "bn_41_lr3e-4", "bn_41_lr1e-4", "bn_41_lr3e-5"), DEGRADED, part="rates"),
         CompareArms(D0_22, VAL, part="22"),
         CompareArms(("bn_41_plateau", "residual_41", "residual_41_identity", "residual_41_plateau"), VAL, part="41"),
         CompareArms(W64, "train_accuracy"),
-        *(TrainingCurves(arm, reported=REPORTED, document="D0") for arm in AS_D0),
+        *(TrainingCurves(arm, reported=DEPTH_REPORTED, document="D0") for arm in AS_D0),
     ),
-    reported=REPORTED,
+    reported=DEPTH_REPORTED,
 )

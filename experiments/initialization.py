@@ -15,7 +15,7 @@ from experiments.forbidden import AFTER_UPDATES, ALIKE, FORBIDDEN, ZEROS
 from experiments.lab.base import FRESH, SEED_NOISE, Experiment, Preset, reported_by, tested
 from experiments.lab.measured import both
 from experiments.nets import HIDDEN_5
-from experiments.propagation import DRAWN, GROWTH, LAYERS, PROFILES, STARTS
+from experiments.propagation import DRAWN, GROWTH, LAYERS, PROFILES, PROPAGATION_STARTS
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import (
     Claim,
@@ -37,10 +37,10 @@ from jaxmlp.training import DataSpec, Hyper, RunSpec
 
 D0_ARMS = ("randn", "randn_lr1e-2", "he_normal", "he_uniform")
 D1_ARMS = ("zeros", "symmetric", "symmetric_dropout")
-ARMS = (*D0_ARMS, *D1_ARMS)
+INITIALIZATION_ARMS = (*D0_ARMS, *D1_ARMS)
 
 
-def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
+def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """N(0, 1) at D0's two learning rates, He's two forms, and D1's forbidden starts."""
     widths = (dataset.train_images.shape[1], *HIDDEN_5, dataset.num_classes)
     data = DataSpec(split="random_fifth", batch_size=preset.batch_size, train_size=preset.train_size)
@@ -74,7 +74,7 @@ def _neighbours(start: str, layer: int, level: str) -> Equivalence:
     return Equivalence(after, before, math.log10(1.1), unit="log10", level=level)
 
 
-CLAIMS = (
+INITIALIZATION_CLAIMS = (
     # "Barely learns": most runs end under 50 %; "nothing before epoch 6": most are under 50 % after epoch 5.
     Claim(
         "C-001",
@@ -169,9 +169,9 @@ START_NOTE = (
     f"Of pre-activations, before training; {len(DRAWN)} nets are drawn. Saturated, tanh has a constant variance "
     "whatever comes in."
 )
-REPORTED = reported_by("E-003", {"he_normal": "he_normal"})
+_REPORTED = reported_by("E-003", {"he_normal": "he_normal"})
 
-INITIALIZATION = Experiment(
+INITIALIZATION_EXPERIMENT = Experiment(
     name="initialization",
     question="From which weights does a 5-layer MLP train: N(0, 1), He's, zeros, equal ones?",
     ledger=("E-001", "E-002", "E-003"),
@@ -180,15 +180,15 @@ INITIALIZATION = Experiment(
         "quick": Preset(seeds=30, epochs=15, batch_size=8, train_size=1150),
         "full": Preset(seeds=30, epochs=15, batch_size=64),
     },
-    arms=arms,
-    claims=CLAIMS,
+    arms=_arms,
+    claims=INITIALIZATION_CLAIMS,
     figures=(
-        EveryRun("test_accuracy", ARMS, reported=REPORTED, document="D0"),
+        EveryRun("test_accuracy", INITIALIZATION_ARMS, reported=_REPORTED, document="D0"),
         CompareArms(D0_ARMS, "val_accuracy"),
         CompareArms(("he_normal", *D1_ARMS), "val_accuracy", part="d1"),
-        CompareArms(tuple(STARTS), "log10_variance", START_NOTE, table=LAYERS.name),
-        *(TrainingCurves(arm, reported=REPORTED, document="D0") for arm in D0_ARMS),
+        CompareArms(tuple(PROPAGATION_STARTS), "log10_variance", START_NOTE, table=LAYERS.name),
+        *(TrainingCurves(arm, reported=_REPORTED, document="D0") for arm in D0_ARMS),
     ),
-    reported=REPORTED,
+    reported=_REPORTED,
     measured=both(PROFILES, FORBIDDEN),
 )

@@ -16,20 +16,20 @@ from experiments.d2 import (
     CROSS_ENTROPY_RATES,
     D2_ACTIVATIONS,
     D2_LOSSES,
+    D2_RATES,
     EUCLIDEAN_RATES,
     FULL,
     MAPPED,
     NO_HIDDEN,
     QUICK,
-    RATES,
     Setting,
     arms_of,
     best_name,
     d2_reported,
+    d2_tested,
     names_of,
-    sweep,
+    sweep_line,
     swept_names,
-    tested,
 )
 from experiments.lab.base import FRESH, Experiment
 from jaxmlp.evidence import (
@@ -53,7 +53,7 @@ RESCUES = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
 TWO_CROSS_ENTROPY = {rate: replace(CROSS_ENTROPY_RATES[0.01], rate=rate) for rate in RESCUES}
 TWO_EUCLIDEAN = {rate: replace(setting, loss="euclidean") for rate, setting in TWO_CROSS_ENTROPY.items()}
 FEW_LAYERS = (*NO_HIDDEN.values(), *(setting for (hidden, _, _), setting in CELLS.items() if hidden == 1))
-SETTINGS = (
+_SETTINGS = (
     *FEW_LAYERS,
     *EUCLIDEAN_RATES.values(),
     *CROSS_ENTROPY_RATES.values(),
@@ -64,16 +64,16 @@ SETTINGS = (
 )
 
 EVERYWHERE = {
-    f"all_at_{rate:g}": names_of([candidates[i] for candidates in MAPPED.values()]) for i, rate in enumerate(RATES)
+    f"all_at_{rate:g}": names_of([candidates[i] for candidates in MAPPED.values()]) for i, rate in enumerate(D2_RATES)
 }
 ONE_RATE, OWN_RATE = "one_rate_for_all_10_epochs", "each_its_best_rate_10_epochs"
 TRAINED = [net for net in MAPPED if (net.hidden, net.activation) != (2, "sigmoid") or net.loss == "hinge"]
 """All but the two of D2's nets that guess at most of the rates."""
-TRAINED_ALL = {f"trained_at_{rate:g}": names_of([MAPPED[net][i] for net in TRAINED]) for i, rate in enumerate(RATES)}
+TRAINED_ALL = {f"trained_at_{rate:g}": names_of([MAPPED[net][i] for net in TRAINED]) for i, rate in enumerate(D2_RATES)}
 
 
 def _test(rate: float) -> Value:
-    return tested(EUCLIDEAN_RATES[rate])
+    return d2_tested(EUCLIDEAN_RATES[rate])
 
 
 def _unsteady(rate: float) -> Value:
@@ -83,21 +83,21 @@ def _unsteady(rate: float) -> Value:
 
 def _gains(one: Setting, none: Setting) -> tuple[Difference, Difference]:
     """A hidden layer gains a point at D2's rate; and, which is ours, each at its best rate."""
-    best = tested(best_name(one)), tested(best_name(none))
+    best = d2_tested(best_name(one)), d2_tested(best_name(none))
     level = f"{one.activation}, {one.loss}, each its best rate, 10 epochs"
     return (
-        Difference(tested(one), tested(none), margin=0.01, level=one.activation, expected=0.033),
+        Difference(d2_tested(one), d2_tested(none), margin=0.01, level=one.activation, expected=0.033),
         Difference(*best, margin=0.01, level=level, scope="beyond"),
     )
 
 
-CLAIMS = (
+_CLAIMS = (
     # "Trainable": most runs end above 90 % (D2: 0.977); "not rescued": at every rate most runs end under 50 %.
     Claim(
         "C-214",
         (
-            Probability(tested(TWO_CROSS_ENTROPY[1.0]), "above", 0.9, bound=0.5),
-            *(Probability(tested(setting), "below", 0.5, bound=0.5) for setting in TWO_EUCLIDEAN.values()),
+            Probability(d2_tested(TWO_CROSS_ENTROPY[1.0]), "above", 0.9, bound=0.5),
+            *(Probability(d2_tested(setting), "below", 0.5, bound=0.5) for setting in TWO_EUCLIDEAN.values()),
         ),
         planned_n=12,
         first_seed=FRESH,
@@ -146,10 +146,10 @@ CLAIMS = (
     Claim(
         "C-223",
         (
-            Difference(tested(OWN_RATE), tested(ONE_RATE), margin=0.01),
+            Difference(d2_tested(OWN_RATE), d2_tested(ONE_RATE), margin=0.01),
             Difference(
-                tested(f"{OWN_RATE}_trained"),
-                tested(f"{ONE_RATE}_trained"),
+                d2_tested(f"{OWN_RATE}_trained"),
+                d2_tested(f"{ONE_RATE}_trained"),
                 margin=0.01,
                 scope="beyond",
                 level="without the two sigmoid nets of two layers that guess at any rate but the largest",
@@ -160,30 +160,30 @@ CLAIMS = (
     ),
 )
 
-REPORTED = (
+_REPORTED = (
     *d2_reported("E-026", swept_names("learning_rate", EUCLIDEAN_RATES)),
     *d2_reported("E-027", swept_names("learning_rate", CROSS_ENTROPY_RATES)),
 )
 
-LEARNING_RATE = Experiment(
+LEARNING_RATE_EXPERIMENT = Experiment(
     name="learning_rate",
     question="Which learning rate does each of D2's nets want, and is there one for all?",
     ledger=("E-026", "E-027"),
     presets={"quick": QUICK, "full": FULL},
-    arms=lambda dataset, preset: arms_of(SETTINGS, dataset, preset),
-    claims=CLAIMS,
+    arms=lambda dataset, preset: arms_of(_SETTINGS, dataset, preset),
+    claims=_CLAIMS,
     figures=(
         SweepCurves(
             (
-                sweep("1_Sig_Euc", {setting.rate: setting for setting in FINE}),
-                sweep("2_Sig_CE", CROSS_ENTROPY_RATES | TWO_CROSS_ENTROPY),
-                sweep("2_Sig_Euc", TWO_EUCLIDEAN),
-                Sweep("all nets", tuple(zip(RATES, EVERYWHERE, strict=True))),
+                sweep_line("1_Sig_Euc", {setting.rate: setting for setting in FINE}),
+                sweep_line("2_Sig_CE", CROSS_ENTROPY_RATES | TWO_CROSS_ENTROPY),
+                sweep_line("2_Sig_Euc", TWO_EUCLIDEAN),
+                Sweep("all nets", tuple(zip(D2_RATES, EVERYWHERE, strict=True))),
             ),
             "test_accuracy",
             "learning rate",
             "All nets: the mean of D2's 21, after a fifth of the epochs.",
-            REPORTED,
+            _REPORTED,
         ),
         CompareArms(names_of([*EUCLIDEAN_RATES.values()]), "test_accuracy", part="1_Sig_Euc"),
         CompareArms(names_of([*CROSS_ENTROPY_RATES.values()]), "test_accuracy", part="2_Sig_CE"),
@@ -191,12 +191,12 @@ LEARNING_RATE = Experiment(
         EveryRun(
             "test_accuracy",
             (*names_of([*EUCLIDEAN_RATES.values(), *CROSS_ENTROPY_RATES.values()]), ONE_RATE, OWN_RATE),
-            reported=REPORTED,
+            reported=_REPORTED,
             document="D2",
         ),
         CompareArms((*EVERYWHERE, OWN_RATE), "val_accuracy", "Means over D2's 21 nets.", "all_nets"),
     ),
-    reported=REPORTED,
+    reported=_REPORTED,
     tuned=BEST | {ONE_RATE: tuple(EVERYWHERE), f"{ONE_RATE}_trained": tuple(TRAINED_ALL)},
     averaged=EVERYWHERE
     | TRAINED_ALL

@@ -10,20 +10,20 @@ and Maxout are trained at five rates around D3's 0.1.
 
 from typing import Literal
 
-from experiments.d3 import HYPER, PRESETS, d3_spec, one_layer_width
+from experiments.d3 import D3_HYPER, D3_PRESETS, d3_spec, one_layer_width
 from experiments.lab.base import FRESH, Experiment, Preset, reported_by, tested
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Probability, Rival, Value, reached
 from jaxmlp.nn import count_parameters
 from jaxmlp.study import Arm
 
-RATES = (0.01, 0.03, 0.3, 1.0)
+_RATES = (0.01, 0.03, 0.3, 1.0)
 """Besides D3's 0.1."""
-NETS = ("base", "maxout", "true_maxout", "relu_256-256", "relu_wide", "relu_deep")
-ARMS = (*NETS, *(f"{net}_lr{rate:g}" for rate in RATES for net in ("base", "maxout")))
+_NETS = ("base", "maxout", "true_maxout", "relu_256-256", "relu_wide", "relu_deep")
+MAXOUT_ARMS = (*_NETS, *(f"{net}_lr{rate:g}" for rate in _RATES for net in ("base", "maxout")))
 
 
-def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
+def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """ReLU, both forms of Maxout, the nets matched to D3's, and the rates."""
     maxout = d3_spec(dataset, preset, activation="maxout_layer")
     wide, deep = matched_widths(count_parameters(maxout.mlp), dataset.train_images.shape[1], dataset.num_classes)
@@ -36,11 +36,11 @@ def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
         "relu_deep": d3_spec(dataset, preset, (deep, deep)),
     }
     at_rates = [
-        Arm(f"{net}_lr{rate:g}", specs[net], HYPER.replace(learning_rate=rate))
-        for rate in RATES
+        Arm(f"{net}_lr{rate:g}", specs[net], D3_HYPER.replace(learning_rate=rate))
+        for rate in _RATES
         for net in ("base", "maxout")
     ]
-    return [*(Arm(name, spec, HYPER) for name, spec in specs.items()), *at_rates]
+    return [*(Arm(name, spec, D3_HYPER) for name, spec in specs.items()), *at_rates]
 
 
 def matched_widths(count: int, inputs: int, classes: int) -> tuple[int, int]:
@@ -67,7 +67,7 @@ def _settled(arm: str) -> Value:
     return Value(arm, reached("train_accuracy", 0.97))
 
 
-CLAIMS = (
+MAXOUT_CLAIMS = (
     # More than half of the 2 points. The rival has the layer and the parameters, with ReLU.
     Claim(
         "C-302",
@@ -90,19 +90,19 @@ CLAIMS = (
     ),
 )
 
-REPORTED = reported_by("E-042", {"maxout": "maxout"}, baseline="base")
+MAXOUT_REPORTED = reported_by("E-042", {"maxout": "maxout"}, baseline="base")
 
-MAXOUT = Experiment(
+MAXOUT_EXPERIMENT = Experiment(
     name="maxout",
     question="Is Maxout 2 points better than ReLU in D3's net, slower to settle, and prone to explode?",
     ledger=("E-042",),
-    presets=PRESETS | {"full": Preset(seeds=50, epochs=20, batch_size=64)},
-    arms=arms,
-    claims=CLAIMS,
+    presets=D3_PRESETS | {"full": Preset(seeds=50, epochs=20, batch_size=64)},
+    arms=_arms,
+    claims=MAXOUT_CLAIMS,
     figures=(
-        EveryRun("test_accuracy", ARMS),
-        CompareArms(NETS, "train_accuracy"),
-        CompareArms(NETS, "train_loss"),
+        EveryRun("test_accuracy", MAXOUT_ARMS),
+        CompareArms(_NETS, "train_accuracy"),
+        CompareArms(_NETS, "train_loss"),
     ),
-    reported=REPORTED,
+    reported=MAXOUT_REPORTED,
 )

@@ -9,7 +9,7 @@ seconds include its validation (S-101); here a net's updates are timed alone.
 
 import pandas as pd
 
-from experiments.d4 import AS_SHIPPED, CORRECTED, HYPER, d4_spec
+from experiments.d4 import AS_SHIPPED, CORRECTED, D4_HYPER, d4_spec
 from experiments.lab.base import FRESH, Experiment, Preset, reported_by
 from experiments.lab.measured import Finished, Measurement, both
 from experiments.lab.timed import reported_seconds, seconds_of, times_of
@@ -22,22 +22,25 @@ from jaxmlp.study import Arm
 RANK_TABLE = declare(Table("ranks", keys=("nets", "seed"), columns=(Column("rank_correlation"),), subject="nets"))
 """One row per seed and set of nets."""
 
-NETS = {"500": (500,), "300-150": (300, 150), "100-30": (100, 30), "100": (100,)}
+NETWORK_SIZE_NETS = {"500": (500,), "300-150": (300, 150), "100-30": (100, 30), "100": (100,)}
 """Hidden widths, most parameters first; on the digits, of 64 inputs, 300-150 has more than 500."""
 FURTHER = {"30": (30,), "200": (200,), "1000": (1000,), "100-100": (100, 100), "500-250": (500, 250)}
 """With D4's four, a grid of one and two hidden layers."""
-PROGRAMS = {"shipped": AS_SHIPPED, "mended": CORRECTED}
-ARMS = tuple(f"{program}_{net}" for program in PROGRAMS for net in NETS)
-RANKED = {"shipped nets": ARMS[:4], "mended nets": (*ARMS[4:], *(f"mended_{net}" for net in FURTHER))}
+_PROGRAMS = {"shipped": AS_SHIPPED, "mended": CORRECTED}
+NETWORK_SIZE_ARMS = tuple(f"{program}_{net}" for program in _PROGRAMS for net in NETWORK_SIZE_NETS)
+RANKED = {
+    "shipped nets": NETWORK_SIZE_ARMS[:4],
+    "mended nets": (*NETWORK_SIZE_ARMS[4:], *(f"mended_{net}" for net in FURTHER)),
+}
 """By the arm of their rank correlations, the nets that are ranked."""
 
 
-def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
+def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """D4's four nets under both programs, and the grid mended."""
-    grids = {"shipped": NETS, "mended": NETS | FURTHER}
+    grids = {"shipped": NETWORK_SIZE_NETS, "mended": NETWORK_SIZE_NETS | FURTHER}
     return [
-        Arm(f"{name}_{net}", d4_spec(dataset, preset, program, hidden), HYPER)
-        for name, program in PROGRAMS.items()
+        Arm(f"{name}_{net}", d4_spec(dataset, preset, program, hidden), D4_HYPER)
+        for name, program in _PROGRAMS.items()
         for net, hidden in grids[name].items()
     ]
 
@@ -68,7 +71,7 @@ def _ranked(nets: str) -> Value:
     return Value(nets, final("rank_correlation"), RANK_TABLE.name)
 
 
-CLAIMS = (
+NETWORK_SIZE_CLAIMS = (
     # "The more, the higher": the ranks of parameters and of accuracies agree, over D4's own four nets as shipped. The
     # grid without its faults is ours; the order of the seconds is told.
     Claim(
@@ -76,7 +79,12 @@ CLAIMS = (
         (
             Difference(_ranked("shipped nets"), 0.0, margin=0.7, unit="", expected=1.0),
             Difference(_ranked("mended nets"), 0.0, margin=0.7, unit="", scope="beyond", level="nine nets, mended"),
-            Ordering(tuple(seconds_of(f"shipped_{net}") for net in NETS), unit="s", scope="beside", level="seconds"),
+            Ordering(
+                tuple(seconds_of(f"shipped_{net}") for net in NETWORK_SIZE_NETS),
+                unit="s",
+                scope="beside",
+                level="seconds",
+            ),
         ),
         planned_n=12,
         first_seed=FRESH,
@@ -84,14 +92,14 @@ CLAIMS = (
     ),
 )
 
-AS_IN_TABLE_2 = {f"{net},batch_size=100": f"shipped_{net}" for net in NETS}
-REPORTED = tuple(
+AS_IN_TABLE_2 = {f"{net},batch_size=100": f"shipped_{net}" for net in NETWORK_SIZE_NETS}
+NETWORK_SIZE_REPORTED = tuple(
     one
     for row in ("E-068", "E-069", "E-070")
     for one in (*reported_by(row, AS_IN_TABLE_2), *reported_seconds(row, AS_IN_TABLE_2))
 )
 
-NETWORK_SIZE = Experiment(
+NETWORK_SIZE_EXPERIMENT = Experiment(
     name="network_size",
     question="Do more parameters make D4's nets more accurate, and slower to train?",
     ledger=("E-068", "E-069", "E-070"),
@@ -99,14 +107,16 @@ NETWORK_SIZE = Experiment(
         "quick": Preset(seeds=5, epochs=10, batch_size=24),  # as in `reference_net`
         "full": Preset(seeds=20, epochs=10, batch_size=100),
     },
-    arms=arms,
-    claims=CLAIMS,
+    arms=_arms,
+    claims=NETWORK_SIZE_CLAIMS,
     figures=(
-        EveryRun("test_accuracy", ARMS, reported=REPORTED, document="D4"),
+        EveryRun("test_accuracy", NETWORK_SIZE_ARMS, reported=NETWORK_SIZE_REPORTED, document="D4"),
         CompareArms(
-            ARMS, "val_accuracy", note="As shipped, it is measured with batch statistics, mended with running ones."
+            NETWORK_SIZE_ARMS,
+            "val_accuracy",
+            note="As shipped, it is measured with batch statistics, mended with running ones.",
         ),
     ),
-    reported=REPORTED,
-    measured=both(times_of(*ARMS), RANKS),
+    reported=NETWORK_SIZE_REPORTED,
+    measured=both(times_of(*NETWORK_SIZE_ARMS), RANKS),
 )

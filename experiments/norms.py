@@ -16,13 +16,13 @@ from jaxmlp.study import Arm
 from jaxmlp.training import DataSpec, RunSpec
 
 SHORT = {"none": "none", "batch_norm": "bn", "layer_norm": "ln"}
-SIZES = ("4", "64")
+_SIZES = ("4", "64")
 
 
-def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
+def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """Every norm at either batch size; the preset's own is the larger one."""
     widths = (dataset.train_images.shape[1], *HIDDEN_5, dataset.num_classes)
-    sizes = dict(zip(SIZES, (4, preset.batch_size), strict=True))
+    sizes = dict(zip(_SIZES, (4, preset.batch_size), strict=True))
 
     def spec(norm: str, size: int) -> RunSpec:
         data = DataSpec("random_fifth", batch_size=size, train_size=preset.train_size)
@@ -45,19 +45,19 @@ def _helps(norm: str, size: str) -> tuple[Difference, Difference]:
     )
 
 
-CLAIMS = (
+NORMS_CLAIMS = (
     Claim(
         "C-113",
-        tuple(part for size in SIZES for norm in ("bn", "ln") for part in _helps(norm, size)),
+        tuple(part for size in _SIZES for norm in ("bn", "ln") for part in _helps(norm, size)),
         planned_n=14,
         factor="norm",
         first_seed=FRESH,
         margin_reason=SEED_NOISE,
     ),
 )
-ARMS = tuple(f"{norm}_batch_{size}" for size in SIZES for norm in SHORT.values())
+NORMS_ARMS = tuple(f"{norm}_batch_{size}" for size in _SIZES for norm in SHORT.values())
 
-NORMS = Experiment(
+NORMS_EXPERIMENT = Experiment(
     name="norms",
     question="Do batch norm and layer norm help a net to train, at large batches and at tiny ones?",
     ledger=(),
@@ -65,7 +65,7 @@ NORMS = Experiment(
         "quick": Preset(seeds=5, epochs=8, batch_size=64),
         "full": Preset(seeds=20, epochs=10, batch_size=64),
     },
-    arms=arms,
-    claims=CLAIMS,
-    figures=(EveryRun("test_accuracy", ARMS), CompareArms(ARMS, "val_accuracy")),
+    arms=_arms,
+    claims=NORMS_CLAIMS,
+    figures=(EveryRun("test_accuracy", NORMS_ARMS), CompareArms(NORMS_ARMS, "val_accuracy")),
 )

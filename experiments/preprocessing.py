@@ -18,10 +18,10 @@ from jaxmlp.nn import MLPSpec
 from jaxmlp.study import Arm
 from jaxmlp.training import DataSpec, RunSpec
 
-ARMS = ("unit", "train_mean", "sample_mean", "standardize", "zca_whiten", "pca_whiten")
+PREPROCESSING_ARMS = ("unit", "train_mean", "sample_mean", "standardize", "zca_whiten", "pca_whiten")
 
 
-def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
+def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """One net, six inputs."""
     mlp = MLPSpec((dataset.train_images.shape[1], *HIDDEN_5, dataset.num_classes))
 
@@ -29,7 +29,7 @@ def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
         data = DataSpec("random_fifth", preprocessing, preset.batch_size, train_size=preset.train_size)
         return RunSpec(mlp, data=data, epochs=preset.epochs)
 
-    return [Arm(name, spec(name)) for name in ARMS]
+    return [Arm(name, spec(name)) for name in PREPROCESSING_ARMS]
 
 
 def _better(arm: str, level: str) -> Difference:
@@ -52,7 +52,7 @@ def _told(arm: str, level: str) -> tuple[Difference, ...]:
     return (sooner, replace(_better(arm, level), scope="beside")) if "centred" in level else (sooner,)
 
 
-CLAIMS = (
+PREPROCESSING_CLAIMS = (
     # N(0, 1) alone, and N(0, 1) without correlation, of which there are two forms.
     Claim(
         "C-031",
@@ -73,7 +73,7 @@ CLAIMS = (
     ),
 )
 
-PREPROCESSING = Experiment(
+PREPROCESSING_EXPERIMENT = Experiment(
     name="preprocessing",
     question="Does a net train better from inputs that are centered, standardized, uncorrelated?",
     ledger=(),
@@ -82,11 +82,13 @@ PREPROCESSING = Experiment(
         "quick": Preset(seeds=10, epochs=15, batch_size=8, train_size=1150),
         "full": Preset(seeds=30, epochs=15, batch_size=64),
     },
-    arms=arms,
-    claims=CLAIMS,
+    arms=_arms,
+    claims=PREPROCESSING_CLAIMS,
     figures=(
-        EveryRun("test_accuracy", ARMS),
-        CompareArms(ARMS, "val_accuracy", note="The claim is about the end; the beginning shows the pace."),
-        CompareArms(ARMS, "train_loss"),
+        EveryRun("test_accuracy", PREPROCESSING_ARMS),
+        CompareArms(
+            PREPROCESSING_ARMS, "val_accuracy", note="The claim is about the end; the beginning shows the pace."
+        ),
+        CompareArms(PREPROCESSING_ARMS, "train_loss"),
     ),
 )

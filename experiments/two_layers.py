@@ -23,8 +23,8 @@ from experiments.d2 import (
     arms_of,
     best_name,
     d2_reported,
+    d2_tested,
     names_of,
-    tested,
     tuning,
 )
 from experiments.lab.base import FRESH, Experiment
@@ -32,7 +32,7 @@ from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Probabilit
 
 SIGMOIDS = {loss: CELLS[2, "sigmoid", loss] for loss in D2_LOSSES}
 FAILING = ("cross_entropy", "euclidean")
-LONGER = {loss: replace(SIGMOIDS[loss], epochs=10 * EPOCHS) for loss in FAILING}
+TWO_LAYERS_LONGER = {loss: replace(SIGMOIDS[loss], epochs=10 * EPOCHS) for loss in FAILING}
 
 # D2's nets with two layers and cross-entropy: one that fails, and one that trains.
 TREATED = {"sigmoid": CELLS[2, "sigmoid", "cross_entropy"], "relu": CELLS[2, "relu", "cross_entropy"]}
@@ -40,9 +40,9 @@ REMEDIED = {(net, remedy): replace(setting, remedy=remedy) for net, setting in T
 REMEDIED_CANDIDATES = {
     f"{best_name(setting)}_{setting.remedy}": tuning(replace(setting, epochs=10)) for setting in REMEDIED.values()
 }
-SETTINGS = (
+_SETTINGS = (
     *CELLS.values(),
-    *LONGER.values(),
+    *TWO_LAYERS_LONGER.values(),
     *REMEDIED.values(),
     *(candidate for setting in CELLS.values() for candidate in MAPPED[setting]),
     *(candidate for candidates in REMEDIED_CANDIDATES.values() for candidate in candidates),
@@ -70,16 +70,18 @@ def _no_better() -> list[Difference]:
     tuned = "each its best rate, 10 epochs"
     return [
         *(
-            Difference(tested(one), tested(two), -POINT, expected=LOST.get((two.activation, two.loss), 0.0))
+            Difference(d2_tested(one), d2_tested(two), -POINT, expected=LOST.get((two.activation, two.loss), 0.0))
             for one, two in PAIRS
         ),
         *(
-            Difference(tested(one), tested(two), 0.5 * LOST[two.activation, two.loss], level="worse", scope="beside")
+            Difference(
+                d2_tested(one), d2_tested(two), 0.5 * LOST[two.activation, two.loss], level="worse", scope="beside"
+            )
             for one, two in PAIRS
             if (two.activation, two.loss) in LOST
         ),
         *(
-            Difference(tested(best_name(one)), tested(best_name(two)), -POINT, level=tuned, scope="beyond")
+            Difference(d2_tested(best_name(one)), d2_tested(best_name(two)), -POINT, level=tuned, scope="beyond")
             for one, two in PAIRS
         ),
     ]
@@ -91,16 +93,16 @@ def _profits(net: str, setting: Setting, remedy: str) -> list[Difference]:
     What fails at D2's rate, the sigmoid net with cross-entropy, has 72 points to gain (0.226 to 0.95).
     """
     treated = REMEDIED[net, remedy]
-    best = tested(f"{best_name(treated)}_{remedy}"), tested(best_name(setting))
+    best = d2_tested(f"{best_name(treated)}_{remedy}"), d2_tested(best_name(setting))
     told = f"{remedy}, {net}"
     expected = 0.72 if net == "sigmoid" else None
     return [
-        Difference(tested(treated), tested(setting), POINT, level=told, expected=expected),
+        Difference(d2_tested(treated), d2_tested(setting), POINT, level=told, expected=expected),
         Difference(*best, POINT, level=f"{told}, best rates, 10 epochs", scope="beyond"),
     ]
 
 
-CLAIMS = (
+_CLAIMS = (
     Claim(
         "C-211",
         tuple(_no_better()),
@@ -113,10 +115,12 @@ CLAIMS = (
     Claim(
         "C-212",
         (
-            *(Probability(tested(SIGMOIDS[loss]), "below", 0.5, bound=0.5) for loss in FAILING),
-            Probability(tested(SIGMOIDS["hinge"]), "above", 0.9, bound=0.5),
+            *(Probability(d2_tested(SIGMOIDS[loss]), "below", 0.5, bound=0.5) for loss in FAILING),
+            Probability(d2_tested(SIGMOIDS["hinge"]), "above", 0.9, bound=0.5),
             *(
-                Probability(tested(LONGER[loss]), "below", 0.5, bound=0.5, level="500 epochs", scope="beyond")
+                Probability(
+                    d2_tested(TWO_LAYERS_LONGER[loss]), "below", 0.5, bound=0.5, level="500 epochs", scope="beyond"
+                )
                 for loss in FAILING
             ),
         ),
@@ -136,19 +140,19 @@ CLAIMS = (
     ),
 )
 
-REPORTED = d2_reported("E-025", CELL_NAMES)
+_REPORTED = d2_reported("E-025", CELL_NAMES)
 
-TWO_LAYERS = Experiment(
+TWO_LAYERS_EXPERIMENT = Experiment(
     name="two_layers",
     question="Are two hidden layers no better than one, and would the techniques that D2 lacks change that?",
     ledger=("E-025",),
     # So many nets of so many kinds, each to be compiled: a tenth as long as D2's other quick presets.
     presets={"quick": replace(QUICK, epochs=5), "full": FULL},
-    arms=lambda dataset, preset: arms_of(SETTINGS, dataset, preset),
-    claims=CLAIMS,
+    arms=lambda dataset, preset: arms_of(_SETTINGS, dataset, preset),
+    claims=_CLAIMS,
     figures=(
         CompareArms(names_of([two for _, two in PAIRS]), "test_accuracy", part="two_layers"),
-        CompareArms(names_of([*LONGER.values()]), "test_accuracy", "Slow, or stuck?", "500_epochs"),
+        CompareArms(names_of([*TWO_LAYERS_LONGER.values()]), "test_accuracy", "Slow, or stuck?", "500_epochs"),
         *(
             CompareArms(names_of([setting, *(REMEDIED[net, remedy] for remedy in REMEDIES)]), "test_accuracy", part=net)
             for net, setting in TREATED.items()
@@ -156,11 +160,11 @@ TWO_LAYERS = Experiment(
         EveryRun(
             "test_accuracy",
             (*names_of([two for _, two in PAIRS]), *AVERAGED),
-            reported=REPORTED,
+            reported=_REPORTED,
             document="D2",
         ),
     ),
-    reported=REPORTED,
+    reported=_REPORTED,
     tuned={name: candidates for name, candidates in BEST.items() if name[0] != "0"}
     | {name: names_of(candidates) for name, candidates in REMEDIED_CANDIDATES.items()},
     averaged=AVERAGED,

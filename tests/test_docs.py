@@ -8,7 +8,7 @@ import pytest
 
 import jaxmlp
 from experiments.lab import docs
-from experiments.lab.cli import make_parser as experiments_parser
+from experiments.lab.cli import make_experiments_parser as experiments_parser
 from experiments.lab.drawings import FIGURES, FOLDER, rooms
 from jaxmlp import nn
 from jaxmlp.cli.main import make_parser as jaxmlp_parser

@@ -3,8 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from experiments.lab.ledger import Value as LedgerValue
-from experiments.lab.ledger import load_ledger
+from experiments.lab.ledger import LedgerValue, load_ledger
 from experiments.lab.measured import Measurement
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_choice

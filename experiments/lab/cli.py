@@ -10,13 +10,13 @@ import sys
 from collections.abc import Sequence
 
 from experiments.lab import commands as do
-from experiments.lab.commands import DATASETS, RESULTS
+from experiments.lab.commands import EXPERIMENT_RESULTS, MNIST_LIKE
 from jaxmlp.cli.main import add_test, add_train
 from jaxmlp.cli.options import add_study_options
 from jaxmlp.cli.parsing import Parser, as_names, as_natural, as_path, as_positive, run_line
 
 
-def make_parser() -> Parser:
+def make_experiments_parser() -> Parser:
     """The whole command line."""
     parser = Parser(
         prog="python -m experiments",
@@ -35,11 +35,11 @@ def make_parser() -> Parser:
     add.add_argument("--first-seed", type=as_natural, default=0, metavar="N", help="seeds count from N; default 0")
     add.add_argument("--epochs", type=as_positive, metavar="N")
     add.add_argument("--arms", type=as_names, metavar="A,B", help="only these arms; see `list`")
-    add.add_argument("--dataset", default="digits", help=f"one of {', '.join(DATASETS)}; default digits")
+    add.add_argument("--dataset", default="digits", help=f"one of {', '.join(MNIST_LIKE)}; default digits")
     add.add_argument("--data-dir", type=as_path, metavar="DIR", help="folder of IDX files, plain or .gz")
     add.add_argument("--precision", help="float32, tf32 or bfloat16, of every arm; default: each arm's own, float32")
-    add_study_options(add, out=RESULTS, keep_params="none")
-    add.set_defaults(command=do.run)
+    add_study_options(add, out=EXPERIMENT_RESULTS, keep_params="none")
+    add.set_defaults(command=do.run_named)
 
     add_train(commands)
     add_test(commands)
@@ -50,7 +50,8 @@ def make_parser() -> Parser:
         type=as_path,
         nargs="?",
         metavar="OUT",
-        help=f"the --out of a run, or one study in it; default: all published results, into {do.RESULTS}/published/",
+        help="the --out of a run, or one study in it; default: all published results, "
+        f"into {do.EXPERIMENT_RESULTS}/published/",
     )
     add.set_defaults(command=do.report)
 
@@ -79,12 +80,12 @@ def make_parser() -> Parser:
     add.set_defaults(command=do.benchmark)
 
     add = commands.add_parser("docs", help="renew the generated blocks and figures of README.md and docs/")
-    add.set_defaults(command=do.docs)
+    add.set_defaults(command=do.renew_docs)
 
     parser.set_defaults(command=do.tour)
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def run_experiments_line(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit code."""
-    return run_line(make_parser(), sys.argv[1:] if argv is None else argv, ["python", "-m", "experiments"])
+    return run_line(make_experiments_parser(), sys.argv[1:] if argv is None else argv, ["python", "-m", "experiments"])

@@ -10,9 +10,9 @@ from rich.table import Table
 from jaxmlp.cli.options import join_processes, study_options
 from jaxmlp.errors import InputError, check_choice
 
-DATASETS = ("digits", "mnist", "fashion_mnist", "kmnist")
-PRESETS = ("quick", "full")
-RESULTS = Path("results")
+MNIST_LIKE = ("digits", "mnist", "fashion_mnist", "kmnist")
+_PRESETS = ("quick", "full")
+EXPERIMENT_RESULTS = Path("results")
 
 # Each command imports what it needs: jax takes a second to load, and an error in the arguments should not.
 
@@ -26,7 +26,7 @@ def tour(arguments: argparse.Namespace, console: Console) -> None:
     from jaxmlp.evidence import print_verdicts, write_report
 
     keep_programs()
-    out = RESULTS / "tour"
+    out = EXPERIMENT_RESULTS / "tour"
     digits = data.load("digits")
     if out.exists():
         console.print(f"{out} holds a tour already: its finished runs are kept (delete it to train anew)")
@@ -73,10 +73,10 @@ def list_experiments(arguments: argparse.Namespace, console: Console) -> None:
         console.print(table, highlight=False)
 
 
-def run(arguments: argparse.Namespace, console: Console) -> None:
+def run_named(arguments: argparse.Namespace, console: Console) -> None:
     """Everything is checked, for all experiments named, before the first one starts."""
-    check_choice("dataset", arguments.dataset, DATASETS)
-    check_choice("preset", arguments.preset, PRESETS)
+    check_choice("dataset", arguments.dataset, MNIST_LIKE)
+    check_choice("preset", arguments.preset, _PRESETS)
     from experiments.lab.base import choose_arms, resize
     from experiments.lab.registry import EXPERIMENTS
     from experiments.lab.session import REPORT_FILE, run_experiment
@@ -139,7 +139,7 @@ def report(arguments: argparse.Namespace, console: Console) -> None:
     from jaxmlp.evidence import print_verdicts
 
     if arguments.out is None:
-        for page in rebuild_reports(RESULTS / "published"):
+        for page in rebuild_reports(EXPERIMENT_RESULTS / "published"):
             console.print(f"report: {page}", highlight=False, soft_wrap=True)
         return
     for experiment, folder in find_studies(arguments.out):
@@ -195,7 +195,7 @@ def benchmark(arguments: argparse.Namespace, console: Console) -> None:
         console.print(f"wrote {written}", highlight=False, soft_wrap=True)
 
 
-def docs(arguments: argparse.Namespace, console: Console) -> None:
+def renew_docs(arguments: argparse.Namespace, console: Console) -> None:
     """Generated blocks and figures of the pages, from what is published and from the code."""
     from experiments.lab.docs import renew
 

@@ -20,7 +20,7 @@ from experiments.lab.published import PUBLISHED, claim_rows, published_verdicts
 from jaxmlp import study
 from jaxmlp.evidence import presentation
 
-WORDS = {
+VERDICT_WORDS = {
     "reproduced": "成立",
     "refuted": "不成立",
     "other_cause": "现象成立、原因不对",
@@ -36,9 +36,9 @@ def tally(language: str = "en") -> str:
     """How many claims have which verdict, in one sentence."""
     rows = claim_rows()
     counts = Counter(row["verdict"] for row in rows)
-    kinds = [kind for kind in WORDS if counts[kind]]
+    kinds = [kind for kind in VERDICT_WORDS if counts[kind]]
     if language == "zh":
-        told = "，".join(f"{WORDS[kind]} {counts[kind]} 条" for kind in kinds)
+        told = "，".join(f"{VERDICT_WORDS[kind]} {counts[kind]} 条" for kind in kinds)
         return f"共 {len(rows)} 条论断：{told}。"
     told = ", ".join(f"**{counts[kind]}** {presentation.LOOKS[kind].words}" for kind in kinds)
     return f"{len(rows)} claims: {told}."
@@ -136,7 +136,7 @@ def surprises(language: str = "en") -> str:
     for i, one in enumerate(SURPRISES, start=1):
         numbers = one.numbers(_first_runs(one.study))
         verdict = verdicts[one.claim]
-        words = WORDS[verdict["verdict"]] if language == "zh" else presentation.verdict_words(verdict)
+        words = VERDICT_WORDS[verdict["verdict"]] if language == "zh" else presentation.verdict_words(verdict)
         text = (one.zh if language == "zh" else one.en).format(**numbers)
         lines.append(f"{i}. {text} *{one.claim}, {words}.*")
     return "\n".join(lines)

@@ -112,7 +112,7 @@ def _commit() -> str | None:
     return head.stdout.strip() + (" with changes" if changes.stdout else "")
 
 
-def tables_of(experiment: Experiment, folder: Path) -> dict[str, pd.DataFrame]:
+def judged_tables(experiment: Experiment, folder: Path) -> dict[str, pd.DataFrame]:
     """All that claims and figures read of a finished study: its runs, tuned and averaged arms, what was measured.
 
     Raises:
@@ -130,7 +130,7 @@ def judge_study(experiment: Experiment, folder: Path) -> tuple[list[dict[str, An
     """
     manifest = load_results(folder).manifest
     claims = load_ledger().claims
-    shown = tables_of(experiment, folder)
+    shown = judged_tables(experiment, folder)
     verdicts = judge(
         experiment.claims,
         shown,
@@ -154,7 +154,7 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
     """
     verdicts, beside = judge_study(experiment, folder)
     manifest = load_results(folder).manifest
-    shown = tables_of(experiment, folder)
+    shown = judged_tables(experiment, folder)
     rows = shown[EPOCHS.name]
     figures = folder / FIGURES_FOLDER
     figures.mkdir(exist_ok=True)

@@ -50,7 +50,7 @@ LOOKS = {
 }  # fmt: skip
 ROLES = {"part": "", "rival": "rival cause", "reason": "the reason given"}
 """What a part of a claim is called; the ordinary ones have numbers."""
-SCOPES = {"primary": "", "beside": "told beside", "beyond": "beyond the document"}
+_SCOPES = {"primary": "", "beside": "told beside", "beyond": "beyond the document"}
 """What a part that does not decide is called."""
 PREVIEW = "preview: not the documents' data or size; not a verdict on the document"
 
@@ -58,7 +58,7 @@ PREVIEW = "preview: not the documents' data or size; not a verdict on the docume
 def part_name(part: Mapping[str, Any], number: int) -> str:
     """What a part of a claim is called: its role, or its number and what it is told for."""
     named = ROLES[part["role"]] or f"part {number}"
-    scope = SCOPES[part["scope"]]
+    scope = _SCOPES[part["scope"]]
     return f"{named}, {scope}" if scope and part["role"] == "part" else named
 
 

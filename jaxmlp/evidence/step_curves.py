@@ -20,7 +20,7 @@ from jaxmlp.study.tables import mean_band
 from jaxmlp.training.state import EPOCHS
 from jaxmlp.training.step_log import STEPS
 
-COLUMNS = tuple(column.name for column in STEPS.columns)
+_COLUMNS = tuple(column.name for column in STEPS.columns)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class StepCurves:
 
     arms: tuple[str, ...]
     column: str = "batch_loss"
-    """One of `COLUMNS`."""
+    """One of `_COLUMNS`."""
     first: int | None = None
     """Only the first so many windows of each run: 300 and 250 in D2's zooms; None is all of them."""
     note: str = ""
@@ -45,7 +45,7 @@ class StepCurves:
             raise InputError(
                 f"arms is {self.arms!r}: give a tuple of one or more arms' names, such as ('relu', 'tanh')"
             )
-        check_choice("column of steps", self.column, COLUMNS)
+        check_choice("column of steps", self.column, _COLUMNS)
         if self.first is not None and self.first < 1:
             raise InputError(f"first is {self.first} windows: give at least 1, or None for all of them")
 

@@ -6,8 +6,15 @@ import pytest
 from experiments import activations, batch_size, d2, learning_rate, losses, two_layers, weight_decay
 from tests.experiments import tables
 
-MODULES = (losses, activations, two_layers, learning_rate, weight_decay, batch_size)
-CLAIMS = {claim.id: claim for module in MODULES for claim in module.CLAIMS}
+EXPERIMENTS = (
+    losses.LOSSES_EXPERIMENT,
+    activations.ACTIVATIONS_EXPERIMENT,
+    two_layers.TWO_LAYERS_EXPERIMENT,
+    learning_rate.LEARNING_RATE_EXPERIMENT,
+    weight_decay.WEIGHT_DECAY_EXPERIMENT,
+    batch_size.BATCH_SIZE_EXPERIMENT,
+)
+CLAIMS = {claim.id: claim for experiment in EXPERIMENTS for claim in experiment.claims}
 rng = np.random.default_rng(5)
 
 
@@ -77,7 +84,7 @@ C207 = {
 }  # fmt: skip
 C211 = {setting: 0.95 if h == 1 else 0.93 for (h, _, _), setting in d2.CELLS.items()}
 C211 |= {d2.best_name(setting): 0.97 if h == 1 else 0.95 for (h, _, _), setting in d2.CELLS.items()}
-C212 = dict.fromkeys((*two_layers.LONGER.values(), *two_layers.SIGMOIDS.values()), 0.2)
+C212 = dict.fromkeys((*two_layers.TWO_LAYERS_LONGER.values(), *two_layers.SIGMOIDS.values()), 0.2)
 C212 |= {two_layers.SIGMOIDS["hinge"]: 0.95}
 C221 = dict.fromkeys((*two_layers.REMEDIED.values(), *two_layers.REMEDIED_CANDIDATES), 0.95)
 C221 |= dict.fromkeys(two_layers.TREATED.values(), 0.9)
@@ -85,13 +92,13 @@ C221 |= {d2.best_name(setting): 0.9 for setting in two_layers.TREATED.values()}
 C214 = dict.fromkeys(learning_rate.TWO_EUCLIDEAN.values(), 0.1135) | {learning_rate.TWO_CROSS_ENTROPY[1.0]: 0.977}
 C215 = dict(zip(d2.EUCLIDEAN_RATES.values(), (0.213, 0.686, 0.890, 0.943, 0.1135), strict=True))
 ROUGH, ROUGHEST = (d2.EUCLIDEAN_RATES[rate].name for rate in (0.1, 1.0))
-FITTING = weight_decay.FITTING + weight_decay.LONGER
-C216 = {weight_decay.WITHOUT[net]: 0.977 for net in weight_decay.SWEEPS}
-for sweep in weight_decay.SWEEPS.values():
+FITTING = weight_decay.FITTING + weight_decay.WEIGHT_DECAY_LONGER
+C216 = {weight_decay.WITHOUT[net]: 0.977 for net in weight_decay.WEIGHT_DECAY_SWEEPS}
+for sweep in weight_decay.WEIGHT_DECAY_SWEEPS.values():
     C216 |= dict(zip(sweep.values(), (0.97, 0.95, 0.85, 0.7, 0.1135), strict=True))
-SWEPT = {setting for sweeps in (batch_size.SWEEPS, batch_size.IN_PROPORTION) for of in sweeps.values() for setting in
-         of.values()}  # fmt: skip
-LARGE, SMALL = ([sweep[b].name for sweep in batch_size.SWEEPS.values()] for b in (200, 10))
+BATCHES = (*batch_size.BATCH_SIZE_SWEEPS.values(), *batch_size.BATCH_SIZE_IN_PROPORTION.values())
+SWEPT = {setting for sweep in BATCHES for setting in sweep.values()}
+LARGE, SMALL = ([sweep[b].name for sweep in batch_size.BATCH_SIZE_SWEEPS.values()] for b in (200, 10))
 
 
 def rough(names, smooth):
@@ -100,7 +107,7 @@ def rough(names, smooth):
 
 FD, SIGMOID, RELU = (activations.FINITE_DIFFERENCE.name, *(activations.BASIC[a].name for a in ("sigmoid", "relu")))
 ANALYTIC = activations.BASIC["gelu_tanh"].name
-BY_10, BY_200 = ([sizes[b].name for sizes in batch_size.SWEEPS.values()] for b in (10, 200))
+BY_10, BY_200 = ([sizes[b].name for sizes in batch_size.BATCH_SIZE_SWEEPS.values()] for b in (10, 200))
 
 
 def timed(seconds, spread=0.01, n=5):
@@ -156,13 +163,13 @@ TABLES = {
         at_levels({learning_rate.OWN_RATE: 0.96, learning_rate.ONE_RATE: 0.955}),
     ),
     "C-224": (
-        at_levels({"hinge_best_margin": 0.96, losses.ALONE: 0.95, "hinge_best_rate": 0.95}),
-        at_levels({"hinge_best_margin": 0.951, losses.ALONE: 0.95, "hinge_best_rate": 0.97}),
+        at_levels({"hinge_best_margin": 0.96, losses.LOSSES_ALONE: 0.95, "hinge_best_rate": 0.95}),
+        at_levels({"hinge_best_margin": 0.951, losses.LOSSES_ALONE: 0.95, "hinge_best_rate": 0.97}),
     ),
 }
 
 
-UNCLEAR = {"C-216": {sweep[1.0].name: arm(0.125, spread=0.05) for sweep in weight_decay.SWEEPS.values()}}
+UNCLEAR = {"C-216": {sweep[1.0].name: arm(0.125, spread=0.05) for sweep in weight_decay.WEIGHT_DECAY_SWEEPS.values()}}
 """Runs that may be a guess: half at 9 and half at 95 % is none."""
 
 
@@ -223,7 +230,7 @@ def test_a_claim_that_hangs_on_the_level_is_mixed(claim_id, changed):
         ("C-207", {"relu_best_rate": 0.97, "gelu_tanh_best_rate": 0.98}, ["each at its best rate: refuted (opposite)"]),
         (
             "C-212",
-            dict.fromkeys(two_layers.LONGER.values(), 0.95),
+            dict.fromkeys(two_layers.TWO_LAYERS_LONGER.values(), 0.95),
             ["500 epochs: refuted (not most)"] * 2,
         ),  # slow, not stuck
         ("C-223", {f"{learning_rate.OWN_RATE}_trained": 0.96, f"{learning_rate.ONE_RATE}_trained": 0.955}, 1),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.forbidden import ALIKE, ZEROS
-from experiments.initialization import ARMS, CLAIMS, INITIALIZATION
+from experiments.initialization import INITIALIZATION_ARMS, INITIALIZATION_CLAIMS, INITIALIZATION_EXPERIMENT
 from experiments.lab.ledger import load_ledger
 from jaxmlp import data
 from jaxmlp.nn import count_parameters
@@ -80,33 +80,33 @@ TABLES = {
 
 
 @pytest.mark.parametrize("table", TABLES)
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+@pytest.mark.parametrize("claim", INITIALIZATION_CLAIMS, ids=lambda claim: claim.id)
 def test_every_claim_finds_what_the_table_holds(table, claim):
     arms, verdict = TABLES[table]
-    assert verdict_of(CLAIMS, claim.id, (arms)) == verdict
+    assert verdict_of(INITIALIZATION_CLAIMS, claim.id, (arms)) == verdict
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+@pytest.mark.parametrize("claim", INITIALIZATION_CLAIMS, ids=lambda claim: claim.id)
 def test_a_missing_arm_is_not_tested(claim):
-    assert verdict_of(CLAIMS, claim.id, ({"another arm": arm(GOOD)})) in UNTESTED
+    assert verdict_of(INITIALIZATION_CLAIMS, claim.id, ({"another arm": arm(GOOD)})) in UNTESTED
 
 
 def test_too_high_a_rate_alone_refutes_that_it_does_not_help():
     """C-004 has two parts: runs that still fail but gain 30 points are an improvement."""
     arms = {"randn": arm(FAILS), "randn_lr1e-2": arm(FAILS + 0.3)}
-    c004 = next(claim for claim in CLAIMS if claim.id == "C-004")
-    assert verdict_of(CLAIMS, c004.id, arms) == "refuted"
+    c004 = next(claim for claim in INITIALIZATION_CLAIMS if claim.id == "C-004")
+    assert verdict_of(INITIALIZATION_CLAIMS, c004.id, arms) == "refuted"
 
 
 def test_kaiming_that_keeps_the_variance_beside_a_xavier_that_does_not_is_mixed():
-    c105 = next(claim for claim in CLAIMS if claim.id == "C-105")
-    assert verdict_of(CLAIMS, c105.id, (slopes((-0.01, 0.005), (-0.2, 0.005)))) == "mixed"
+    c105 = next(claim for claim in INITIALIZATION_CLAIMS if claim.id == "C-105")
+    assert verdict_of(INITIALIZATION_CLAIMS, c105.id, (slopes((-0.01, 0.005), (-0.2, 0.005)))) == "mixed"
 
 
 def test_the_arms_are_d0_s_net():
     digits = data.load("digits")
-    arms = {arm.name: arm for arm in INITIALIZATION.arms(digits, INITIALIZATION.presets["full"])}
-    assert tuple(arms) == ARMS
+    arms = {arm.name: arm for arm in INITIALIZATION_EXPERIMENT.arms(digits, INITIALIZATION_EXPERIMENT.presets["full"])}
+    assert tuple(arms) == INITIALIZATION_ARMS
     assert {arm.hyper.learning_rate for arm in arms.values()} == {1e-3, 1e-2}
     mnist_widths = (784, *arms["randn"].spec.mlp.widths[1:])
     spec = type(arms["randn"].spec.mlp)(mnist_widths)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.lab.ledger import load_ledger
-from experiments.maxout import ARMS, CLAIMS, MAXOUT, REPORTED, matched_widths
+from experiments.maxout import MAXOUT_ARMS, MAXOUT_CLAIMS, MAXOUT_EXPERIMENT, MAXOUT_REPORTED, matched_widths
 from jaxmlp import data
 from jaxmlp.nn import MLPSpec, count_parameters
 from tests.experiments.tables import UNCLEAR, accuracies, table, three_each, verdict_of
@@ -45,23 +45,23 @@ CASES = [
 
 @pytest.mark.parametrize(("claim", "verdict", "arms"), CASES)
 def test_every_claim_finds_what_the_table_holds(claim, verdict, arms):
-    assert verdict_of(CLAIMS, claim, arms) == verdict
+    assert verdict_of(MAXOUT_CLAIMS, claim, arms) == verdict
 
 
 def test_every_claim_has_its_three_tables():
-    assert three_each(CLAIMS, CASES)
+    assert three_each(MAXOUT_CLAIMS, CASES)
 
 
 def mnist_nets():
     """By arm, the net on MNIST's 784 inputs."""
     digits = data.load("digits")
     mnist = digits.replace(train_images=np.zeros((60_000, 784), np.uint8))
-    return {arm.name: arm for arm in MAXOUT.arms(mnist, MAXOUT.presets["full"])}
+    return {arm.name: arm for arm in MAXOUT_EXPERIMENT.arms(mnist, MAXOUT_EXPERIMENT.presets["full"])}
 
 
 def test_the_nets_are_d3_s_and_those_matched_to_it():
     arms = mnist_nets()
-    assert set(arms) == set(ARMS)
+    assert set(arms) == set(MAXOUT_ARMS)
     counts = {name: count_parameters(arm.spec.mlp) for name, arm in arms.items()}
     ledger = load_ledger().counts
     assert (counts["base"],) == ledger["P-09"].computed
@@ -92,4 +92,4 @@ def test_base_and_maxout_are_trained_at_five_rates():
 
 
 def test_the_gain_that_d3_prints_stands_beside_ours():
-    assert [(one.arm, one.baseline, one.value) for one in REPORTED] == [("maxout", "base", 0.02)]
+    assert [(one.arm, one.baseline, one.value) for one in MAXOUT_REPORTED] == [("maxout", "base", 0.02)]

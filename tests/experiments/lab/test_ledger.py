@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from experiments.lab.ledger import LEDGER_PATH, Ledger, Value, load_ledger, parse_ledger
+from experiments.lab.ledger import LEDGER_PATH, Ledger, LedgerValue, load_ledger, parse_ledger
 
 ROOT = LEDGER_PATH.parent.parent
 TEXT = LEDGER_PATH.read_text(encoding="utf-8")
@@ -141,7 +141,7 @@ def test_spot_checks_against_the_documents(
     assert [v.value for v in values if (v.arm, v.metric, v.epoch) == (arm, metric, epoch)] == [expected]
 
 
-def is_spoken(value: Value, reported: str) -> bool:
+def is_spoken(value: LedgerValue, reported: str) -> bool:
     """Whether a text prints the value, to the decimals of the text; accuracies also as percentages."""
     readings = [value.value, 100 * value.value] if "accuracy" in value.metric else [value.value]
     for number in re.findall(r"\d+(?:\.\d+)?(?:e-\d+)?", reported):

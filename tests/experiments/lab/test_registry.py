@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from rich.console import Console
 
-from experiments.depth import DEPTH
+from experiments.depth import DEPTH_EXPERIMENT
 from experiments.lab.base import resize
 from experiments.lab.ledger import load_ledger
 from experiments.lab.not_run import NOT_RUN
@@ -107,7 +107,7 @@ def test_a_full_run_has_the_seeds_that_its_claims_plan_and_the_ledger_asks_for(e
         if {table for table, _ in values_in(claim.parts)}.isdisjoint({"epochs"}):
             continue  # not of runs
         # On two cores 22 and 41 layers have 3 seeds and 1: descriptive, and the verdict says how many are missing.
-        assert experiment is DEPTH or seeds >= claim.planned_n
+        assert experiment is DEPTH_EXPERIMENT or seeds >= claim.planned_n
 
 
 @EVERY

@@ -6,7 +6,7 @@ from experiments.lab.amendments import load_amendments, parse_amendments
 from experiments.lab.ledger import load_ledger
 from experiments.lab.published import PUBLISHED
 from experiments.lab.registry import EXPERIMENTS
-from experiments.lab.session import tables_of
+from experiments.lab.session import judged_tables
 from jaxmlp.evidence.claims import Claim
 from jaxmlp.evidence.decidability import Decidability, decidability
 from jaxmlp.evidence.parts import Identity
@@ -35,7 +35,7 @@ def test_every_rule_can_be_decided_at_its_planned_n(name):
     Where fewer than three runs of a part are published its spread is not known, but it has a planned effect.
     """
     experiment = EXPERIMENTS[name]
-    rows = tables_of(experiment, PUBLISHED / name)
+    rows = judged_tables(experiment, PUBLISHED / name)
     for claim in experiment.claims:
         parts = decidability(claim, rows)
         unknown = [one for one in parts if one.power is None]
