@@ -11,9 +11,10 @@ import math
 from dataclasses import replace
 from typing import Literal
 
-from experiments.d2 import (
-    BATCHES,
+from experiments.lab.base import FRESH, Experiment
+from experiments.lab.documents.d2 import (
     CROSS_ENTROPY_BATCHES,
+    D2_BATCHES,
     EUCLIDEAN_BATCHES,
     FULL,
     QUICK,
@@ -26,7 +27,6 @@ from experiments.d2 import (
     sweep_line,
     swept_names,
 )
-from experiments.lab.base import FRESH, Experiment
 from experiments.lab.timed import LOG_SECONDS, reported_seconds, seconds_of, times_of
 from jaxmlp.evidence import (
     Claim,
@@ -63,7 +63,7 @@ NOTABLE = 0.03
 
 def _same_epochs(sizes: dict[int, Setting], level: str, scope: Scope = "primary") -> list[Equivalence]:
     """Every batch size against 100."""
-    others = (b for b in BATCHES if b != 100)
+    others = (b for b in D2_BATCHES if b != 100)
     return [Equivalence(d2_tested(sizes[b]), d2_tested(sizes[100]), NOTABLE, level=level, scope=scope) for b in others]
 
 

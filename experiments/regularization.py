@@ -12,8 +12,8 @@ measured as the gap, training minus test accuracy.
 from dataclasses import replace
 from typing import Any
 
-from experiments.d3 import D3_HYPER, D3_PRESETS, d3_spec
 from experiments.lab.base import FRESH, Experiment, Preset, tested
+from experiments.lab.documents.d3 import D3_HYPER, D3_PRESETS, d3_spec
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Value, final
 from jaxmlp.study import Arm

@@ -32,7 +32,7 @@ def make_light(patch):
     shallow = {arm: one._replace(depth=12) for arm, one in PROPAGATION_STARTS.items()}
     patch.setattr("experiments.propagation.PROPAGATION_STARTS", shallow)
     patch.setattr("experiments.forbidden.HIDDEN_5", (8,))
-    patch.setattr("experiments.forbidden.SEEDS", range(3))
+    patch.setattr("experiments.forbidden.FORBIDDEN_SEEDS", range(3))
 
 
 @pytest.fixture
