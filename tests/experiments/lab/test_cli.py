@@ -68,7 +68,7 @@ def test_run_leaves_the_documented_files(finished):
     folder = finished / "initialization"
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     figures = {f"figures/{f.name}.{kind}" for f in EXPERIMENTS["initialization"].figures for kind in ("svg", "png")}
-    records = {"results.parquet", "verdicts.json", "beside.json", "manifest.json"}
+    records = {"results.parquet", "runs.parquet", "verdicts.json", "beside.json", "manifest.json"}
     measured = {"starts.parquet", "start_growth.parquet", "forbidden.parquet"}
     assert names == records | measured | {"report.html"} | figures
     rows = pd.read_parquet(folder / "results.parquet")
