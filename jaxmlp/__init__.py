@@ -2,7 +2,8 @@
 
 The rooms; imports only point downwards in this list:
 
-    cli        the command jaxmlp: train, test, predict
+    cli        the command jaxmlp: check, train, test, predict
+    diagnosis  what is wrong with a net: a look before training
     evidence   statistics, claims and verdicts, figures, the HTML report
     study      grid -> groups -> blocks of lanes; progress, tidy results
     probes     what is watched while runs train, each into a table of its own
@@ -15,4 +16,17 @@ One legend of axis letters holds for every docstring: B batch, I inputs, O outpu
 K classes, N examples, E epochs, S seeds, W lanes (runs that share one compiled program).
 """
 
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from jaxmlp.diagnosis import check as check
+
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    if name != "check":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from jaxmlp.diagnosis import check  # jax takes a second to load, and the version should not wait for it
+
+    return check
