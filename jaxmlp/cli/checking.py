@@ -1,18 +1,16 @@
 """`jaxmlp check`: look at a net and its data before training; exit code 1 where a check fails."""
 
 import argparse
-from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from rich.console import Console
-from rich.table import Table
 
 from jaxmlp.errors import InputError
 
 if TYPE_CHECKING:
     from jaxmlp.diagnosis import Finding
 
-STYLES = {"pass": "green", "warn": "yellow", "fail": "bold red"}
+STYLES = {"pass": "", "warn": "yellow", "fail": "bold red"}
 
 
 def check_net(arguments: argparse.Namespace, console: Console) -> int:
@@ -33,16 +31,15 @@ def check_net(arguments: argparse.Namespace, console: Console) -> int:
     found = check(spec, hyper, dataset, seed=arguments.seed)
     for line in (dataset.found, *described({"own": (spec, hyper)})):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
-    console.print(findings_table(found))
+    for one in found:
+        console.print(told(one), style=STYLES[one.level], highlight=False, soft_wrap=True, markup=False)
     counts = {level: sum(one.level == level for one in found) for level in STYLES}
-    told = f"{counts['pass']} passed, {counts['warn']} to look at, {counts['fail']} failed"
-    console.print(told, highlight=False, soft_wrap=True, markup=False)
+    summary = f"{counts['pass']} passed, {counts['warn']} to look at, {counts['fail']} failed"
+    console.print(summary, highlight=False, soft_wrap=True, markup=False)
     return 1 if counts["fail"] else 0
 
 
-def findings_table(found: Sequence["Finding"]) -> Table:
-    """One row per finding, for a terminal."""
-    table = Table("", "check", "what was seen", "what to do", box=None, pad_edge=False)
-    for one in found:
-        table.add_row(f"[{STYLES[one.level]}]{one.level}[/]", one.name, one.sentence, one.advice)
-    return table
+def told(one: "Finding") -> str:
+    """A finding as a line of the terminal's table, and what to do on a second one."""
+    line = f"{one.level:4}  {one.name:15} {one.sentence}"
+    return f"{line}\n{'':22}{one.advice}" if one.advice else line

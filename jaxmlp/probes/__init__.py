@@ -13,6 +13,7 @@ from jaxmlp.probes.curvature import (
     hessian_product,
     hessian_size,
 )
+from jaxmlp.probes.decision_grid import DecisionGrid
 from jaxmlp.probes.filters import filter_normalized, filter_norms
 from jaxmlp.probes.flow import backward_flow, forward_flow, norm_gaps, output_flow
 from jaxmlp.probes.flow_probe import Flow, OutputFlow
@@ -36,6 +37,7 @@ __all__ = [
     "DIFFERENCES",
     "PROBES",
     "AdamSharpness",
+    "DecisionGrid",
     "Epochs",
     "Estimate",
     "Extremes",
