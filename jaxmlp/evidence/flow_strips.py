@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.colors import LogNorm, Normalize
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.runs import Tables, by_name, rows_of
@@ -60,7 +61,9 @@ class FlowStrips:
         strips = rows.groupby(["layer", along])[self.column].median().unstack(along).astype(float)
         with mpl.rc_context(plotting.STYLE):
             figure = Figure(figsize=(6.4, 1.4 + 0.16 * max(6, len(strips))))
-            figure.subplots_adjust(left=0.1, right=0.98, top=1 - 0.42 / figure.get_figheight(), bottom=0.16)
+            figure.subplots_adjust(
+                left=0.1, right=0.98, top=1 - 0.42 / figure.get_figheight(), bottom=0.5 / figure.get_figheight()
+            )
             ax = figure.subplots()
             values = strips.to_numpy()
             image = ax.imshow(values, aspect="auto", cmap="viridis", norm=norm_of(values), interpolation="none")
@@ -68,7 +71,9 @@ class FlowStrips:
                 ax.plot(moment, layer, "o", color=OUTSIDE, markersize=3, label="outside")
             places = np.unique(np.linspace(0, strips.shape[1] - 1, 7).round().astype(int))
             ax.set_xticks(places, [str(strips.columns[i]) for i in places])
+            ax.yaxis.set_major_locator(MaxNLocator(integer=True))
             ax.set(xlabel=along, ylabel="layer")
+            ax.grid(visible=False)
             figure.colorbar(image, ax=ax, pad=0.02)
             runs = rows["run_id"].nunique()
             plotting.set_heading(figure, f"{self.arm}: {plotting.title_of(self.column)} · n = {runs}", left=0.03)

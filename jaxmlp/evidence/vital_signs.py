@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.flow_strips import norm_of
@@ -104,6 +105,8 @@ def _draw_strips(figure: Figure, ax: Axes, rows: pd.DataFrame, column: str) -> N
     values = np.where(np.isfinite(strips.to_numpy()), strips.to_numpy(), np.nan)
     extent = (strips.columns[0] - 0.5, strips.columns[-1] + 0.5, len(strips) - 0.5, -0.5)
     image = ax.imshow(values, aspect="auto", cmap="viridis", norm=norm_of(values), extent=extent, interpolation="none")
-    ax.set_title(plotting.title_of(column), fontsize=9)
+    ax.set_title(column.replace("_", " "), fontsize=9)
     ax.set(xlabel="epoch", ylabel="layer")
+    ax.yaxis.set_major_locator(MaxNLocator(integer=True))
+    ax.grid(visible=False)
     figure.colorbar(image, ax=ax)

@@ -80,7 +80,7 @@ def test_a_grid_is_for_two_inputs_and_classes():
 def test_vital_signs_are_of_one_run_and_of_the_tables_that_are_there(watched):
     figure = VitalSigns("net", seed=1).draw(watched.tables)
     titles = [ax.get_title(loc="left") for ax in figure.axes if ax.images]
-    assert titles[0] == "linear standard deviation"
+    assert titles[:2] == ["linear standard deviation", "output gradient norm"]
     assert len(titles) == 5
     lines = {str(line.get_label()): line for ax in figure.axes for line in ax.get_lines()}
     own = watched.rows.query("seed == 1").sort_values("epoch")
