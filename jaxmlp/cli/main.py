@@ -31,7 +31,7 @@ def make_parser() -> Parser:
 
 def add_check(commands: Any) -> None:
     """`check`."""
-    add = commands.add_parser("check", help="look at a net and its data before training; exit code 1 where one fails")
+    add = commands.add_parser("check", help="look at a net and its data before training; exit code 1 where a check fails")
     add_data_options(add)
     add_run_options(add)
     add.add_argument("--seed", type=as_natural, default=0, metavar="N", help="whose start is looked at; default 0")

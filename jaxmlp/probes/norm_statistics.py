@@ -13,7 +13,7 @@ from jaxmlp.nn import NormState, apply_mlp
 from jaxmlp.probes.base import Probe, probe_tables
 from jaxmlp.schema import Column, Table
 from jaxmlp.training import Hyper, Net, RunSpec, RunState, net_of
-from jaxmlp.training.evaluate import evaluate
+from jaxmlp.training.evaluation import evaluate
 
 PARTS = {"train": "training", "val": "validation"}
 KINDS = {"running": "running statistics", "batch": "batch statistics", "full_data": "statistics of all rows"}
