@@ -4,6 +4,7 @@
     python -m experiments benchmark rows
     python -m experiments benchmark speed
     python -m experiments benchmark floor
+    python -m experiments benchmark probes
 
 `startup`: the seconds from a process's imports to its first training step, with an empty folder of compiled programs
 (cold) and with what the cold process left there (warm), for D0's nets of 5, 22 and 41 layers.
@@ -11,6 +12,8 @@
 `speed`: training throughput beside PyTorch, flax.nnx, Equinox, Keras, scikit-learn and NumPy; `floor`: beside what the
 machine could do at most. See `experiments.benchmarks.speed`. Both need the extra `bench` and a free machine. Where JAX
 and PyTorch have a GPU, the same commands measure there, 1, 64 and 1,024 runs.
+
+`probes`: how many times the plain time training takes when it is watched; see `experiments.benchmarks.probes`.
 
 `rows`: the seconds to make and to open the results of a large study: 100 settings, 100 seeds, epochs 0 to 99.
 """
@@ -136,6 +139,20 @@ def floor(rounds: int) -> dict[str, Any]:
     return compare(FLOOR_WORKLOADS, rounds, _say, beside_the_floor)
 
 
+def probes(rounds: int) -> dict[str, Any]:
+    """What `experiments.benchmarks.probes.probe_costs` measures, of its workloads."""
+    from experiments.benchmarks.probes import probe_costs
+
+    return probe_costs(rounds, _say)
+
+
+def probes_table(measured: dict[str, Any]) -> str:
+    """One table, and what others have published."""
+    from experiments.benchmarks.probes import probe_costs_table
+
+    return probe_costs_table(measured)
+
+
 def _say(line: str) -> None:
     print(line, flush=True)
 
@@ -178,6 +195,7 @@ BENCHMARKS = {
     "rows": Benchmark(rows, rows_table),
     "speed": Benchmark(speed, speed_tables, _speed_figure, "float32 but where bfloat16 is named"),
     "floor": Benchmark(floor, floor_tables, numbers="float32"),
+    "probes": Benchmark(probes, probes_table, numbers="geometric mean over rounds"),
 }
 """By name."""
 

@@ -1,5 +1,6 @@
-"""The command line of `jaxmlp`: train, test, predict.
+"""The command line of `jaxmlp`: check, train, test, predict.
 
+jaxmlp check iris.csv --target kind
 jaxmlp train iris.csv --target kind
 jaxmlp predict results/own/net.safetensors new.csv
 """
@@ -9,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from jaxmlp import __version__
-from jaxmlp.cli import training, using
+from jaxmlp.cli import checking, training, using
 from jaxmlp.cli.options import add_data_options, add_run_options, add_study_options
 from jaxmlp.cli.parsing import Parser, as_natural, as_path, as_positive, run_line, run_program
 
@@ -21,10 +22,20 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"jaxmlp {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_check(commands)
     add_train(commands)
     add_test(commands)
     add_predict(commands)
     return parser
+
+
+def add_check(commands: Any) -> None:
+    """`check`."""
+    add = commands.add_parser("check", help="look at a net and its data before training; exit code 1 where a check fails")
+    add_data_options(add)
+    add_run_options(add)
+    add.add_argument("--seed", type=as_natural, default=0, metavar="N", help="whose start is looked at; default 0")
+    add.set_defaults(command=checking.check_net)
 
 
 def add_train(commands: Any) -> None:
