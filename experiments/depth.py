@@ -49,7 +49,7 @@ from jaxmlp.training import DataSpec, Hyper, OptimizerSpec, RunSpec, ScheduleSpe
 
 
 @dataclass(frozen=True)
-class Net:
+class DeepNet:
     """What arms differ in."""
 
     hidden: tuple[int, ...]
@@ -63,21 +63,21 @@ class Net:
     """Half as many epochs more."""
 
 
-_BN = Net(HIDDEN[41], norm="batch_norm", longer=True)
+_BN = DeepNet(HIDDEN[41], norm="batch_norm", longer=True)
 
 
-def _w64(hidden: tuple[int, ...], residual: str = "none") -> Net:
-    return Net(hidden, norm="batch_norm", norm_position="pre_activation", residual=residual)
+def _w64(hidden: tuple[int, ...], residual: str = "none") -> DeepNet:
+    return DeepNet(hidden, norm="batch_norm", norm_position="pre_activation", residual=residual)
 
 
-NETS: Mapping[str, Net] = {
-    "plain_5": Net(HIDDEN[5]),
-    "plain_22": Net(HIDDEN[22]),  # E-004
-    "plain_22_lr3e-4": Net(HIDDEN[22], learning_rate=3e-4),
-    "plain_22_lr1e-4": Net(HIDDEN[22], learning_rate=1e-4),
-    "bn_22": Net(HIDDEN[22], norm="batch_norm"),  # E-005
-    "plain_41": Net(HIDDEN[41]),  # E-006
-    "bn_41": Net(HIDDEN[41], norm="batch_norm"),  # E-007, E-008
+NETS: Mapping[str, DeepNet] = {
+    "plain_5": DeepNet(HIDDEN[5]),
+    "plain_22": DeepNet(HIDDEN[22]),  # E-004
+    "plain_22_lr3e-4": DeepNet(HIDDEN[22], learning_rate=3e-4),
+    "plain_22_lr1e-4": DeepNet(HIDDEN[22], learning_rate=1e-4),
+    "bn_22": DeepNet(HIDDEN[22], norm="batch_norm"),  # E-005
+    "plain_41": DeepNet(HIDDEN[41]),  # E-006
+    "bn_41": DeepNet(HIDDEN[41], norm="batch_norm"),  # E-007, E-008
     "bn_41_30": _BN,  # as long as those below, which are compared with it
     "bn_41_sgd": replace(_BN, optimizer="sgd"),  # E-009
     "bn_41_sgd_lr1e-1": replace(_BN, optimizer="sgd", learning_rate=1e-1),
@@ -101,7 +101,7 @@ AS_D0 = ("plain_22", "bn_22", "plain_41", "bn_41", "bn_41_sgd", "bn_41_lr3e-4", 
 def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """Every net of `NETS`."""
 
-    def spec(net: Net) -> RunSpec:
+    def spec(net: DeepNet) -> RunSpec:
         kept = net.hidden if net.hidden == HIDDEN[5] else net.hidden[:: preset.keep_every]
         most = preset.max_width or max(kept)
         widths = (dataset.train_images.shape[1], *(min(width, most) for width in kept), dataset.num_classes)
@@ -114,7 +114,7 @@ def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
             epochs=preset.epochs + preset.epochs // 2 * net.longer,
         )
 
-    def hyper(net: Net) -> Hyper:
+    def hyper(net: DeepNet) -> Hyper:
         factor = 0.1 if net.plateau else 1.0
         return Hyper(
             learning_rate=net.learning_rate, running_var_start=0.0, plateau_factor=factor, plateau_patience=3.0

@@ -21,12 +21,12 @@ from jax import Array
 from experiments.lab.base import Experiment, Preset, tested
 from experiments.lab.measured import Finished, Measurement
 from experiments.nets import HIDDEN_5
-from jaxmlp.data import PREPROCESSINGS, Dataset
+from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Identity, Value, final
 from jaxmlp.nn import MLPSpec, apply_mlp, dropout, keep_probability_dropout
 from jaxmlp.schema import Column, declare_columns
 from jaxmlp.study import Arm
-from jaxmlp.training import DataSpec, Hyper, RunSpec, TrainedNet
+from jaxmlp.training import DataSpec, Hyper, Net, RunSpec
 
 declare_columns(Column("gap_to_mean_over_masks", higher_is_better=False))
 
@@ -52,15 +52,14 @@ def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
 
 
 @partial(jax.jit, static_argnames="size")
-def wrong_mode_accuracy(net: TrainedNet, images: Array, labels: Array, key: Array, *, size: int) -> Array:
+def wrong_mode_accuracy(net: Net, images: Array, labels: Array, key: Array, *, size: int) -> Array:
     """Accuracy in training mode, `size` images at a time; a ragged rest is left out."""
     count = len(images) // size
 
     def predict(batch: tuple[Array, Array]) -> Array:
         number, rows = batch
-        x = PREPROCESSINGS[net.spec.data.preprocessing].apply(net.preprocessing, rows)
         logits, _, _ = apply_mlp(
-            net.params, net.norm_state, x, spec=net.spec.mlp, hyper=net.hyper, train=True,
+            net.params, net.norm_state, net.preprocessed(rows), spec=net.spec.mlp, hyper=net.hyper, train=True,
             key=jax.random.fold_in(key, number),
         )  # fmt: skip
         return jnp.argmax(logits, axis=1)

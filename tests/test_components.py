@@ -86,7 +86,7 @@ def test_a_notebook_s_cell_may_run_twice_but_not_with_other_code():
 def test_what_was_removed_is_not_computed_with_any_more():
     spec = training.RunSpec(MLPSpec((64, 5, 10), activation=ACTIVATIONS.register("own", jnp.abs)))
     params, state = nn.init_mlp(jax.random.key(0), spec.mlp, training.Hyper())
-    net = training.TrainedNet(params, state, (), training.Hyper(), spec)
+    net = training.Net(params, state, (), training.Hyper(), spec)
     images = data.load("digits").test_images[:5]
     before = net.logits(images)
     ACTIVATIONS.remove("own")

@@ -9,7 +9,7 @@ from jaxmlp.nn.initializers import INITIALIZERS, Initializer
 from jaxmlp.nn.layer_norm import layer_norm
 from jaxmlp.nn.linear import BACKWARDS, PRECISIONS, linear
 from jaxmlp.nn.losses import LOSSES, Loss, cross_entropy, hinge, losses_of
-from jaxmlp.nn.mlp import apply_mlp, norm_input
+from jaxmlp.nn.mlp import Taps, apply_mlp
 from jaxmlp.nn.penalties import PENALTIES
 from jaxmlp.nn.spec import MLPSpec
 
@@ -27,6 +27,7 @@ __all__ = [
     "NetHyper",
     "NormState",
     "Params",
+    "Taps",
     "apply_mlp",
     "batch_norm_eval",
     "batch_norm_train",
@@ -39,5 +40,4 @@ __all__ = [
     "layer_norm",
     "linear",
     "losses_of",
-    "norm_input",
 ]

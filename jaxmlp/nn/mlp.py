@@ -6,6 +6,8 @@ The output layer is a bare Linear: logits. In a residual net the input of a modu
 last linear, before that layer's activation if it has one.
 """
 
+from typing import NamedTuple
+
 import jax
 import jax.numpy as jnp
 from jax import Array
@@ -19,6 +21,19 @@ from jaxmlp.nn.init import NormState, Params
 from jaxmlp.nn.layer_norm import layer_norm
 from jaxmlp.nn.linear import linear
 from jaxmlp.nn.spec import NORM_STATS, MLPSpec
+
+
+class Taps(NamedTuple):
+    """What can be read inside a network, by layer; None where a layer has no such part. What nobody reads costs a
+    compiled program nothing.
+    """
+
+    linear: tuple[Array, ...]
+    """Every linear's output, offsets included, before a norm or the sum with a module's input, [B, O] each."""
+    activation: tuple[Array | None, ...]
+    """What the activation gives, [B, C]; the output layer has none."""
+    norm_input: tuple[Array | None, ...]
+    """What the norm sees, [B, C]: the linear's output for a norm before the activation, else the activation's."""
 
 
 def apply_mlp(
@@ -35,13 +50,13 @@ def apply_mlp(
     offsets: tuple[Array, ...] | None = None,
     precision: str = "float32",
     backward: str = "manual",
-) -> tuple[Array, NormState, tuple[Array, ...]]:
+) -> tuple[Array, NormState, Taps]:
     """Run the network.
 
     The mode is explicit (S-027, S-112): `train` switches dropout and sets the defaults of the other two.
 
     Args:
-        params: from `init_mlp`.
+        params: from `init_mlp`; of its first few layers alone, these are run.
         norm_state: from `init_mlp`, or the one a training step returned.
         x: [B, I].
         spec: the network.
@@ -56,7 +71,7 @@ def apply_mlp(
         backward: see `jaxmlp.nn.linear`.
 
     Returns:
-        (logits [B, K], the new norm_state, taps: every linear's output, offsets included, [B, O] each).
+        (logits [B, K], or what the last of the given layers gives; the new norm_state; what `Taps` names).
 
     Raises:
         InputError: an input of the wrong width, a missing key, or `update_norm` with running statistics.
@@ -66,76 +81,38 @@ def apply_mlp(
     _check_call(spec, x, train, norm_stats, update_norm, key)
     how = {"precision": precision, "backward": backward}
     modes = {"train": train, "norm_stats": norm_stats, "update_norm": update_norm}
-    logits, new_state, taps, _ = _forward(params, norm_state, x, spec, hyper, how, key=key, offsets=offsets, **modes)
-    return logits, new_state, taps
+    return _forward(params, norm_state, x, spec, hyper, how, key=key, offsets=offsets, **modes)
 
 
-def norm_input(
-    params: Params,
-    norm_state: NormState,
-    x: Array,
-    *,
-    layer: int,
-    spec: MLPSpec,
-    hyper: NetHyper,
-    precision: str = "float32",
-) -> Array:
-    """What the norm of one layer sees in prediction, where running statistics normalize the layers before it.
-
-    Args:
-        params: from `init_mlp`.
-        norm_state: read for the layers before this one.
-        x: [B, I].
-        layer: a linear whose layer has a norm.
-        spec: the network.
-        hyper: as in `apply_mlp`.
-        precision: see `jaxmlp.nn.linear`.
-
-    Returns:
-        [B, C]: the linear's output for a norm before the activation, the activation's for one behind it.
-
-    Raises:
-        InputError: an input of the wrong width, or a layer without a norm.
-    """
-    _check_call(spec, x, False, "running", False, None)
-    if layer not in range(spec.num_layers) or not spec.is_normalized(layer):
-        normalized = [i for i in range(spec.num_layers) if spec.is_normalized(i)]
-        raise InputError(f"layer {layer} has no norm: give one of {normalized}")
-    how, modes = {"precision": precision, "backward": "manual"}, {"norm_stats": "running", "update_norm": False}
-    *_, seen = _forward(params[: layer + 1], norm_state, x, spec, hyper, how, train=False, **modes)
-    return seen[layer]
-
-
-def _forward(params, norm_state, x, spec, hyper, how, *, train, norm_stats, update_norm, key=None, offsets=None):
-    """The layers of `params`, which may be the network's first few.
-
-    Returns:
-        (output, the new norm_state, taps, by layer the norm's input where there is a norm).
-    """
+def _forward(params, norm_state, x, spec, hyper, how, *, train, norm_stats, update_norm, key, offsets):
     firsts, lasts = ({module[i]: module for module in spec.modules} for i in (0, 1))
-    module_input, new_state, taps, seen = x, [], [], {}
-    backward = how["backward"]
+    module_input, new_state, backward = x, [], how["backward"]
+    linears: list[Array] = []
+    activations: list[Array | None] = []
+    norm_inputs: list[Array | None] = []
     for layer, parameters in enumerate(params):
         module_input = x if layer in firsts else module_input
         x = linear(parameters["weight"], parameters.get("bias"), x, **how)
         x = x if offsets is None else x + offsets[layer]
-        taps.append(x)
-        state = norm_state[layer]
+        linears.append(x)
+        state, seen = norm_state[layer], None
         normalize = spec.is_normalized(layer)
         if normalize and spec.norm_position == "pre_activation":
-            seen[layer] = x
+            seen = x
             x, state = _normalize(parameters, state, x, spec, hyper, norm_stats, backward)
         if layer in lasts:
             x = x + _skip(parameters, module_input, how)
         if spec.has_activation(layer):
             x = _activate(parameters, x, spec, hyper, how)
+        activations.append(x if spec.has_activation(layer) else None)
         if normalize and spec.norm_position == "post_activation":
-            seen[layer] = x
+            seen = x
             x, state = _normalize(parameters, state, x, spec, hyper, norm_stats, backward)
+        norm_inputs.append(seen)
         new_state.append(state if update_norm else norm_state[layer])
         if spec.dropout != "none" and spec.has_activation(layer):
             x = _drop(key, layer, x, spec, hyper, train)
-    return x, tuple(new_state), tuple(taps), seen
+    return x, tuple(new_state), Taps(tuple(linears), tuple(activations), tuple(norm_inputs))
 
 
 def _activate(parameters: dict[str, Array], x: Array, spec: MLPSpec, hyper: NetHyper, how: dict[str, str]) -> Array:

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from jaxmlp.study.arms import Run
-from jaxmlp.training import METRICS, RunState, TrainedNet, trained_net
+from jaxmlp.training import METRICS, Net, RunState, trained_net
 
 KEEP_PARAMS = ("none", "best", "last")
 """Of each run: no parameters, those of the model that was tested (the best by validation where the spec selects it), or
@@ -24,7 +24,7 @@ class FinishedBlock:
     """One per run and epoch."""
     steps: pd.DataFrame | None
     """One per run and window of steps; None where the spec logs none."""
-    nets: dict[str, TrainedNet]
+    nets: dict[str, Net]
     """By run id; empty where none are kept."""
 
 

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from jaxmlp.errors import InputError
-from jaxmlp.training import TrainedNet, load_net
+from jaxmlp.training import Net, load_net
 
 NETS_FOLDER = "nets"
 
@@ -18,11 +18,11 @@ def net_file(folder: Path, run_id: str) -> Path:
 class Nets:
     """Nets by run id, as `keep_params` asked for them."""
 
-    in_memory: dict[str, TrainedNet] = field(default_factory=dict)
+    in_memory: dict[str, Net] = field(default_factory=dict)
     folder: Path | None = None
     """The study's, where it has one."""
 
-    def get(self, run_id: str) -> TrainedNet:
+    def get(self, run_id: str) -> Net:
         """The net of a run.
 
         Raises:

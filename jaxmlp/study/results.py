@@ -12,7 +12,7 @@ from jaxmlp.errors import InputError, check_choice
 from jaxmlp.files import read_rows, read_sealed_json, write_rows, write_sealed_json
 from jaxmlp.study import tables
 from jaxmlp.study.nets import Nets
-from jaxmlp.training import TrainedNet
+from jaxmlp.training import Net
 from jaxmlp.training.state import EPOCHS
 
 ROWS_FILE, STEPS_FILE, MANIFEST_FILE = "results.parquet", "steps.parquet", "manifest.json"
@@ -32,7 +32,7 @@ class Results:
     nets: Nets = field(default_factory=Nets)
     """The trained nets that `keep_params` kept."""
 
-    def best(self, metric: str = "val_accuracy", **conditions: Any) -> TrainedNet:
+    def best(self, metric: str = "val_accuracy", **conditions: Any) -> Net:
         """The net of the best run, among those that meet the conditions (`select`) and have not diverged.
 
         Args:

@@ -51,7 +51,7 @@ from jaxmlp.study.results import (
     assemble_steps,
 )
 from jaxmlp.study.tables import ROW_COLUMNS
-from jaxmlp.training import RunSpec, TrainedNet, save_net
+from jaxmlp.training import Net, RunSpec, save_net
 
 LOCK_TRIES = 100
 
@@ -76,7 +76,7 @@ class Store:
         self._steps: list[pd.DataFrame] = []
         self._taken: list[pd.DataFrame] = []
         self._taken_steps: list[pd.DataFrame] = []
-        self._nets: dict[str, TrainedNet] = {}
+        self._nets: dict[str, Net] = {}
         self._manifest: dict[str, Any] = {}
         self._saved: list[SavedBlock] = []
         self._made: list[Path] = []

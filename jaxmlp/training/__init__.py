@@ -4,6 +4,7 @@ from jaxmlp.errors import check_count
 from jaxmlp.training.evaluate import evaluate, evaluate_in_train_mode
 from jaxmlp.training.full_data import full_data_norm_state
 from jaxmlp.training.hyper import Hyper, check_hyper, hyper_of, hyper_values
+from jaxmlp.training.net import Net
 from jaxmlp.training.net_file import about_net, load_net, save_net
 from jaxmlp.training.optimizers import OPTIMIZERS, Optimizer, OptimizerSpec
 from jaxmlp.training.plateau import EarlyStop, Plateau
@@ -13,7 +14,7 @@ from jaxmlp.training.schedules import SCHEDULES, Clock, Schedule, ScheduleSpec
 from jaxmlp.training.spec import DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers
 from jaxmlp.training.state import METRICS, RunState, Selection
 from jaxmlp.training.step import TrainState, init_train_state, learning_rate, objective, train_step
-from jaxmlp.training.trained import TrainedNet, export_nnx, trained_net
+from jaxmlp.training.trained import export_nnx, net_of, trained_net
 
 __all__ = [
     "METRICS",
@@ -25,6 +26,7 @@ __all__ = [
     "EvalSpec",
     "Hyper",
     "LossSpec",
+    "Net",
     "Optimizer",
     "OptimizerSpec",
     "Plateau",
@@ -35,7 +37,6 @@ __all__ = [
     "Selection",
     "Stream",
     "TrainState",
-    "TrainedNet",
     "about_net",
     "check_count",
     "check_hyper",
@@ -52,6 +53,7 @@ __all__ = [
     "init_train_state",
     "learning_rate",
     "load_net",
+    "net_of",
     "objective",
     "save_net",
     "shuffled",

@@ -5,38 +5,17 @@ of all training observations, which is the first way with the state from `full_d
 """
 
 from collections.abc import Sequence
-from typing import Any
 
 import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxmlp.data import PREPROCESSINGS
-from jaxmlp.nn import NormState, Params, apply_mlp, losses_of
-from jaxmlp.training.hyper import Hyper
-from jaxmlp.training.spec import RunSpec
-
-
-def logits_of(
-    params: Params, norm_state: NormState, preprocessing: Any, images: Array, *, spec: RunSpec, hyper: Hyper
-) -> Array:
-    """Logits [B, K] of images as stored, [B, I]: preprocessed, running statistics in the norms."""
-    x = PREPROCESSINGS[spec.data.preprocessing].apply(preprocessing, images)
-    logits, _, _ = apply_mlp(params, norm_state, x, spec=spec.mlp, hyper=hyper, train=False, precision=spec.precision)
-    return logits
+from jaxmlp.nn import NormState, apply_mlp, losses_of
+from jaxmlp.training.net import Net
 
 
 def evaluate(
-    params: Params,
-    norm_state: NormState,
-    preprocessing: Any,
-    images: Array,
-    labels: Array,
-    index: Array,
-    *,
-    spec: RunSpec,
-    hyper: Hyper,
-    norm_stats: str = "running",
+    net: Net, images: Array, labels: Array, index: Array, *, norm_stats: str = "running"
 ) -> tuple[Array, Array]:
     """Mean loss and accuracy over `images[index]`; dropout is off.
 
@@ -45,14 +24,10 @@ def evaluate(
     statistics would be those of fewer rows. Fewer rows than one batch are one batch.
 
     Args:
-        params: the network's parameters.
-        norm_state: its running statistics.
-        preprocessing: the fitted state of the run's preprocessing.
+        net: of one run.
         images: [N, I], as stored.
         labels: [N] integers.
         index: [M] int32, which rows.
-        spec: the run's structure.
-        hyper: the run's numbers.
         norm_stats: whose statistics normalize, `"running"` or `"batch"`.
 
     Returns:
@@ -61,53 +36,35 @@ def evaluate(
     Raises:
         InputError: unknown `norm_stats`.
     """
-    how: dict[str, Any] = {"spec": spec, "hyper": hyper, "norm_stats": norm_stats}
-    return _over_pieces(params, norm_state, preprocessing, images, labels, [index], **how)[0][0]
+    return _over_pieces(net, images, labels, [index], norm_stats)[0][0]
 
 
-def evaluate_each(
-    params: Params,
-    norm_state: NormState,
-    preprocessing: Any,
-    images: Array,
-    labels: Array,
-    indices: Sequence[Array],
-    *,
-    spec: RunSpec,
-    hyper: Hyper,
-) -> list[tuple[Array, Array]]:
+def evaluate_each(net: Net, images: Array, labels: Array, indices: Sequence[Array]) -> list[tuple[Array, Array]]:
     """`evaluate` with running statistics on several sets of rows: one network to compile instead of several.
 
     Returns:
         (mean loss, accuracy in [0, 1]) of each set.
     """
-    how: dict[str, Any] = {"spec": spec, "hyper": hyper, "norm_stats": "running"}
-    return _over_pieces(params, norm_state, preprocessing, images, labels, indices, **how)[0]
+    return _over_pieces(net, images, labels, indices, "running")[0]
 
 
 def evaluate_in_train_mode(
-    params: Params,
-    norm_state: NormState,
-    preprocessing: Any,
-    images: Array,
-    labels: Array,
-    index: Array,
-    *,
-    spec: RunSpec,
-    hyper: Hyper,
-    then: Array | None = None,
+    net: Net, images: Array, labels: Array, index: Array, *, then: Array | None = None
 ) -> tuple[Array, Array, NormState]:
     """`evaluate` with batch statistics, each batch moving the running ones as in training: D4's validation (S-101).
 
     Args:
+        net: of one run.
+        images: [N, I], as stored.
+        labels: [N] integers.
+        index: [M] int32, which rows.
         then: further rows, whose batches move the statistics after those of `index`, and are not counted.
 
     Returns:
         (mean loss, accuracy in [0, 1], the moved norm_state).
     """
-    how: dict[str, Any] = {"spec": spec, "hyper": hyper, "norm_stats": "batch"}
     indices = [index] if then is None else [index, then]
-    [(loss, accuracy), *_], moved = _over_pieces(params, norm_state, preprocessing, images, labels, indices, **how)
+    [(loss, accuracy), *_], moved = _over_pieces(net, images, labels, indices, "batch")
     return loss, accuracy, moved
 
 
@@ -127,8 +84,9 @@ def pad_to_pieces(index: Array, size: int) -> tuple[Array, Array]:
     return rows, (jnp.arange(pieces * size) < count).reshape(pieces, size)
 
 
-def _over_pieces(params, norm_state, preprocessing, images, labels, indices, *, spec: RunSpec, hyper, norm_stats):
+def _over_pieces(net: Net, images: Array, labels: Array, indices: Sequence[Array], norm_stats: str):
     """([(mean loss, accuracy)] of each index, norm_state, moved where the batch's statistics normalize)."""
+    spec, hyper, norm_state = net.spec, net.hyper, net.norm_state
     size = spec.evaluation.batch_size
     if norm_stats == "batch":
         size = spec.data.batch_size
@@ -139,8 +97,8 @@ def _over_pieces(params, norm_state, preprocessing, images, labels, indices, *, 
 
     def piece(state: NormState, rows: tuple[Array, Array]):
         chosen, mask = rows
-        x = PREPROCESSINGS[spec.data.preprocessing].apply(preprocessing, images[chosen])
-        logits, state, _ = apply_mlp(params, state, x, spec=spec.mlp, hyper=hyper, precision=spec.precision, **mode)
+        x = net.preprocessed(images[chosen])
+        logits, state, _ = apply_mlp(net.params, state, x, spec=spec.mlp, hyper=hyper, precision=spec.precision, **mode)
         losses = losses_of(spec.loss.name, logits, labels[chosen], hyper)
         right = jnp.argmax(logits, axis=1) == labels[chosen]
         loss_sum = jnp.sum(jnp.where(mask, losses, jnp.zeros_like(losses)))

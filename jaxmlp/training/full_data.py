@@ -18,12 +18,10 @@ import jax
 import jax.numpy as jnp
 from jax import Array
 
-from jaxmlp.data import PREPROCESSINGS
 from jaxmlp.errors import InputError
-from jaxmlp.nn import NormState, Params, norm_input
+from jaxmlp.nn import NormState, apply_mlp
 from jaxmlp.training.evaluate import pad_to_pieces
-from jaxmlp.training.hyper import Hyper
-from jaxmlp.training.spec import RunSpec
+from jaxmlp.training.net import Net
 
 
 class Moments(NamedTuple):
@@ -37,28 +35,15 @@ class Moments(NamedTuple):
     """S = Σ (x − μ)², [C]."""
 
 
-def full_data_norm_state(
-    params: Params,
-    norm_state: NormState,
-    preprocessing: Any,
-    images: Array,
-    index: Array,
-    *,
-    spec: RunSpec,
-    hyper: Hyper,
-) -> NormState:
-    """Statistics over `images[index]` in place of the running ones; `evaluate` takes the result as `norm_state`.
+def full_data_norm_state(net: Net, images: Array, index: Array) -> NormState:
+    """Statistics over `images[index]` in place of the running ones, for `net.replace(norm_state=...)`.
 
     Rows go through in pieces of `spec.evaluation.batch_size`, which bounds memory and changes rounding alone.
 
     Args:
-        params: the network's parameters.
-        norm_state: only its shapes are read.
-        preprocessing: the fitted state of the run's preprocessing.
+        net: of one run; of its running statistics only the shapes are read.
         images: [N, I], as stored.
         index: [M] int32, which rows: the run's training part.
-        spec: the run's structure.
-        hyper: the run's numbers.
 
     Returns:
         The state with every mean and variance replaced; a network without batch norm has none, and keeps its own.
@@ -68,15 +53,16 @@ def full_data_norm_state(
     """
     if index.shape[0] == 0:
         raise InputError("statistics of all training observations need at least one: index is empty")
-    apply = PREPROCESSINGS[spec.data.preprocessing].apply
+    spec, norm_state = net.spec, net.norm_state
+    how: dict[str, Any] = {"spec": spec.mlp, "hyper": net.hyper, "train": False, "precision": spec.precision}
     rows = pad_to_pieces(index, min(spec.evaluation.batch_size, index.shape[0]))
     for layer, running in enumerate(norm_state):
         if not running:
             continue
 
-        def input_of(chosen: Array, layer: int = layer, state: NormState = norm_state) -> Array:
-            x = apply(preprocessing, images[chosen])
-            return norm_input(params, state, x, layer=layer, spec=spec.mlp, hyper=hyper, precision=spec.precision)
+        def input_of(chosen: Array, layer: int = layer, state: NormState = norm_state) -> Array | None:
+            _, _, taps = apply_mlp(net.params[: layer + 1], state, net.preprocessed(images[chosen]), **how)
+            return taps.norm_input[layer]
 
         moments = _moments_over(rows, input_of, running["mean"])
         statistics = {"mean": moments.mean, "var": moments.squares / moments.n}

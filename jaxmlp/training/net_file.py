@@ -32,14 +32,14 @@ from jaxmlp.errors import InputError
 from jaxmlp.files import check_target, write_whole
 from jaxmlp.nn import NormState, Params, init_mlp
 from jaxmlp.training.hyper import Hyper, check_hyper, hyper_of, hyper_values
+from jaxmlp.training.net import Net
 from jaxmlp.training.spec import TABLES, RunSpec, check_numbers
-from jaxmlp.training.trained import TrainedNet
 
 FORMAT_VERSION = 1
 _ENTRY = "jaxmlp"
 
 
-def save_net(path: str | Path, net: TrainedNet, about: Mapping[str, Any]) -> None:
+def save_net(path: str | Path, net: Net, about: Mapping[str, Any]) -> None:
     """Write a net to one safetensors file, whole or not at all.
 
     Args:
@@ -63,7 +63,7 @@ def save_net(path: str | Path, net: TrainedNet, about: Mapping[str, Any]) -> Non
     write_whole(path, lambda temporary: temporary.write_bytes(content))
 
 
-def load_net(path: str | Path) -> TrainedNet:
+def load_net(path: str | Path) -> Net:
     """The net that `save_net` wrote: bit-equal arrays, equal spec.
 
     Raises:
@@ -83,7 +83,7 @@ def load_net(path: str | Path) -> TrainedNet:
     _check_tensors(path, tensors, _named(like))
     leaves = [jnp.asarray(tensors[name]) for name in _named(like)]
     params, norm_state, preprocessing = jax.tree.unflatten(jax.tree.structure(like), leaves)
-    return TrainedNet(params, norm_state, preprocessing, hyper, spec)
+    return Net(params, norm_state, preprocessing, hyper, spec)
 
 
 def about_net(path: str | Path) -> dict[str, Any]:
@@ -91,7 +91,7 @@ def about_net(path: str | Path) -> dict[str, Any]:
     return _read(Path(path))[0]["about"]
 
 
-def _arrays(net: TrainedNet) -> tuple[Params, NormState, Any]:
+def _arrays(net: Net) -> tuple[Params, NormState, Any]:
     return net.params, net.norm_state, net.preprocessing
 
 

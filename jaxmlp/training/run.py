@@ -14,6 +14,7 @@ from jaxmlp.data import PREPROCESSINGS, Dataset, split_indices
 from jaxmlp.nn import init_mlp
 from jaxmlp.training.evaluate import evaluate, evaluate_each, evaluate_in_train_mode
 from jaxmlp.training.hyper import Hyper
+from jaxmlp.training.net import Net
 from jaxmlp.training.packed import pack
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
@@ -21,6 +22,7 @@ from jaxmlp.training.spec import RunSpec
 from jaxmlp.training.state import METRICS, RunState, Selection
 from jaxmlp.training.step import TrainState, counted_step, init_train_state, learning_rate
 from jaxmlp.training.step_log import StepLog
+from jaxmlp.training.trained import net_of
 
 
 def init_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> RunState:
@@ -167,16 +169,15 @@ def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> 
         return run  # it selects the last model, and that is tested: a net less to compile
     # A diverged run has rows to the end, whatever its early stop made of the NaN.
     last = spec.epochs if run.early_stop is None else jnp.where(run.diverged, spec.epochs, run.early_stop.last_epoch)
-    row = _test(run, run.selected, run.diverged, dataset, spec=spec, hyper=hyper)
+    selected = net_of(run.replace(train=run.selected), spec=spec, hyper=hyper)
+    row = _test(selected, run.diverged, dataset)
     return run.replace(history=run.history | {name: run.history[name].at[last].set(row[name]) for name in row})
 
 
-def _test(run, model, diverged: Array, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> dict[str, Array]:
+def _test(net: Net, diverged: Array, dataset: Dataset) -> dict[str, Array]:
     """Loss and accuracy of a model on the test set; a diverged run's are NaN and chance."""
     index = jnp.arange(dataset.test_images.shape[0], dtype=jnp.int32)
-    images, labels = dataset.test_images, dataset.test_labels
-    state = (model.params, model.norm_state, run.preprocessing)
-    loss, accuracy = evaluate(*state, images, labels, index, spec=spec, hyper=hyper)
+    loss, accuracy = evaluate(net, dataset.test_images, dataset.test_labels, index)
     return {
         "test_loss": jnp.where(diverged, jnp.nan, loss),
         "test_accuracy": jnp.where(diverged, 1.0 / dataset.num_classes, accuracy),
@@ -187,9 +188,8 @@ def _measure(run, dataset, epoch, train_loss, *, spec: RunSpec, hyper: Hyper) ->
     """Evaluate, select, and write this epoch's row; a diverged run has NaN losses and chance accuracy."""
 
     def on(rule, rows: Any, **more: Array) -> Any:
-        images, labels = dataset.train_images, dataset.train_labels
-        state = (run.train.params, run.train.norm_state, run.preprocessing)
-        return rule(*state, images, labels, rows, spec=spec, hyper=hyper, **more)
+        net = net_of(run, spec=spec, hyper=hyper)
+        return rule(net, dataset.train_images, dataset.train_labels, rows, **more)
 
     train_rows = run.train_index[: spec.evaluation.train_subset]
     if spec.evaluation.validation == "d4_shipped":
@@ -224,7 +224,7 @@ def _measure(run, dataset, epoch, train_loss, *, spec: RunSpec, hyper: Hyper) ->
         "diverged": diverged.astype(jnp.float32),
     }
     if spec.evaluation.test_every_epoch:
-        row |= _test(run, run.train, diverged, dataset, spec=spec, hyper=hyper)
+        row |= _test(net_of(run, spec=spec, hyper=hyper), diverged, dataset)
     # A diverged run is frozen: its row stands for all epochs to come.
     epochs = jnp.arange(spec.epochs + 1)
     now = ~run.diverged & ((epochs == epoch) | (diverged & (epochs > epoch)))

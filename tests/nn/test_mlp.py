@@ -13,7 +13,6 @@ from jaxmlp.nn import (
     apply_mlp,
     count_parameters,
     init_mlp,
-    norm_input,
 )
 from jaxmlp.nn.spec import DROPOUTS, NORM_POSITIONS, NORMS, RESIDUALS
 
@@ -113,15 +112,18 @@ def test_evaluation_is_the_plain_computation(x64, norm, position):
     np.testing.assert_allclose(logits, by_hand(params, state, x, position), rtol=1e-10)
 
 
-@pytest.mark.parametrize(
-    ("layer", "width", "said"),
-    [(1, 4, r"layer 1 has no norm: give one of \[0\]"), (-1, 4, "layer -1 has no norm"), (0, 5, r"takes \[batch, 4\]")],
-)
-def test_what_a_norm_sees_is_asked_where_there_is_one(layer, width, said):
-    spec = MLPSpec((4, 6, 3), norm="batch_norm")
+@pytest.mark.parametrize("position", ["post_activation", "pre_activation"])
+def test_a_norm_s_input_is_what_stands_before_it(position):
+    """The linear's output or the activation's; the first layers alone give the same."""
+    spec = MLPSpec((4, 6, 5, 3), norm="batch_norm", norm_position=position)
     params, state = init_mlp(jax.random.key(0), spec, NetHyper())
-    with pytest.raises(InputError, match=said):
-        norm_input(params, state, jnp.ones((2, width)), layer=layer, spec=spec, hyper=NetHyper())
+    x = jax.random.normal(jax.random.key(1), (5, 4))
+    _, _, taps = apply_mlp(params, state, x, spec=spec, hyper=NetHyper(), train=True)
+    seen = taps.linear if position == "pre_activation" else taps.activation
+    assert all(ours is theirs for ours, theirs in zip(taps.norm_input[:2], seen[:2], strict=True))
+    assert taps.norm_input[2] is taps.activation[2] is None
+    _, _, first = apply_mlp(params[:1], state, x, spec=spec, hyper=NetHyper(), train=True)
+    np.testing.assert_array_equal(first.norm_input[0], taps.norm_input[0])
 
 
 def test_a_linear_that_feeds_a_norm_has_no_bias():
@@ -147,13 +149,26 @@ def test_the_offsets_gradient_is_the_backward_hook(x64):
     np.testing.assert_allclose(first, (logits @ np.asarray(params[1]["weight"])) * (hidden > 0), rtol=1e-10)
 
 
+def test_an_activation_s_tap_is_what_it_gives(x64):
+    """Behind the norm where that comes first, and behind the sum with a module's input."""
+    spec = MLPSpec((4, 6, 6, 6, 3), norm="batch_norm", norm_position="pre_activation", residual="block")
+    params, state = init_mlp(jax.random.key(0), spec, NetHyper())
+    x = jax.random.normal(jax.random.key(1), (5, 4))
+    _, _, taps = apply_mlp(params, state, x, spec=spec, hyper=NetHyper(), train=False)
+    first, inner, last = (np.asarray(value) / np.sqrt(1 + 1e-5) for value in taps.linear[:3])
+    np.testing.assert_allclose(taps.activation[0], np.maximum(first, 0), rtol=1e-9)
+    np.testing.assert_allclose(taps.activation[1], np.maximum(inner, 0), rtol=1e-9)
+    np.testing.assert_allclose(taps.activation[2], np.maximum(last + np.maximum(first, 0), 0), rtol=1e-9)
+    assert taps.activation[3] is None
+
+
 def test_taps_are_every_linear_s_output():
     spec = MLPSpec((4, 6, 3))
     params, state = init_mlp(jax.random.key(0), spec, NetHyper())
     x = jax.random.normal(jax.random.key(1), (5, 4))
     logits, _, taps = apply_mlp(params, state, x, spec=spec, hyper=NetHyper(), train=False)
-    np.testing.assert_allclose(taps[0], x @ params[0]["weight"].T, rtol=1e-5)
-    assert taps[1] is logits
+    np.testing.assert_allclose(taps.linear[0], x @ params[0]["weight"].T, rtol=1e-5)
+    assert taps.linear[1] is logits
 
 
 def test_dropout_zeroes_the_rate_and_keeps_the_mean():
@@ -256,7 +271,7 @@ def test_every_layer_has_a_dropout_mask_of_its_own(form):
     params, mode = ({"weight": jnp.eye(n)},) * 3, {"train": True, "key": jax.random.key(3)}
     hyper = NetHyper(dropout_rate=0.5)
     logits, _, taps = apply_mlp(params, ({},) * 3, jnp.ones((1, n)), spec=spec, hyper=hyper, **mode)
-    past_one, past_both = np.asarray(taps[1] != 0), np.asarray(logits != 0)
+    past_one, past_both = np.asarray(taps.linear[1] != 0), np.asarray(logits != 0)
     assert 20 <= past_one.sum() <= 44
     assert past_both.sum() < 0.8 * past_one.sum()
 

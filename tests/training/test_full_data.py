@@ -10,7 +10,7 @@ import pytest
 from jaxmlp.data import PREPROCESSINGS
 from jaxmlp.errors import InputError
 from jaxmlp.nn import MLPSpec, apply_mlp, init_mlp
-from jaxmlp.training import DataSpec, EvalSpec, Hyper, RunSpec, evaluate, full_data_norm_state
+from jaxmlp.training import DataSpec, EvalSpec, Hyper, Net, RunSpec, evaluate, full_data_norm_state
 
 ROWS = 101
 PRE = {"norm": "batch_norm", "norm_position": "pre_activation"}
@@ -35,16 +35,15 @@ def index():
     return jnp.asarray(np.random.default_rng(1).permutation(600)[:ROWS].astype(np.int32))
 
 
-def drawn(spec, images, index, seed=0):
-    """Parameters, running statistics unlike any data's, and the fitted preprocessing."""
+def drawn(spec, images, index, seed=0, hyper=None):
+    """A net with running statistics unlike any data's, and the fitted preprocessing."""
     params, state = init_mlp(jax.random.key(seed), spec.mlp, Hyper())
     fitted = PREPROCESSINGS[spec.data.preprocessing].fit(images, index)
-    return params, jax.tree.map(lambda a: a + 3.0, state), fitted
+    return Net(params, jax.tree.map(lambda a: a + 3.0, state), fitted, hyper or Hyper(), spec)
 
 
-def statistics(spec, images, index, seed=0, hyper=None):
-    given = drawn(spec, images, index, seed)
-    return full_data_norm_state(*given, images, index, spec=spec, hyper=hyper or Hyper())
+def statistics(spec, images, index, seed=0):
+    return full_data_norm_state(drawn(spec, images, index, seed), images, index)
 
 
 def by_hand(params, x, position):
@@ -63,7 +62,7 @@ def by_hand(params, x, position):
 @pytest.mark.parametrize("piece", [1, 50, 101, 1000])
 def test_they_are_those_of_all_rows_at_once(images, index, norm, piece):
     spec = make_spec(piece=piece, **norm)
-    params, *_ = drawn(spec, images, index)
+    params = drawn(spec, images, index).params
     u = np.asarray(images, np.float64)[index] / 255
     expected = by_hand(params, u - u.mean(), norm["norm_position"])
     found = statistics(spec, images, index)
@@ -92,15 +91,14 @@ def test_where_the_data_are_one_batch_they_are_the_batch_s(images, index, option
 
     @jax.jit
     def both(images, index):
-        given = params, state, fitted = drawn(spec, images, index)
-        x = PREPROCESSINGS["train_mean"].apply(fitted, images[index])
+        net = drawn(spec, images, index, hyper=hyper)
+        x = net.preprocessed(images[index])
         how = {"spec": spec.mlp, "hyper": hyper, "train": False, "norm_stats": "batch", "update_norm": True}
-        batch = apply_mlp(params, state, x, **how)[1]
-        found = full_data_norm_state(*given, images, index, spec=spec, hyper=hyper)
-        over = partial(evaluate, spec=spec, hyper=hyper)
-        ours = over(params, found, fitted, images, labels, index)
-        theirs = over(*given, images, labels, index, norm_stats="batch")
-        return found, batch, ours, theirs, over(*given, images, labels, index)
+        batch = apply_mlp(net.params, net.norm_state, x, **how)[1]
+        found = full_data_norm_state(net, images, index)
+        ours = evaluate(net.replace(norm_state=found), images, labels, index)
+        theirs = evaluate(net, images, labels, index, norm_stats="batch")
+        return found, batch, ours, theirs, evaluate(net, images, labels, index)
 
     found, batch, ours, theirs, running = both(images, index)
     jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-4, atol=1e-5), found, batch)
@@ -117,9 +115,9 @@ def test_a_far_mean_does_not_cancel(index):
     """Points at 1000 ± 0.1 go straight into a norm; E[x²] − μ² in float32 would be off by more than the variance."""
     points = 1000 + 0.1 * np.random.default_rng(2).normal(size=(600, 3)).astype(np.float32)
     spec = make_spec((3, 3, 2), piece=10, preprocessing="none", **PRE)
-    params, state, _ = drawn(spec, jnp.asarray(points), index)
-    params = ({**params[0], "weight": jnp.eye(3)}, params[1])
-    found = full_data_norm_state(params, state, (), jnp.asarray(points), index, spec=spec, hyper=Hyper())
+    net = drawn(spec, jnp.asarray(points), index)
+    net = net.replace(params=({**net.params[0], "weight": jnp.eye(3)}, net.params[1]))
+    found = full_data_norm_state(net, jnp.asarray(points), index)
     np.testing.assert_allclose(found[0]["var"], points[index].astype(np.float64).var(axis=0), rtol=1e-3)
 
 
@@ -135,4 +133,4 @@ def test_compiled_and_side_by_side_they_are_the_same(images, index):
 def test_no_observations_are_refused(images, index):
     spec = make_spec(**PRE)
     with pytest.raises(InputError, match="need at least one: index is empty"):
-        full_data_norm_state(*drawn(spec, images, index), images, index[:0], spec=spec, hyper=Hyper())
+        full_data_norm_state(drawn(spec, images, index), images, index[:0])

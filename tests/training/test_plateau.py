@@ -25,6 +25,7 @@ from jaxmlp.training import (
     end_run,
     evaluate,
     init_run,
+    net_of,
     train_epoch,
 )
 
@@ -198,16 +199,8 @@ def test_a_stopped_run_is_frozen_and_tested_where_it_stopped(digits):
         assert np.isnan(ours[end + 1 :]).all()
         if metric not in ("test_accuracy", "test_loss"):
             np.testing.assert_array_equal(ours[: end + 1], theirs[: end + 1])
-    tested = evaluate(
-        runs[end].train.params,
-        runs[end].train.norm_state,
-        run.preprocessing,
-        digits.test_images,
-        digits.test_labels,
-        jnp.arange(len(digits.test_labels)),
-        spec=spec,
-        hyper=hyper,
-    )[1]
+    net, rows = net_of(runs[end], spec=spec, hyper=hyper), jnp.arange(len(digits.test_labels))
+    tested = evaluate(net, digits.test_images, digits.test_labels, rows)[1]
     assert float(run.history["test_accuracy"][end]) == pytest.approx(float(tested), rel=1e-6)
     assert int(np.isfinite(run.history["test_accuracy"]).sum()) == 1
 

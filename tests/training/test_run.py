@@ -22,6 +22,7 @@ from jaxmlp.training import (
     end_run,
     evaluate,
     init_run,
+    net_of,
     shuffled,
     stream_key,
     train_epoch,
@@ -108,16 +109,8 @@ def run(digits):
 def test_evaluation_counts_every_example_once(digits, run, rows, batch_size):
     spec = make_spec(evaluation=EvalSpec(batch_size=batch_size))
     index = jnp.arange(rows, dtype=jnp.int32) * 3 % 300
-    loss, accuracy = evaluate(
-        run.train.params,
-        run.train.norm_state,
-        run.preprocessing,
-        digits.train_images,
-        digits.train_labels,
-        index,
-        spec=spec,
-        hyper=Hyper(),
-    )
+    net = net_of(run, spec=spec, hyper=Hyper())
+    loss, accuracy = evaluate(net, digits.train_images, digits.train_labels, index)
     logits = np.asarray(logits_of(run.train, digits.train_images[index], spec), np.float64)
     labels = np.asarray(digits.train_labels)[index]
     log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))

@@ -21,6 +21,7 @@ from jaxmlp.training import (
     evaluate,
     evaluate_in_train_mode,
     init_run,
+    net_of,
     train_epoch,
 )
 
@@ -54,9 +55,9 @@ def trained_run(spec, digits):
 
 def over(run, digits, index, state=None, *, spec=RUNNING, rule=evaluate, **options):
     images, labels = digits.train_images, digits.train_labels
-    state = run.train.norm_state if state is None else state
-    how = {"spec": spec, "hyper": HYPER} | options
-    return rule(run.train.params, state, run.preprocessing, images, labels, index, **how)
+    net = net_of(run, spec=spec, hyper=HYPER)
+    net = net if state is None else net.replace(norm_state=state)
+    return rule(net, images, labels, index, **options)
 
 
 def by_hand(run, digits, index, size):
@@ -179,8 +180,8 @@ def test_what_validation_leaves_is_what_is_kept_and_tested(digits, trained):
     assert float(run.history["train_accuracy"][2]) == float(train_accuracy)
     ended = end_run(run, digits, spec=TRAIN_MODE, hyper=HYPER)
     index = jnp.arange(digits.test_images.shape[0], dtype=jnp.int32)
-    given = (run.train.params, run.train.norm_state, (), digits.test_images, digits.test_labels, index)
-    _, accuracy = evaluate(*given, spec=TRAIN_MODE, hyper=HYPER)
+    net = net_of(run, spec=TRAIN_MODE, hyper=HYPER)
+    _, accuracy = evaluate(net, digits.test_images, digits.test_labels, index)
     assert float(ended.history["test_accuracy"][2]) == float(accuracy)
 
 

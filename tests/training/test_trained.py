@@ -18,9 +18,9 @@ from jaxmlp.training import (
     DataSpec,
     EvalSpec,
     Hyper,
+    Net,
     OptimizerSpec,
     RunSpec,
-    TrainedNet,
     about_net,
     end_epoch,
     end_run,
@@ -55,7 +55,7 @@ def net_of(mlp, preprocessing="unit", hyper=None):
     images = jnp.asarray(data.load("digits").train_images)
     fitted = PREPROCESSINGS[preprocessing].fit(images, jnp.arange(200, dtype=jnp.int32))
     spec = RunSpec(mlp, data=DataSpec(preprocessing=preprocessing), optimizer=OptimizerSpec("adamw"), precision="tf32")
-    return TrainedNet(params, state, fitted, hyper, replace(spec, evaluation=EvalSpec(batch_size=100)))
+    return Net(params, state, fitted, hyper, replace(spec, evaluation=EvalSpec(batch_size=100)))
 
 
 @pytest.fixture(scope="module")
@@ -183,7 +183,7 @@ def test_images_are_taken_as_stored():
         net.predict(images.astype(np.float32))
     points = RunSpec(MLPSpec((64, 6, 10)), data=DataSpec(preprocessing="none"))
     with pytest.raises(InputError, match="images are uint8: this net takes float points"):
-        TrainedNet(net.params, net.norm_state, (), net.hyper, points).logits(images)
+        Net(net.params, net.norm_state, (), net.hyper, points).logits(images)
 
 
 def spoil(path, change):
@@ -332,7 +332,7 @@ def test_a_preprocessing_of_one_s_own_takes_what_it_says(tmp_path):
     params, state = init_mlp(jax.random.key(0), NETS["plain"], Hyper())
     spec = RunSpec(NETS["plain"], data=DataSpec(preprocessing="centred"))
     fitted = row.fit(jnp.asarray(points), jnp.arange(9, dtype=jnp.int32))
-    net = TrainedNet(params, state, fitted, Hyper(), spec)
+    net = Net(params, state, fitted, Hyper(), spec)
     save_net(tmp_path / "net", net, {})
     np.testing.assert_array_equal(load_net(tmp_path / "net").logits(points), net.logits(points))
     with pytest.raises(InputError, match="images are uint8: this net takes float points"):
