@@ -78,8 +78,11 @@ def _constant(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) ->
     if there.mean() < 0.5:
         return None
     of_equals = abs(constant - np.log(dataset.num_classes)) < 0.01
-    equals = f" = ln {dataset.num_classes}" if of_equals else ", the entropy of the classes"
-    return f"{_share(there)} the training loss ends at {constant:.3f}{equals}: the net answers every input alike."
+    value = f"{np.log(dataset.num_classes):.3f} = ln {dataset.num_classes}" if of_equals else f"{constant:.3f}"
+    return (
+        f"{_share(there)} the training loss ends at {value}, the loss of a constant answer: the net answers every "
+        "input alike."
+    )
 
 
 def _worse_than_constant(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
@@ -114,11 +117,14 @@ def _collapsed(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -
 
 def _unstable(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
     late = rows[rows["epoch"] > given.spec.epochs // 2].sort_values("epoch")
-    jumps = late.groupby("seed")["test_accuracy"].apply(lambda values: values.diff().abs().mean())
-    jumpy = jumps > POINTS / 2
-    if not jumpy.any():
+    falls = late.groupby("seed")["test_accuracy"].apply(lambda values: values.diff().clip(upper=0).abs().mean())
+    unsteady = falls > POINTS / 2
+    if not unsteady.any():
         return None
-    return f"{_share(jumpy)} the test accuracy jumps by {100 * jumps[jumpy].median():.0f} points from epoch to epoch."
+    points = 100 * falls[unsteady].median()
+    return (
+        f"{_share(unsteady)} the test accuracy falls by {points:.0f} points an epoch, in the mean of the second half."
+    )
 
 
 def _slow(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:

@@ -1,0 +1,84 @@
+"""Symptoms: each shows where it is, and not in a healthy run."""
+
+import math
+
+import pandas as pd
+import pytest
+
+from jaxmlp import data
+from jaxmlp.diagnosis import Setting
+from jaxmlp.diagnosis.outcomes import Bar, bar_of, constant_loss, constant_score
+from jaxmlp.diagnosis.symptoms import symptoms_of
+from jaxmlp.nn import MLPSpec
+from jaxmlp.training import RunSpec
+
+DIGITS = data.load("digits")
+BAR = Bar(constant=0.1, reference=0.97, noise=0.005)
+EPOCHS = 8
+PLAIN = Setting(RunSpec(MLPSpec((64, 32, 10)), epochs=EPOCHS))
+NORMED = PLAIN.with_part("mlp", norm="batch_norm")
+
+
+def runs(train_loss, test_accuracy, train_accuracy=None, *, diverged=False):
+    """Eight equal runs with these curves over epochs 1 to 8; a number stands for all."""
+
+    def curve(values):
+        return [values] * EPOCHS if isinstance(values, int | float) else list(values)
+
+    train_accuracy = test_accuracy if train_accuracy is None else train_accuracy
+    columns = {
+        "train_loss": curve(train_loss),
+        "test_accuracy": curve(test_accuracy),
+        "train_accuracy": curve(train_accuracy),
+    }
+    frames = [
+        pd.DataFrame(
+            {"seed": seed, "run_id": f"run {seed}", "epoch": range(1, EPOCHS + 1), "diverged": diverged} | columns
+        )
+        for seed in range(8)
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+LEARNING = [1.0, 0.5, 0.3, 0.2, 0.15, 0.15, 0.15, 0.15]
+RISING = [0.6, 0.8, 0.9, 0.95, 0.96, 0.96, 0.96, 0.96]
+LN10 = constant_loss(DIGITS)
+CASES = {
+    "healthy": (PLAIN, runs(LEARNING, RISING), set()),
+    "overfits a little": (PLAIN, runs(LEARNING, RISING, [value + 0.03 for value in RISING]), set()),
+    "diverged": (PLAIN, runs(math.nan, 0.1, diverged=True), {"diverged", "at chance"}),
+    "exploded": (PLAIN, runs(1e17, 0.1), {"exploded", "at chance"}),
+    "constant": (PLAIN, runs(LN10, 0.1), {"answers all alike", "at chance"}),
+    "worse": (PLAIN, runs(4.0, 0.3), {"worse than a constant answer"}),
+    "collapsed": (PLAIN, runs(LEARNING, [*RISING[:-1], 0.5]), {"collapsed", "unstable"}),
+    "unstable": (PLAIN, runs(LEARNING, [0.9, 0.6, 0.95, 0.6, 0.95, 0.6, 0.95, 0.9]), {"unstable"}),
+    "slow": (PLAIN, runs([2.2, 2.1, 2.0, 1.9, 1.8, 1.7, 1.6, 1.5], [0.2 + 0.05 * i for i in range(8)]), {"slow"}),
+    "overfits": (PLAIN, runs(LEARNING, 0.8, 1.0), {"overfits"}),
+    "statistics": (NORMED, runs(LEARNING, 0.2, 0.2), {"training and testing differ"}),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_the_symptoms_of_a_run_are_these(case):
+    given, rows, expected = CASES[case]
+    assert {one.name for one in symptoms_of(rows, given, DIGITS, BAR)} == expected
+
+
+def test_a_symptom_has_its_number_in_words():
+    given, rows, _ = CASES["constant"]
+    sentence = symptoms_of(rows, given, DIGITS, BAR)[0].sentence
+    assert sentence.startswith("In 8 of 8 runs the training loss ends at 2.303 = ln 10, the loss of a constant answer")
+
+
+def test_the_constant_answer_of_the_digits_is_nearly_that_of_equal_classes():
+    assert constant_loss(DIGITS) == pytest.approx(math.log(10), abs=1e-3)
+    assert 0.08 < constant_score(DIGITS) < 0.12
+
+
+def test_a_bar_is_most_of_the_way_to_the_reference_and_never_at_the_constant_answer():
+    near = bar_of(pd.Series([0.97, 0.96, 0.98]), DIGITS)
+    assert 0.9 < near.value < 0.95
+    assert near.is_learnable
+    noisy = Bar(constant=0.1, reference=0.2, noise=0.2)
+    assert noisy.value == pytest.approx(0.15)
+    assert not noisy.is_learnable
