@@ -3,7 +3,7 @@
     python -m experiments run digits_demo --dataset mnist --data-dir DIR --preset full
 
 D4's figure 3: ten consecutive test images from a random offset, each under the class that the trained net predicts
-(S-102). The net is the reference net with its faults mended; `python -m experiments test` draws the picture for any
+(S-102). The net is the reference net with its faults mended; `jaxmlp test` draws the picture for any
 saved net.
 """
 

@@ -17,10 +17,18 @@ from experiments.lab.measured import Finished, Measurement
 from experiments.nets import HIDDEN_5
 from jaxmlp.data import Dataset
 from jaxmlp.nn import MLPSpec, Params, init_mlp
-from jaxmlp.schema import Column, declare_columns
+from jaxmlp.schema import Column, Table, declare
 from jaxmlp.training import DataSpec, Hyper, OptimizerSpec, RunSpec, start_run, train_epoch
 
-declare_columns(Column("largest_weight"), Column("largest_difference"))
+AFTER_UPDATES = declare(
+    Table(
+        "forbidden",
+        keys=("case", "seed"),
+        columns=(Column("largest_weight"), Column("largest_difference")),
+        subject="case",
+    )
+)
+"""One row per net; a case is a start and the rule of the updates after it. Each has one of the two numbers."""
 
 STEPS, SEEDS = 50, 10
 RULES = ("sgd", "momentum", "adam")
@@ -66,19 +74,19 @@ def _nets_after_updates(rule: str, dropout: str, arms: Mapping[str, str], datase
     }
 
 
-def measure_forbidden(finished: Finished) -> pd.DataFrame:
-    """One row per arm and seed."""
+def measure_forbidden(finished: Finished) -> dict[str, pd.DataFrame]:
+    """The table of the nets."""
     dataset = jax.device_put(finished.dataset)
     nets = _nets_after_updates("adam", "inverted", {WITH_DROPOUT: "symmetric"}, dataset)
     for rule, zeros, alike in zip(RULES, ZEROS, ALIKE, strict=True):
         nets |= _nets_after_updates(rule, "none", {zeros: "zeros", alike: "symmetric"}, dataset)
+    measures = dict.fromkeys(nets, largest_difference) | dict.fromkeys(ZEROS, largest_weight)
     rows = [
-        {"arm": arm, "seed": seed, "epoch": 0}
-        | ({"largest_weight": largest_weight(net)} if arm in ZEROS else {"largest_difference": largest_difference(net)})
-        for arm, of in nets.items()
+        {"case": case, "seed": seed, measures[case].__name__: measures[case](net)}
+        for case, of in nets.items()
         for seed, net in enumerate(of)
     ]
-    return pd.DataFrame(rows)
+    return {AFTER_UPDATES.name: pd.DataFrame(rows)}
 
 
-FORBIDDEN = Measurement((*ZEROS, *ALIKE, WITH_DROPOUT), measure_forbidden)
+FORBIDDEN = Measurement({AFTER_UPDATES.name: (*ZEROS, *ALIKE, WITH_DROPOUT)}, measure_forbidden)

@@ -11,11 +11,11 @@ the `_after_` arms take 50 updates from the forbidden starts (`forbidden`).
 
 import math
 
-from experiments.forbidden import ALIKE, FORBIDDEN, ZEROS
+from experiments.forbidden import AFTER_UPDATES, ALIKE, FORBIDDEN, ZEROS
 from experiments.lab.base import Experiment, Preset, reported_by, tested
 from experiments.lab.measured import both
 from experiments.nets import HIDDEN_5
-from experiments.propagation import DRAWN, NETS, PROFILES, STARTS
+from experiments.propagation import DRAWN, GROWTH, LAYERS, NETS, PROFILES, STARTS
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import (
     Claim,
@@ -65,7 +65,7 @@ def _fails(arm: str) -> Probability:
 
 
 def _kept(start: str, number: str, margin: float, level: str | None = None) -> Equivalence:
-    return Equivalence(Value(start, final(number)), 0.0, margin, unit="ln per layer", level=level)
+    return Equivalence(Value(start, final(number), GROWTH.name), 0.0, margin, unit="ln per layer", level=level)
 
 
 CLAIMS = (
@@ -114,7 +114,10 @@ CLAIMS = (
     Claim(
         "C-102",
         (
-            *(Identity(Value(arm, final("largest_weight")), 0.0, tolerance=1e-12) for arm in ZEROS),
+            *(
+                Identity(Value(case, final("largest_weight"), AFTER_UPDATES.name), 0.0, tolerance=1e-12)
+                for case in ZEROS
+            ),
             _fails("zeros"),
             Equivalence(tested("zeros"), 0.1135, margin=0.005),
         ),
@@ -125,7 +128,10 @@ CLAIMS = (
     Claim(
         "C-103",
         (
-            *(Identity(Value(arm, final("largest_difference")), 0.0, tolerance=1e-5) for arm in ALIKE),
+            *(
+                Identity(Value(case, final("largest_difference"), AFTER_UPDATES.name), 0.0, tolerance=1e-5)
+                for case in ALIKE
+            ),
             _fails("symmetric"),
         ),
         planned_n=30,
@@ -153,7 +159,7 @@ INITIALIZATION = Experiment(
         EveryRun("test_accuracy", ARMS, reported=REPORTED, document="D0"),
         CompareArms(D0_ARMS, "val_accuracy"),
         CompareArms(("he_normal", *D1_ARMS), "val_accuracy", part="d1"),
-        CompareArms(tuple(STARTS), "log10_variance", START_NOTE, over="layer"),
+        CompareArms(tuple(STARTS), "log10_variance", START_NOTE, table=LAYERS.name),
         *(TrainingCurves(arm, reported=REPORTED, document="D0") for arm in D0_ARMS),
     ),
     reported=REPORTED,

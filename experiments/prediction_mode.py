@@ -24,18 +24,30 @@ from experiments.nets import HIDDEN_5
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Identity, Value, final
 from jaxmlp.nn import MLPSpec, apply_mlp, dropout, keep_probability_dropout
-from jaxmlp.schema import Column, declare_columns
+from jaxmlp.schema import Column, Table, column_of, declare
 from jaxmlp.study import Arm
 from jaxmlp.training import DataSpec, Hyper, Net, RunSpec
 
-declare_columns(Column("gap_to_mean_over_masks", higher_is_better=False))
+MODES = declare(
+    Table("modes", keys=("arm", "mode", "seed"), columns=(column_of("test_accuracy"),), subject="mode"),
+)
+"""One row per trained net and mode in which it was tested."""
+MASKS = declare(
+    Table(
+        "masks",
+        keys=("form", "seed"),
+        columns=(Column("gap_to_mean_over_masks", higher_is_better=False),),
+        subject="form",
+    )
+)
+"""One row per small net and form of dropout."""
 
 RATE = 0.2
 ARMS = ("dropout", "batch_norm")
 UNITS, SMALL_NETS = 12, range(100, 300)
 """Hidden units of the small nets, and their seeds: twenty others, 0 to 19, left C-118 undecided and are not used."""
 WRONG = {"dropout_with_masks": "dropout", "batch_norm_by_64": "batch_norm", "batch_norm_by_1": "batch_norm"}
-"""By arm, whose nets are left in training mode."""
+"""By mode, whose nets are left in it."""
 MASKED = ("masks_linear", "masks_inverted_linear", "masks_relu")
 
 
@@ -81,8 +93,8 @@ def _wrong_modes(finished: Finished) -> pd.DataFrame:
             net, key = finished.results.nets.get(run_id), jax.random.key(int(seed))
             size = 1 if wrong.endswith("_by_1") else 64
             accuracy = float(wrong_mode_accuracy(net, images, labels, key, size=size))
-            rows.append({"arm": wrong, "seed": seed, "epoch": 0, "test_accuracy": accuracy})
-    return pd.DataFrame(rows)
+            rows.append({"arm": arm, "mode": wrong, "seed": seed, "test_accuracy": accuracy})
+    return pd.DataFrame(rows, columns=list(MODES.required))
 
 
 def mask_gaps(seed: int, rate: float = RATE) -> dict[str, float]:
@@ -122,20 +134,20 @@ def mask_gaps(seed: int, rate: float = RATE) -> dict[str, float]:
 def _all_masks() -> pd.DataFrame:
     gaps = [(seed, mask_gaps(seed)) for seed in SMALL_NETS]
     return pd.DataFrame(
-        [
-            {"arm": arm, "seed": seed, "epoch": 0, "gap_to_mean_over_masks": gap}
-            for seed, of in gaps
-            for arm, gap in of.items()
-        ]
+        [{"form": form, "seed": seed, "gap_to_mean_over_masks": gap} for seed, of in gaps for form, gap in of.items()]
     )
 
 
-def _measure(finished: Finished) -> pd.DataFrame:
-    return pd.concat([_wrong_modes(finished), _all_masks()], ignore_index=True)
+def _measure(finished: Finished) -> dict[str, pd.DataFrame]:
+    return {MODES.name: _wrong_modes(finished), MASKS.name: _all_masks()}
 
 
-def _gap(arm: str) -> Value:
-    return Value(arm, final("gap_to_mean_over_masks"))
+def _gap(form: str) -> Value:
+    return Value(form, final("gap_to_mean_over_masks"), MASKS.name)
+
+
+def _left_in(mode: str) -> Value:
+    return Value(mode, final("test_accuracy"), MODES.name)
 
 
 CLAIMS = (
@@ -153,7 +165,7 @@ CLAIMS = (
     Claim(
         "C-119",
         tuple(
-            Difference(tested(right), tested(wrong), margin=0.003, level=wrong.replace("_", " "))
+            Difference(tested(right), _left_in(wrong), margin=0.003, level=wrong.replace("_", " "))
             for wrong, right in WRONG.items()
         ),
         planned_n=10,
@@ -171,6 +183,9 @@ PREDICTION_MODE = Experiment(
     },
     arms=arms,
     claims=CLAIMS,
-    figures=(EveryRun("test_accuracy", (*ARMS, *WRONG)), CompareArms(ARMS, "val_accuracy")),
-    measured=Measurement((*WRONG, *MASKED), _measure, needs_nets=True),
+    figures=(
+        EveryRun("test_accuracy", (*ARMS, *WRONG), tables=("epochs", MODES.name)),
+        CompareArms(ARMS, "val_accuracy"),
+    ),
+    measured=Measurement({MODES.name: tuple(WRONG), MASKS.name: MASKED}, _measure, needs_nets=True),
 )

@@ -18,9 +18,27 @@ from jax import Array
 from experiments.lab.measured import Finished, Measurement
 from jaxmlp.nn import ACTIVATIONS, INITIALIZERS, linear
 from jaxmlp.nn.initializers import init_linear
-from jaxmlp.schema import Column, declare_columns
+from jaxmlp.schema import Column, Table, declare
 
-declare_columns(Column("log_variance_slope"), Column("log_variance_ratio"), Column("log10_variance"))
+LAYERS = declare(
+    Table(
+        "starts",
+        keys=("start", "seed", "layer"),
+        columns=(Column("log10_variance"),),
+        subject="start",
+        along="layer",
+    )
+)
+"""One row per layer of the nets that are drawn, from 1: before any training."""
+GROWTH = declare(
+    Table(
+        "start_growth",
+        keys=("start", "seed"),
+        columns=(Column("log_variance_slope"), Column("log_variance_ratio")),
+        subject="start",
+    )
+)
+"""One row per net, with its two numbers."""
 
 WIDTH, IMAGES, NETS = 256, 64, 100
 FIRST = 10
@@ -77,31 +95,38 @@ def log_variances(seed: Array | int, starts: Mapping[str, Start]) -> dict[str, A
     return {arm: logs[arm][: start.depth] for arm, start in starts.items()}
 
 
-def _profile(arm: str, logs: np.ndarray) -> pd.DataFrame:
-    """One row per layer of the first nets, with the layer for its epoch; of the others one row with the two numbers."""
+def _layers(start: str, logs: np.ndarray) -> pd.DataFrame:
+    """Of the first nets, layer by layer; `logs` [net, layer] are those of `log_variances`."""
     depth = logs.shape[1]
-    layers = np.arange(1, depth + 1)
-    numbers = pd.DataFrame(
+    return pd.DataFrame(
         {
-            "arm": arm,
-            "seed": np.arange(len(logs)),
-            "log_variance_slope": np.polyfit(layers, logs.T, 1)[0],
-            "log_variance_ratio": (logs[:, FIRST - 1] - logs[:, 0]) / (FIRST - 1),
-        }
-    )
-    drawn = pd.DataFrame(
-        {
+            "start": start,
             "seed": np.repeat(np.arange(DRAWN), depth),
-            "epoch": np.tile(layers, DRAWN),
+            "layer": np.tile(np.arange(1, depth + 1), DRAWN),
             "log10_variance": logs[:DRAWN].ravel() / np.log(10),
         }
     )
-    return pd.concat([drawn.merge(numbers, on="seed"), numbers.loc[DRAWN:].assign(epoch=0)], ignore_index=True)
 
 
-def _profiles(finished: Finished) -> pd.DataFrame:
+def _growth(start: str, logs: np.ndarray) -> pd.DataFrame:
+    """The two numbers of every net."""
+    return pd.DataFrame(
+        {
+            "start": start,
+            "seed": np.arange(len(logs)),
+            "log_variance_slope": np.polyfit(np.arange(1, logs.shape[1] + 1), logs.T, 1)[0],
+            "log_variance_ratio": (logs[:, FIRST - 1] - logs[:, 0]) / (FIRST - 1),
+        }
+    )
+
+
+def _profiles(finished: Finished) -> dict[str, pd.DataFrame]:
     nets = jax.jit(lambda seeds: jax.lax.map(lambda seed: log_variances(seed, STARTS), seeds))(jnp.arange(NETS))
-    return pd.concat([_profile(arm, np.asarray(logs, dtype=float)) for arm, logs in nets.items()], ignore_index=True)
+    logs = {start: np.asarray(of, dtype=float) for start, of in nets.items()}
+    return {
+        table.name: pd.concat([make(start, of) for start, of in logs.items()], ignore_index=True)
+        for table, make in ((LAYERS, _layers), (GROWTH, _growth))
+    }
 
 
-PROFILES = Measurement(tuple(STARTS), _profiles)
+PROFILES = Measurement(dict.fromkeys((LAYERS.name, GROWTH.name), tuple(STARTS)), _profiles)

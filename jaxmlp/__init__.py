@@ -2,8 +2,10 @@
 
 The rooms; imports only point downwards in this list:
 
+    cli        the command jaxmlp: train, test, predict
     evidence   statistics, claims and verdicts, figures, the HTML report
     study      grid -> groups -> blocks of lanes; progress, tidy results
+    probes     what is watched while runs train, each into a table of its own
     training   RunSpec and Hyper, optimizers, schedules, one step, one epoch, evaluation
     baselines  what networks are compared with: nearest neighbours, linear classifiers, searches, folds
     data       where images come from, preprocessing, splits

@@ -27,6 +27,8 @@ BLANK_SEAL = SEAL + 64 * "0"
 """What a file holds before `seal_file`."""
 SEAL_KEY = "checksum"
 """The key of a JSON object, or of a format's metadata, under which it stands."""
+ABOUT_KEY = "about"
+"""The key of Parquet's metadata under which `write_rows` puts what is said about the rows."""
 _SEALED = re.compile(SEAL.encode() + b"([0-9a-f]{64})")
 _TEMPORARY = re.compile(r"\.[^.].*\.\w+\.[a-z0-9_]{8}")
 """What `write_whole` names its temporary files: `.NAME.ENDING.` and eight of the characters of `tempfile`."""
@@ -152,13 +154,14 @@ def read_sealed_json(path: Path) -> dict[str, Any]:
     return {key: value for key, value in content.items() if key != SEAL_KEY}
 
 
-def write_rows(path: Path, rows: pd.DataFrame) -> None:
-    """Write a table as Parquet, whole and sealed."""
+def write_rows(path: Path, rows: pd.DataFrame, about: Any = None) -> None:
+    """Write a table as Parquet, whole and sealed; `about` it is any JSON, which `read_about` gives back."""
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     table = pa.Table.from_pandas(rows, preserve_index=False)
-    table = table.replace_schema_metadata({**(table.schema.metadata or {}), SEAL_KEY.encode(): BLANK_SEAL.encode()})
+    further = {SEAL_KEY: BLANK_SEAL} | ({} if about is None else {ABOUT_KEY: json.dumps(about)})
+    table = table.replace_schema_metadata({**(table.schema.metadata or {}), **further})
 
     def write(temporary: Path) -> None:
         pq.write_table(table, temporary)
@@ -192,3 +195,18 @@ def read_rows(path: Path, required: Collection[str], filters: Sequence[tuple] | 
     if absent:
         raise DamagedFileError(path, f"it has no column {', '.join(absent)}")
     return rows
+
+
+def read_about(path: Path) -> Any:
+    """What `write_rows` was told about a table's rows; None where nothing was.
+
+    Raises:
+        DamagedFileError: it is no Parquet.
+    """
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    try:
+        return json.loads((pq.read_schema(path).metadata or {}).get(ABOUT_KEY.encode(), "null"))
+    except (OSError, ValueError, pa.ArrowException) as error:
+        raise DamagedFileError(path, f"it is not readable as Parquet ({error})") from None

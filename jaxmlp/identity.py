@@ -34,7 +34,7 @@ def is_neutral(one: Field, value: Any) -> bool:
 
 
 def canonical(spec: Any) -> dict[str, Any]:
-    """A dataclass and those inside it as dicts, without the fields that hold their neutral value."""
+    """A dataclass and those inside it, in tuples too, as dicts without the fields that hold their neutral value."""
     return dict(_canonical_fields(spec))
 
 
@@ -42,7 +42,13 @@ def _canonical_fields(spec: Any) -> Iterator[tuple[str, Any]]:
     for one in fields(spec):
         value = getattr(spec, one.name)
         if not is_neutral(one, value):
-            yield one.name, canonical(value) if is_dataclass(value) else value
+            yield one.name, _canonical_value(value)
+
+
+def _canonical_value(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return tuple(map(_canonical_value, value))
+    return canonical(value) if is_dataclass(value) else value
 
 
 def neutral_values(kind: type) -> dict[str, Any]:

@@ -46,6 +46,8 @@ class Table:
     """Rows of two subjects with one value here belong together: they share their random draws, or their time."""
     along: str | None = None
     """The key that a curve runs along, such as "epoch"; None where a subject and its pair have one row."""
+    source: str = ""
+    """What makes a study have it, in words: "train with EvalSpec(log_every=50)"."""
 
     @property
     def of_runs(self) -> bool:
@@ -55,7 +57,7 @@ class Table:
     @property
     def file(self) -> str:
         """Its file in a study's folder."""
-        return "results.parquet" if self.name == "epochs" else f"{self.name}.parquet"
+        return table_file(self.name)
 
     @property
     def required(self) -> tuple[str, ...]:
@@ -75,6 +77,11 @@ class Table:
             raise InputError(f"table {self.name} has {first} twice: give every row once")
 
 
+def table_file(name: str) -> str:
+    """The file of the table of this name in a study's folder."""
+    return "results.parquet" if name == "epochs" else f"{name}.parquet"
+
+
 TABLES: dict[str, Table] = {}
 """Every declared table, by name."""
 COLUMNS: dict[str, Column] = {}
@@ -85,8 +92,11 @@ def declare(table: Table) -> Table:
     """Add a table to those that are known; returns it.
 
     Raises:
-        InputError: another table of this name, or a column that means something else elsewhere.
+        InputError: another table of this name, a name that is no file's, or a column that means something else
+            elsewhere.
     """
+    if table.name == "results" or "/" in table.name or table.name.startswith("."):
+        raise InputError(f"table {table.name!r} has no file of its own: give it another name")
     if TABLES.get(table.name, table) != table:
         raise InputError(f"there is another table {table.name!r}: give yours a name of its own")
     declare_columns(*table.columns)

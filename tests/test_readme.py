@@ -26,13 +26,21 @@ def run_example(contains):
 
 
 def test_the_study_example_runs_and_prints_what_it_says(capsys):
-    names = run_example("study.run")
+    names = run_example("grid(")
     printed = capsys.readouterr().out
     assert "2474 parameters" in printed  # 64·32 + 32 + 2·32 + 32·10 + 10
     assert len(names["results"].final()) == 30
     assert len(names["results"].manifest["programs"]) == 2
     table = names["results"].pivot("test_accuracy", rows="hyper.learning_rate", columns="mlp.activation")
     assert str(table) in printed
+
+
+def test_the_example_of_own_data_says_what_it_found_and_trains(capsys):
+    names = run_example("from_arrays")
+    printed = capsys.readouterr().out
+    assert printed.startswith("mine: 96 rows to train and 24 held out")
+    assert "3 classes (0, 1, 2)" in names["mine"].found
+    assert printed.count("\n4 ") == 1  # five nets, 0 to 4
 
 
 def test_the_example_of_taking_a_net_away_gives_the_same_net_in_flax(tmp_path, monkeypatch, capsys):
@@ -59,8 +67,8 @@ def numbers(text):
 
 
 def test_every_python_example_is_run():
-    words = ("study.run", "knn_classify", "save_net")
-    assert [sum(word in block for word in words) for block in blocks("python")] == [1, 1, 1]
+    words = ("grid(", "knn_classify", "save_net", "from_arrays")
+    assert [sum(word in block for word in words) for block in blocks("python")] == [1, 1, 1, 1]
 
 
 def test_every_file_it_links_exists():

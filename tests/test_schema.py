@@ -7,6 +7,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from experiments.lab.measured import load_results
 from experiments.lab.published import PUBLISHED
 from experiments.lab.registry import EXPERIMENTS
 from jaxmlp.errors import InputError
@@ -37,6 +38,13 @@ def test_a_table_with_a_column_that_means_something_else_is_refused_whole():
     assert "refused" not in TABLES
     assert "fresh" not in COLUMNS
     assert column_of("train_loss").title == "training loss"
+
+
+@pytest.mark.parametrize("name", ["results", "a/b", ".hidden"])
+def test_a_table_without_a_file_of_its_own_is_refused(name):
+    with pytest.raises(InputError, match="has no file of its own: give it another name"):
+        declare(dataclasses.replace(SCORES, name=name))
+    assert name not in TABLES
 
 
 def test_two_columns_of_one_table_that_disagree_are_refused():
@@ -106,8 +114,10 @@ def test_what_an_experiment_reads_has_a_declared_meaning(experiment):
     assert read <= COLUMNS.keys()
 
 
-def test_every_published_measurement_has_a_declared_meaning():
-    files = sorted(PUBLISHED.glob("*/measured.parquet"))
-    assert files
-    own = {column for file in files for column in pd.read_parquet(file).columns} - {"arm", "seed", "epoch", "runs"}
+def test_every_published_table_is_declared():
+    tables = [pd.read_parquet(file) for file in sorted(PUBLISHED.glob("*/measured.parquet"))]
+    assert tables
+    own = {column for table in tables for column in table} - {"arm", "seed", "epoch", "runs"}
     assert own <= COLUMNS.keys()
+    for path in PUBLISHED.glob("*/manifest.json"):
+        assert load_results(path.parent).tables.keys() <= TABLES.keys()

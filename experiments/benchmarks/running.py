@@ -87,7 +87,8 @@ def rows(rounds: int) -> dict[str, Any]:
     blocks = []
     for arm in arms:
         history = {metric: numbers.random((100, spec.epochs + 1)) for metric in training.METRICS}
-        blocks.append(block_rows("rows", [make_run(arm, seed, "") for seed in range(100)], history))
+        measured = {metric: np.ones_like(values, bool) for metric, values in history.items()}
+        blocks.append(block_rows("rows", [make_run(arm, seed, "") for seed in range(100)], history, measured))
     settings = varying_settings({arm.name: describe_arm(arm) for arm in arms})
     measured: dict[str, Any] = {"assemble": [], "save": [], "load": []}
     with tempfile.TemporaryDirectory() as name:
@@ -95,7 +96,7 @@ def rows(rounds: int) -> dict[str, Any]:
             times = [time.perf_counter()]
             table = assemble(pd.concat(blocks, ignore_index=True), settings)
             times.append(time.perf_counter())
-            study.Results(table, {}).save(Path(name))
+            study.Results({"epochs": table}, {}).save(Path(name))
             times.append(time.perf_counter())
             study.Results.load(Path(name))
             times.append(time.perf_counter())

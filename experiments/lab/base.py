@@ -9,6 +9,7 @@ from experiments.lab.measured import Measurement
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.evidence import Claim, FigureSpec, Measure, Reported, Value, at, best_epoch, final, largest_drop
+from jaxmlp.probes import Probe
 from jaxmlp.study import Arm
 
 GAIN = "accuracy_gain"
@@ -55,8 +56,10 @@ class Experiment:
     """Further arms of the results, for claims and figures: each takes the best of some arms (see `with_tuned`)."""
     averaged: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """And each of these is the mean of some arms, trained or tuned (see `with_averaged`)."""
+    probes: tuple[Probe, ...] = ()
+    """What watches its runs: further tables of the results."""
     measured: Measurement | None = None
-    """What is measured after training: further arms of the results."""
+    """What is measured after training: further tables of the results."""
     demo_arm: str | None = None
     """Keep this arm's nets, and show ten test images with the classes that its first one predicts (S-102)."""
 

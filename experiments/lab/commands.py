@@ -2,11 +2,11 @@
 
 import argparse
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
+from jaxmlp.cli.options import join_processes, study_options
 from jaxmlp.errors import InputError, check_choice
 
 DATASETS = ("digits", "mnist", "fashion_mnist", "kmnist")
@@ -18,10 +18,10 @@ RESULTS = Path("results")
 
 def tour(arguments: argparse.Namespace, console: Console) -> None:
     """The quick studies on the digits, one page for all."""
-    from experiments.lab.jax_settings import keep_programs
     from experiments.lab.registry import EXPERIMENTS, TOUR
     from experiments.lab.session import REPORT_FILE, run_experiment
     from jaxmlp import data
+    from jaxmlp.cli.jax_settings import keep_programs
     from jaxmlp.evidence import print_verdicts, write_report
 
     keep_programs()
@@ -77,10 +77,10 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     check_choice("dataset", arguments.dataset, DATASETS)
     check_choice("preset", arguments.preset, PRESETS)
     from experiments.lab.base import choose_arms, resize
-    from experiments.lab.jax_settings import keep_programs
     from experiments.lab.registry import EXPERIMENTS
     from experiments.lab.session import REPORT_FILE, run_experiment
     from jaxmlp import data
+    from jaxmlp.cli.jax_settings import keep_programs
     from jaxmlp.evidence import print_verdicts
     from jaxmlp.nn import PRECISIONS
     from jaxmlp.study.folder import is_new
@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     ]
     for experiment, dataset, preset in zip(chosen, datasets, presets, strict=True):
         choose_arms(experiment.arms(dataset, preset), arguments.arms)
-    _join_processes(arguments)
+    join_processes(arguments)
     keep_programs()
     for experiment, dataset, preset in zip(chosen, datasets, presets, strict=True):
         study = run_experiment(
@@ -115,7 +115,7 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
             command=arguments.line,
             arms=arguments.arms,
             precision=arguments.precision,
-            **_study_options(arguments),
+            **study_options(arguments),
         )
         if study is None:
             continue  # the first process reports
@@ -124,93 +124,12 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
         console.print(f"report: {path}", highlight=False, soft_wrap=True)
 
 
-def train(arguments: argparse.Namespace, console: Console) -> None:
-    """One arm of the user's own."""
-    check_choice("dataset", arguments.dataset, DATASETS)
-    from experiments.lab.base import Preset
-    from experiments.lab.jax_settings import keep_programs
-    from experiments.lab.own import ARM, own_experiment, parse_widths
-    from experiments.lab.session import REPORT_FILE, run_experiment
-    from jaxmlp import data, nn, study, training
-
-    dataset = data.load(arguments.dataset, data_dir=arguments.data_dir)
-    mlp = nn.MLPSpec(
-        parse_widths(arguments.widths, dataset),
-        activation=arguments.activation,
-        norm=arguments.norm,
-        norm_position=arguments.norm_position,
-        initializer=arguments.initializer,
-    )
-    spec = training.RunSpec(
-        mlp,
-        data=training.DataSpec(batch_size=arguments.batch_size, preprocessing=arguments.preprocessing),
-        optimizer=training.OptimizerSpec(arguments.optimizer),
-        epochs=arguments.epochs,
-    )
-    arm = study.Arm(ARM, spec, training.Hyper(learning_rate=arguments.learning_rate))
-    _join_processes(arguments)
-    keep_programs()
-    done = run_experiment(
-        own_experiment(arm),
-        dataset,
-        preset_name="own",
-        preset=Preset(seeds=arguments.seeds, epochs=arguments.epochs, batch_size=arguments.batch_size),
-        out=arguments.out,
-        console=console,
-        command=arguments.line,
-        precision=arguments.precision,
-        **_study_options(arguments),
-    )
-    if done is None:
-        return  # the first process reports
-    tested = done.rows["test_accuracy"].dropna()
-    console.print(
-        f"test accuracy of {len(tested)} runs: mean {tested.mean():.2%}, {tested.min():.2%} to {tested.max():.2%}",
-        highlight=False,
-    )
-    path = arguments.out / "own" / REPORT_FILE
-    console.print(f"report: {path}", highlight=False, soft_wrap=True)
-
-
-def test_net(arguments: argparse.Namespace, console: Console) -> None:
-    """Accuracy over the whole test part, and D4's picture of ten images of it (S-102)."""
-    path = arguments.net.with_suffix(".svg") if arguments.out is None else arguments.out
-    if path.suffix != ".svg":
-        raise InputError(f"--out {path}: the picture is an SVG file, give a name that ends in .svg")
-    import numpy as np
-
-    from experiments.lab.jax_settings import keep_programs
-    from jaxmlp import data, training
-    from jaxmlp.evidence import random_ten, ten_images_figure
-    from jaxmlp.evidence.plotting import svg_bytes
-    from jaxmlp.files import check_target, write_whole
-
-    net = training.load_net(arguments.net)
-    name = arguments.dataset or training.about_net(arguments.net).get("dataset", "digits")
-    check_choice("dataset", name, DATASETS)
-    check_target(path)
-    dataset = data.load(name, data_dir=arguments.data_dir)
-    widths, fit = net.spec.mlp.widths, (dataset.test_images.shape[1], dataset.num_classes)
-    if (widths[0], widths[-1]) != fit:
-        raise InputError(
-            f"{arguments.net} takes {widths[0]} inputs to {widths[-1]} classes, {name} has {fit[0]} and {fit[1]}: "
-            "give the --dataset it was trained on"
-        )
-    ten = random_ten(len(dataset.test_labels), arguments.seed)
-    keep_programs()
-    images, labels = np.asarray(dataset.test_images), np.asarray(dataset.test_labels)
-    predicted = np.asarray(net.predict(images))
-    picture = svg_bytes(ten_images_figure(images[ten], labels[ten], predicted[ten]), path.stem)
-    write_whole(path, lambda temporary: temporary.write_bytes(picture))
-    accuracy = f"test accuracy on {name}: {(predicted == labels).mean():.2%} (n = {len(labels)})"
-    console.print(accuracy, highlight=False)
-    console.print(f"picture of test images {ten.start} to {ten.stop - 1}: {path}", highlight=False, soft_wrap=True)
-
-
 def report(arguments: argparse.Namespace, console: Console) -> None:
     """Pages from results: nothing is trained."""
+    from experiments.lab.own import OWN
     from experiments.lab.published import rebuild_reports
     from experiments.lab.session import REPORT_FILE, changed_rules, find_studies, write_pages
+    from jaxmlp.cli.training import write_own_page
     from jaxmlp.evidence import print_verdicts
 
     if arguments.out is None:
@@ -218,6 +137,9 @@ def report(arguments: argparse.Namespace, console: Console) -> None:
             console.print(f"report: {page}", highlight=False, soft_wrap=True)
         return
     for experiment, folder in find_studies(arguments.out):
+        if experiment is OWN:
+            console.print(f"report: {write_own_page(folder)}", highlight=False, soft_wrap=True)
+            continue
         if changed := changed_rules(experiment, folder):
             console.print(
                 f"{folder}: since its runs began the rule has changed of {', '.join(changed)}", soft_wrap=True
@@ -263,20 +185,3 @@ def readme(arguments: argparse.Namespace, console: Console) -> None:
     from experiments.lab.readme import renew
 
     console.print(f"wrote {renew()}", highlight=False, soft_wrap=True)
-
-
-def _study_options(arguments: argparse.Namespace) -> dict[str, Any]:
-    """What `study.run` takes as it is."""
-    names = ("resume", "lanes", "strategy", "checkpoint_minutes", "keep_params", "log_dir")
-    return {name: getattr(arguments, name) for name in names}
-
-
-def _join_processes(arguments: argparse.Namespace) -> None:
-    """Meet the other processes of this study, where there are any; before anything else uses jax."""
-    from jaxmlp.study import processes
-
-    given = {"num_processes": arguments.processes, "process_id": arguments.process_id}
-    if arguments.coordinator is not None:
-        processes.join(arguments.coordinator, **given)
-    elif any(number is not None for number in given.values()):
-        raise InputError("--processes and --process-id need --coordinator HOST:PORT")

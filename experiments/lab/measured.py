@@ -1,17 +1,18 @@
-"""What a study measures besides training: times, theory, nets in another mode. Claims and figures read it like runs."""
+"""What a study measures besides training: times, theory, nets in another mode. Each is a table that it declares."""
 
-import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from experiments.lab.version_1 import MEASURED_FILE, measured_tables
 from jaxmlp.data import Dataset
-from jaxmlp.files import write_rows
+from jaxmlp.files import read_about, read_sealed_json, write_rows, write_sealed_json
+from jaxmlp.schema import table_file, table_named
 from jaxmlp.study import Arm, Results
-
-MEASURED_FILE = "measured.parquet"
+from jaxmlp.study.manifest import describe_tables
+from jaxmlp.study.results import MANIFEST_FILE
 
 
 @dataclass(frozen=True)
@@ -30,39 +31,43 @@ class Finished:
 class Measurement:
     """Declared with an experiment, made after its training."""
 
-    arms: tuple[str, ...]
-    """Names of the arms that its rows may have."""
-    make: Callable[[Finished], pd.DataFrame]
-    """Rows with arm, seed, epoch, and columns of their own, any number of rows."""
+    subjects: Mapping[str, tuple[str, ...]]
+    """By the name of each table that it makes, what its rows may be of: arms, starts, modes."""
+    make: Callable[[Finished], dict[str, pd.DataFrame]]
+    """These tables; each may be empty."""
     needs_nets: bool = False
     """Whether it reads the trained nets, which are kept then."""
 
 
 def both(first: Measurement, second: Measurement) -> Measurement:
-    """The rows of two measurements."""
+    """The tables of two measurements."""
 
-    def make(finished: Finished) -> pd.DataFrame:
-        return pd.concat([first.make(finished), second.make(finished)], ignore_index=True)
+    def make(finished: Finished) -> dict[str, pd.DataFrame]:
+        return first.make(finished) | second.make(finished)
 
-    return Measurement(first.arms + second.arms, make, first.needs_nets or second.needs_nets)
+    return Measurement({**first.subjects, **second.subjects}, make, first.needs_nets or second.needs_nets)
 
 
 def measure_study(measurement: Measurement, finished: Finished, folder: Path) -> None:
-    """Measure, and keep it as the study's `measured.parquet`, unless that is there already for the same runs."""
-    run_ids = sorted(finished.results.rows["run_id"].unique())
-    digest = hashlib.sha256(" ".join(run_ids).encode()).hexdigest()[:16]
-    file = folder / MEASURED_FILE
-    if file.is_file() and set(pd.read_parquet(file, columns=["runs"])["runs"]) == {digest}:
+    """Measure, and keep the tables in the study's folder, unless they are there already for the same runs."""
+    files = {name: folder / table_file(name) for name in measurement.subjects}
+    about = {"runs": sorted(finished.results.rows["run_id"].unique())}
+    if all(file.is_file() and read_about(file) == about for file in files.values()):
         return
-    write_rows(file, measurement.make(finished).assign(runs=digest))
+    for name, rows in measurement.make(finished).items():
+        table_named(name).check(rows)
+        write_rows(files[name], rows, about)
+    manifest = read_sealed_json(folder / MANIFEST_FILE)
+    write_sealed_json(folder / MANIFEST_FILE, manifest | {"tables": describe_tables(files, manifest)})
+    (folder / MEASURED_FILE).unlink(missing_ok=True)  # what version 1 had in their place
 
 
-def with_measured(rows: pd.DataFrame, folder: Path) -> pd.DataFrame:
-    """`rows` and those that the study in `folder` measured, if it did: further arms."""
-    if not (folder / MEASURED_FILE).is_file():
-        return rows
-    measured = pd.read_parquet(folder / MEASURED_FILE).drop(columns="runs")
-    if measured.empty:
-        return rows
-    run_ids = [f"{arm}-{seed}" for arm, seed in zip(measured["arm"], measured["seed"], strict=True)]
-    return pd.concat([rows, measured.assign(run_id=run_ids, diverged=False)], ignore_index=True)
+def load_results(folder: Path) -> Results:
+    """Results with everything that the study measured, of any version.
+
+    Raises:
+        InputError: as `Results.load`.
+    """
+    results = Results.load(folder)
+    further = {name: rows for name, rows in measured_tables(folder).items() if name not in results.tables}
+    return Results({**results.tables, **further}, results.manifest, results.nets)

@@ -9,13 +9,15 @@ from typing import Any
 from experiments.lab.base import Experiment
 from experiments.lab.demo import DEMO
 from experiments.lab.ledger import load_ledger
-from experiments.lab.measured import MEASURED_FILE
 from experiments.lab.registry import EXPERIMENTS
 from experiments.lab.session import BESIDE_FILE, FIGURES_FOLDER, REPORT_FILE, VERDICTS_FILE, find_studies, write_pages
+from experiments.lab.version_1 import MEASURED_FILE
 from jaxmlp.errors import InputError
-from jaxmlp.evidence import Overview, StepCurves, is_preview, write_overview
+from jaxmlp.evidence import Overview, is_preview, write_overview
 from jaxmlp.files import write_whole
-from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE, STEPS_FILE
+from jaxmlp.schema import table_file
+from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
+from jaxmlp.training.state import EPOCHS
 
 PUBLISHED = Path(__file__).parents[1] / "published"
 OVERVIEW_FILE = "overview.html"
@@ -104,10 +106,11 @@ def publish_studies(out: Path) -> list[Path]:
 
 def _copy(experiment: Experiment, folder: Path) -> list[Path]:
     target = PUBLISHED / experiment.name
+    measured = () if experiment.measured is None else experiment.measured.subjects
+    tables = dict.fromkeys((*measured, *(name for figure in experiment.figures for name in figure.tables)))
+    further = (*(table_file(name) for name in tables if name != EPOCHS.name), MEASURED_FILE, DEMO_FILE)
     kept = [ROWS_FILE, VERDICTS_FILE, BESIDE_FILE, MANIFEST_FILE]
-    kept += [name for name in (MEASURED_FILE, DEMO_FILE) if (folder / name).is_file()]
-    if any(isinstance(figure, StepCurves) for figure in experiment.figures) and (folder / STEPS_FILE).is_file():
-        kept.append(STEPS_FILE)
+    kept += [name for name in further if (folder / name).is_file()]
     for name in kept:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         write_whole(target / name, lambda temporary, name=name: shutil.copyfile(folder / name, temporary))

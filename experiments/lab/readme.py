@@ -12,9 +12,10 @@ from experiments.benchmarks.running import published_table
 from experiments.lab.ledger import load_ledger
 from experiments.lab.published import PUBLISHED, published_comparisons, published_verdicts
 from experiments.precision import precision_table
-from jaxmlp import baselines, data, evidence, nn, study, training
+from jaxmlp import baselines, data, evidence, nn, probes, study, training
 from jaxmlp.evidence import presentation
 from jaxmlp.files import write_text
+from jaxmlp.nn.losses import LOSS_TASKS
 from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORM_STATS, NORMS, RESIDUALS
 from jaxmlp.study.finished import KEEP_PARAMS
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
@@ -86,6 +87,9 @@ TABLES: dict[str, Iterable[str]] = {
     "initializers": nn.INITIALIZERS,
     "losses": nn.LOSSES,
     "penalties": nn.PENALTIES,
+    "outputs of a net": nn.OUTPUTS,
+    "class weights": training.CLASS_WEIGHTS,
+    "tasks of a loss": LOSS_TASKS,
     "norms": NORMS,
     "norm positions": NORM_POSITIONS,
     "statistics of a batch norm": NORM_STATS,
@@ -100,10 +104,14 @@ TABLES: dict[str, Iterable[str]] = {
     "nets a study keeps": KEEP_PARAMS,
     "datasets": data.DATASETS,
     "splits": data.SPLITS,
+    "tasks": data.TASKS,
+    "ways to hold out a test part": data.HOLDOUTS,
+    "what becomes of text columns": data.TEXTS,
     "preprocessings": data.PREPROCESSINGS,
     "distances of nearest neighbours": baselines.METRICS,
     "losses of linear classifiers": baselines.LINEAR_LOSSES,
-    "finite differences": baselines.DIFFERENCES,
+    "finite differences": probes.DIFFERENCES,
+    "probes": probes.PROBES,
 }
 """Every table of the library whose names a person may give, by kind."""
 
@@ -125,7 +133,7 @@ def _options() -> dict[str, list[str]]:
 
 def _functions() -> dict[str, list[str]]:
     """The public functions of every room, and the classes that draw."""
-    rooms = (nn, data, baselines, training, study, evidence)
+    rooms = (nn, data, baselines, training, probes, study, evidence)
     found = {f"functions of `{room.__name__}`": [name for name in room.__all__ if name.islower()] for room in rooms}
     drawing = [name for name in evidence.__all__ if hasattr(getattr(evidence, name), "draw") and name != "FigureSpec"]
     return found | {"figures": drawing}

@@ -12,7 +12,7 @@ from rich.console import Console
 from experiments.lab.base import Experiment, Preset, choose_arms
 from experiments.lab.demo import draw_demo, shown_demo
 from experiments.lab.ledger import load_ledger
-from experiments.lab.measured import Finished, measure_study, with_measured
+from experiments.lab.measured import Finished, load_results, measure_study
 from experiments.lab.own import OWN
 from experiments.lab.registry import EXPERIMENTS
 from jaxmlp import study
@@ -31,6 +31,7 @@ from jaxmlp.evidence import (
 )
 from jaxmlp.files import write_json
 from jaxmlp.study import processes
+from jaxmlp.training.state import EPOCHS
 
 VERDICTS_FILE, FIGURES_FOLDER, REPORT_FILE = "verdicts.json", "figures", "report.html"
 BESIDE_FILE = "beside.json"
@@ -87,6 +88,7 @@ def run_experiment(
         display=display,
         about=about,
         beside=sorted(path for path in out.glob("*") if path != folder),
+        probes=experiment.probes,
         **options,
     )
     if not processes.is_first():
@@ -114,11 +116,11 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
     Raises:
         InputError: the folder holds no finished study.
     """
-    results = study.Results.load(folder)
+    results = load_results(folder)
     manifest = results.manifest
     claims = load_ledger().claims
     rows = _with_further_arms(results.rows, experiment)
-    shown = with_measured(rows, folder)
+    shown = {**results.tables, EPOCHS.name: rows}
     verdicts = judge(
         experiment.claims,
         shown,
@@ -132,7 +134,7 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
     write_json(folder / BESIDE_FILE, beside)
     figures = folder / FIGURES_FOLDER
     figures.mkdir(exist_ok=True)
-    save_figures(experiment.figures, shown, figures, results.steps)
+    save_figures(experiment.figures, shown, figures)
     report = StudyReport(
         manifest=manifest,
         verdicts=verdicts,

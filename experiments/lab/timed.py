@@ -9,13 +9,21 @@ from experiments.lab.ledger import load_ledger
 from experiments.lab.measured import Finished, Measurement
 from jaxmlp import study
 from jaxmlp.evidence import Measure, Reported, Value, final
-from jaxmlp.schema import Column, declare_columns
+from jaxmlp.schema import Column, Table, declare
 
-declare_columns(
-    Column("seconds_per_epoch", unit="s", higher_is_better=False),
-    Column("seconds_per_run", unit="s", higher_is_better=False),
-    Column("log_seconds_per_epoch", higher_is_better=False),
+TIMES = declare(
+    Table(
+        "times",
+        keys=("arm", "round"),
+        columns=(
+            Column("seconds_per_epoch", unit="s", higher_is_better=False),
+            Column("seconds_per_run", unit="s", higher_is_better=False),
+            Column("log_seconds_per_epoch", higher_is_better=False),
+        ),
+        pair="round",
+    )
 )
+"""One row per arm and round of timing, from 1; rounds are shared by all arms."""
 
 STEPS = 540
 """Steps of a round. Each round draws an order of the data, as an epoch does: D4's epochs have 270 to 5,400 steps, and
@@ -32,13 +40,13 @@ LOG_SECONDS: Measure = final("log_seconds_per_epoch")
 
 def seconds_of(arm: str, measure: Measure = SECONDS) -> Value:
     """Seconds that an epoch of the arm's updates takes, trained alone and without any evaluation."""
-    return Value(f"{arm} alone", measure)
+    return Value(arm, measure, TIMES.name)
 
 
 def reported_seconds(ledger_id: str, arms: Mapping[str, str]) -> tuple[Reported, ...]:
     """The seconds that a ledger row prints for whole runs, for our arms timed alone; `arms` as in `reported_by`."""
     return tuple(
-        Reported(ledger_id, f"{arms[value.arm]} alone", RUN_SECONDS, value.value, value.tag)
+        Reported(ledger_id, arms[value.arm], RUN_SECONDS, value.value, value.tag, table=TIMES.name)
         for value in load_ledger().experiments[ledger_id].values
         if value.metric == "seconds" and value.arm in arms
     )
@@ -51,10 +59,10 @@ def times_of(*arms: str) -> Measurement:
     least of `REPEATS` turns.
     """
 
-    def make(finished: Finished) -> pd.DataFrame:
+    def make(finished: Finished) -> dict[str, pd.DataFrame]:
         timed = [arm for arm in finished.arms if arm.name in arms]
         if not timed:
-            return pd.DataFrame({"arm": [], "seed": [], "epoch": []})
+            return {TIMES.name: pd.DataFrame(columns=list(TIMES.required))}
         rounds = max(finished.seeds[arm.name] for arm in timed)
         turns = study.time_arms(timed, finished.dataset, steps=STEPS, rounds=rounds * REPEATS)
         round_of_turn = (turns["round"] - 1) // REPEATS + 1
@@ -63,15 +71,11 @@ def times_of(*arms: str) -> Measurement:
         steps = {arm.name: arm.spec.data.steps_per_epoch(count) for arm in timed}
         epochs = {arm.name: arm.spec.epochs for arm in timed}
         seconds = times["seconds_per_step"] * [steps[arm] for arm in times["arm"]]
-        return pd.DataFrame(
-            {
-                "arm": [f"{arm} alone" for arm in times["arm"]],
-                "seed": times["round"],
-                "epoch": 0,
-                "seconds_per_epoch": seconds,
-                "seconds_per_run": seconds * [epochs[arm] for arm in times["arm"]],
-                "log_seconds_per_epoch": np.log(seconds),
-            }
-        )
+        numbers = {
+            "seconds_per_epoch": seconds,
+            "seconds_per_run": seconds * [epochs[arm] for arm in times["arm"]],
+            "log_seconds_per_epoch": np.log(seconds),
+        }
+        return {TIMES.name: times[["arm", "round"]].assign(**numbers)}
 
-    return Measurement(tuple(f"{arm} alone" for arm in arms), make)
+    return Measurement({TIMES.name: arms}, make)

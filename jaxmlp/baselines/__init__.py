@@ -2,7 +2,6 @@
 
 from jaxmlp.baselines.cross_validation import Fold, cross_validate, k_folds
 from jaxmlp.baselines.ensemble import ensemble_vote, mean_probabilities
-from jaxmlp.baselines.gradient_check import DIFFERENCES, numeric_gradient, relative_error
 from jaxmlp.baselines.hyperparameter_search import SearchResult, log_grid_search, log_random_search
 from jaxmlp.baselines.knn import METRICS, knn_classify, nearest_neighbours, neighbour_votes
 from jaxmlp.baselines.linear_classifier import (
@@ -16,7 +15,6 @@ from jaxmlp.baselines.random_search import random_search
 from jaxmlp.baselines.voting import majority_vote
 
 __all__ = [
-    "DIFFERENCES",
     "LINEAR_LOSSES",
     "METRICS",
     "Fold",
@@ -34,8 +32,6 @@ __all__ = [
     "minibatches",
     "nearest_neighbours",
     "neighbour_votes",
-    "numeric_gradient",
     "random_search",
-    "relative_error",
     "train_linear_classifier",
 ]

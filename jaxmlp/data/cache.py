@@ -11,6 +11,7 @@ cache may be deleted at any time.
 import hashlib
 import json
 import os
+import stat
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -55,10 +56,13 @@ def load_cached(name: str, source: object, build: Callable[[], Arrays]) -> Array
         The arrays, read-only and mapped from the files.
 
     Raises:
-        InputError: the cache folder cannot be written, or whatever `build` raises; then there is no new entry.
+        InputError: the cache folder cannot be written, others may write to it, or whatever `build` raises; then there
+            is no new entry.
     """
     key = hashlib.sha256(json.dumps([_FORMAT, name, source], sort_keys=True).encode()).hexdigest()[:16]
     entry = cache_folder() / f"{name}-{key}"
+    _check_private(entry.parent)
+    _check_private(entry)
     opened = _open(entry)
     if opened is None:
         arrays = build()
@@ -73,6 +77,24 @@ def load_cached(name: str, source: object, build: Callable[[], Arrays]) -> Array
     if opened is None:
         raise InputError(f"the cache folder {entry.parent} does not keep its files: set JAXMLP_CACHE to another one")
     return opened
+
+
+def _check_private(folder: Path) -> None:
+    """Raise `InputError` where somebody else could have put other arrays there, or leads writers elsewhere."""
+    try:
+        found = folder.lstat()
+    except OSError:
+        return  # it is made, or cannot be: its writer says so
+    if stat.S_ISLNK(found.st_mode) and folder != cache_folder():
+        raise InputError(
+            f"{folder} is a link, and the cache has none: remove it, or set JAXMLP_CACHE to another folder"
+        )
+    found = folder.stat() if folder.exists() else found
+    others = hasattr(os, "geteuid") and found.st_uid not in (0, os.geteuid())
+    if others or (os.name == "posix" and found.st_mode & stat.S_IWOTH and stat.S_ISDIR(found.st_mode)):
+        raise InputError(
+            f"others may write to the cache folder {folder}: set JAXMLP_CACHE to a folder of your own (chmod o-w)"
+        )
 
 
 def _open(entry: Path) -> Arrays | None:

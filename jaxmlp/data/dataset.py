@@ -1,42 +1,37 @@
-"""`load`: a data set by name, from the package, a folder of IDX files, or a checked download.
+"""`Dataset`: what every run trains on, and `check_dataset`, the one door that all data pass before a study."""
 
-| name | what | from |
-|---|---|---|
-| digits | 8×8 handwritten digits, 1442 training and 355 test images | scikit-learn, offline |
-| mnist, fashion_mnist, kmnist | 28×28, 60,000 and 10,000 images (S-001) | IDX folder or download, cached |
-| xor | the four points of S-014, the test part is the training part | made here |
-| toy_circle, toy_xor, toy_gauss, toy_spiral | 250 and 250 points of the plane (S-015) | made here |
-"""
-
-from collections.abc import Callable
-from functools import partial
-from pathlib import Path
-from typing import NamedTuple, cast
+import math
 
 import numpy as np
 from flax import struct
 from jax import Array
 
-from jaxmlp.data import idx, toys
-from jaxmlp.data.cache import content_digest, load_cached
-from jaxmlp.data.digits import digits
-from jaxmlp.errors import InputError, check_choice
+from jaxmlp.data.cache import content_digest
+from jaxmlp.errors import InputError
+
+TASKS = ("classes", "numbers")
+"""What a data set asks for: the class of an example, or one or more numbers (regression)."""
 
 
 class Dataset(struct.PyTreeNode):
     """Images and labels of a training and a test part, and what they are.
 
     A pytree: `jax.device_put(dataset)` puts the four arrays on a device and keeps the rest. After `load` they are
-    NumPy arrays, for the image sets uint8 (scaling is the training step's business) and for points float32.
+    NumPy arrays, for images uint8 (scaling is the training step's business), for all other inputs float32.
 
     Attributes:
-        train_images: [N, I], rows flattened.
-        train_labels: int32 [N], 0 .. K-1.
+        train_images: [N, I], rows flattened: images, or any inputs.
+        train_labels: int32 [N], 0 .. K-1; where the task is numbers, float32 [N] or [N, T].
         test_images: [N, I] with the test part's own N.
-        test_labels: int32 [N].
-        name: one of `DATASETS`.
-        num_classes: K.
+        test_labels: as `train_labels`.
+        name: of the data set; one of `DATASETS`, or the user's own.
+        num_classes: K; 0 where the task is numbers.
         image_shape: (height, width), or () for points.
+        class_names: of class 0, 1, ..., or () where they have none but their numbers.
+        columns: names of the inputs of a table, or ().
+        split: of `SPLITS`, or `last_N`: the validation part that suits these rows; those in time order, or of groups
+            that must stay together, are refused with another that mixes them.
+        found: what was found in the data and how it was read, one line, or "".
     """
 
     train_images: Array
@@ -46,6 +41,10 @@ class Dataset(struct.PyTreeNode):
     name: str = struct.field(pytree_node=False)
     num_classes: int = struct.field(pytree_node=False)
     image_shape: tuple[int, ...] = struct.field(pytree_node=False)
+    class_names: tuple[str, ...] = struct.field(pytree_node=False, default=())
+    columns: tuple[str, ...] = struct.field(pytree_node=False, default=())
+    split: str = struct.field(pytree_node=False, default="random_fifth")
+    found: str = struct.field(pytree_node=False, default="")
 
     @property
     def digest(self) -> str:
@@ -67,88 +66,92 @@ class Dataset(struct.PyTreeNode):
         """Size of the four arrays."""
         return sum(getattr(self, name).nbytes for name in ARRAYS)
 
+    @property
+    def task(self) -> str:
+        """One of `TASKS`: integer labels are classes, floats are numbers."""
+        return "numbers" if np.issubdtype(self.train_labels.dtype, np.floating) else "classes"
+
+    @property
+    def num_outputs(self) -> int:
+        """How many outputs a net for it has: K classes, or T numbers."""
+        if self.task == "classes":
+            return self.num_classes
+        return 1 if self.train_labels.ndim == 1 else self.train_labels.shape[1]
+
+    @property
+    def preprocessing(self) -> str:
+        """The preprocessing that nobody need ask for: `unit` for uint8 images, `none` for all other inputs."""
+        return "unit" if self.train_images.dtype == np.uint8 else "none"
+
 
 ARRAYS = ("train_images", "train_labels", "test_images", "test_labels")
 """The fields of a `Dataset` that are arrays."""
 
 
-class Embedded(NamedTuple):
-    """A set that the package makes itself."""
-
-    make: Callable[[], idx.Arrays]
-    num_classes: int
-    image_shape: tuple[int, ...]
-
-
-EMBEDDED = {
-    "digits": Embedded(digits, 10, (8, 8)),
-    "xor": Embedded(toys.xor, 2, ()),
-    "toy_circle": Embedded(toys.toy_circle, 2, ()),
-    "toy_xor": Embedded(toys.toy_xor, 2, ()),
-    "toy_gauss": Embedded(toys.toy_gauss, 2, ()),
-    "toy_spiral": Embedded(toys.toy_spiral, 2, ()),
-}
-
-DOWNLOADS = {
-    "mnist": "https://storage.googleapis.com/cvdf-datasets/mnist/",
-    "fashion_mnist": "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com/",
-    "kmnist": "http://codh.rois.ac.jp/kmnist/dataset/kmnist/",
-}
-"""Address of the four files of a set, as tensorflow-datasets registers its checksums (which make http safe)."""
-
-DATASETS = (*EMBEDDED, *DOWNLOADS)
-"""Every name that `load` accepts."""
-
-
-def load(name: str, *, data_dir: str | Path | None = None) -> Dataset:
-    """Load a data set by name.
-
-    Args:
-        name: one of `DATASETS`.
-        data_dir: for the sets of `DOWNLOADS`, a folder of their four IDX files, plain or .gz, instead of a download.
-
-    Returns:
-        The set on the host; image sets that are not built in are mapped from the cache (see `cache`).
+def check_dataset(dataset: Dataset) -> None:
+    """Check that a data set is one that a net can be trained on; cheap, and done once by every study.
 
     Raises:
-        InputError: unknown name; `data_dir` for a built-in set; files that are missing, truncated, not IDX or do
-            not belong together; a failed download or checksum; a cache folder that cannot be written.
+        InputError: arrays of another rank, type or length than `Dataset` says, an empty part, inputs or targets that
+            are NaN or infinite, labels outside 0 .. K-1, or fewer than two classes.
     """
-    check_choice("dataset", name, DATASETS)
-    if name in DOWNLOADS:
-        return _load_idx_set(name, data_dir)
-    if data_dir is not None:
-        raise InputError(f"dataset {name!r} is built in and takes no data folder: {', '.join(DOWNLOADS)} take one")
-    arrays = EMBEDDED[name].make()
-    _, num_classes, image_shape = EMBEDDED[name]
-    return _dataset(arrays, name, num_classes, image_shape)
+    for part in ("train", "test"):
+        _check_part(dataset, part)
+    if dataset.test_images.shape[1] != dataset.train_images.shape[1]:
+        raise InputError(
+            f"{dataset.name}: test_images have {dataset.test_images.shape[1]} inputs and train_images "
+            f"{dataset.train_images.shape[1]}: give both the same inputs"
+        )
+    if dataset.image_shape and math.prod(dataset.image_shape) != dataset.train_images.shape[1]:
+        raise InputError(
+            f"{dataset.name}: image_shape {dataset.image_shape} is not that of {dataset.train_images.shape[1]} inputs: "
+            "give height and width, or () for points"
+        )
 
 
-def _load_idx_set(name: str, data_dir: str | Path | None) -> Dataset:
-    if data_dir is None:
-        arrays = load_cached(name, DOWNLOADS[name], partial(_download, name))
+def _check_part(dataset: Dataset, part: str) -> None:
+    images, labels = getattr(dataset, f"{part}_images"), getattr(dataset, f"{part}_labels")
+    where = f"{dataset.name}: {part}"
+    if images.ndim != 2:
+        raise InputError(f"{where}_images have shape {images.shape}: give [N, I], images as flat rows")
+    if images.dtype not in (np.uint8, np.float32):
+        raise InputError(f"{where}_images are {images.dtype}: give uint8 or float32")
+    if not len(images) or not images.shape[1]:
+        raise InputError(f"{where}_images have shape {images.shape}: give at least one row and one input")
+    if labels.dtype.kind not in "iu" and labels.dtype != np.float32:
+        raise InputError(
+            f"{where}_labels are {labels.dtype}: give integers 0 to {dataset.num_classes - 1} for classes, or float32 "
+            "for numbers, or use data.from_arrays"
+        )
+    if labels.ndim > (1 if dataset.task == "classes" else 2) or len(labels) != len(images):
+        raise InputError(
+            f"{where}_labels have shape {labels.shape}, {part}_images {images.shape}: give one label for every row"
+        )
+    if images.dtype == np.float32:
+        check_finite(np.asarray(images), f"{where}_images")
+    if dataset.task == "classes":
+        _check_labels(np.asarray(labels), dataset.num_classes, f"{where}_labels")
     else:
-        folder = Path(data_dir).expanduser().absolute()
-        arrays = load_cached(name, _fingerprint(folder), partial(idx.read_idx_folder, folder))
-    return _dataset(arrays, name, idx.NUM_CLASSES, idx.IMAGE_SHAPE)
+        check_finite(np.asarray(labels), f"{where}_labels")
 
 
-def _dataset(arrays: idx.Arrays, name: str, num_classes: int, image_shape: tuple[int, ...]) -> Dataset:
-    for array in arrays.values():
-        array.setflags(write=False)
-    # To the type checker they are the arrays that they become on a device.
-    fields = cast(dict[str, Array], arrays)
-    return Dataset(**fields, name=name, num_classes=num_classes, image_shape=image_shape)
+def _check_labels(labels: np.ndarray, num_classes: int, where: str) -> None:
+    if labels.dtype.kind not in "iu":
+        raise InputError(f"{where} are {labels.dtype}: the training part's are integers, give both the same")
+    if num_classes < 2:
+        raise InputError(f"{where} have {num_classes} class: give at least two")
+    outside = np.flatnonzero((labels < 0) | (labels >= num_classes))
+    if outside.size:
+        row = int(outside[0])
+        raise InputError(
+            f"{where}[{row}] is {labels[row]}: give classes 0 to {num_classes - 1}, or use data.from_arrays, "
+            "which numbers them"
+        )
 
 
-def _download(name: str) -> idx.Arrays:
-    # Imported here so that a load from the cache never waits for tensorflow-datasets.
-    from jaxmlp.data.builder import download
-
-    return download(name, DOWNLOADS[name])
-
-
-def _fingerprint(folder: Path) -> list[list[object]]:
-    """Path, size and time of change of each IDX file: what tells a changed folder from a known one."""
-    paths = idx.find_idx_files(folder).values()
-    return [[str(path), path.stat().st_size, path.stat().st_mtime_ns] for path in paths]
+def check_finite(values: np.ndarray, where: str) -> None:
+    """Raise `InputError` that names the first NaN or infinite one of float values, [N] or [N, ...]."""
+    if values.dtype.kind != "f" or np.isfinite(values).all():
+        return
+    place = tuple(int(i) for i in np.argwhere(~np.isfinite(values))[0])
+    raise InputError(f"{where}[{', '.join(map(str, place))}] is {values[place]}: give finite numbers")

@@ -15,8 +15,14 @@ runs with different training parts can fit side by side under vmap without float
 | pca_whiten | (u - m) V (Λ + ε)^-1/2, largest variance first | training part | S-011 |
 | zca_whiten | (u - m) V (Λ + ε)^-1/2 Vᵀ, the whitening that stays nearest to the image | training part | S-011 |
 | none | x, for points that are float32 already | – | S-014, S-015 |
+| z_score | (x - m)/s per float32 input, as all below; s = 1 where one is constant | training part | S-011 |
+| min_max | (x - low)/(high - low) per input, 0 to 1 on the training part | training part | – |
+| z_score_pca_whiten | ((x - m)/s) V (Λ + ε)^-1/2, V and Λ those of the correlation matrix | training part | S-011 |
+| z_score_zca_whiten | ((x - m)/s) V (Λ + ε)^-1/2 Vᵀ | training part | S-011 |
 
 Means and covariances divide by M. V and Λ are the eigenvectors and eigenvalues of the covariance of u.
+Inputs of a table have units of their own, so their whitenings begin with the z-score: the correlation matrix has no
+units, and ε means the same for all.
 """
 
 from collections.abc import Callable
@@ -38,7 +44,8 @@ with variance v/(v + ε): 1 for real variation, near 0 for the constant pixels a
 rounding noise (about 1e-7)."""
 
 _CONSTANT_STD = 1e-6
-"""Below this a pixel is constant but for rounding: one grey level in one of a million images gives 4e-6."""
+"""Below this a pixel is constant but for rounding: one grey level in one of a million images gives 4e-6. A float input
+is constant below this share of its mean, which float32 resolves to 6e-8."""
 
 _CHUNK = 512
 
@@ -95,7 +102,7 @@ def _sum_over(images: Array, index: Array, term: Callable[[Array, Array], Array]
     """Sum of a term over the chosen images, in chunks that bound the copies.
 
     Args:
-        images: uint8 [N, I].
+        images: uint8 or float32 [N, I].
         index: int32 [M].
         term: from a chunk of images uint8 [B, I] and its row mask [B, 1], false for padding, to the sum of the chunk.
     """
@@ -156,16 +163,62 @@ def _fit_whitening(images: Array, index: Array, *, back: bool) -> State:
         centred = _centred(x, mask, mean)
         return jnp.matmul(centred.T, centred, precision=lax.Precision.HIGHEST)
 
-    covariance = _sum_over(images, index, scatter) / index.shape[0]
+    return mean, _whitening(_sum_over(images, index, scatter) / index.shape[0], back=back)
+
+
+def _whitening(covariance: Array, *, back: bool) -> Array:
+    """V (Λ + ε)^-1/2, largest variance first, or V (Λ + ε)^-1/2 Vᵀ."""
     variances, axes = jnp.linalg.eigh(covariance)  # smallest first
     scaled = axes * lax.rsqrt(jnp.maximum(variances, 0.0) + WHITENING_EPSILON)[None, :]
-    matrix = jnp.matmul(scaled, axes.T, precision=lax.Precision.HIGHEST) if back else scaled[:, ::-1]
-    return mean, matrix
+    return jnp.matmul(scaled, axes.T, precision=lax.Precision.HIGHEST) if back else scaled[:, ::-1]
 
 
 def _whiten(state: State, images: Array) -> Array:
+    return _whiten_floats(state, _unit(images))
+
+
+def _mean_of_floats(x: Array, index: Array) -> Array:
+    """Mean of float32 inputs, [I]: a first mean and that of what it leaves: a large common part costs no digits."""
+
+    def mean_above(low: Array) -> Array:
+        total = _sum_over(x, index, lambda x, mask: jnp.sum(jnp.where(mask, x - low[None, :], 0.0), axis=0))
+        return total / index.shape[0]
+
+    first = mean_above(jnp.zeros(x.shape[1], jnp.float32))
+    return first + mean_above(first)
+
+
+def _fit_z_score(x: Array, index: Array) -> State:
+    mean = _mean_of_floats(x, index)
+    squares = _sum_over(x, index, lambda x, mask: jnp.sum(jnp.where(mask, x - mean[None, :], 0.0) ** 2, axis=0))
+    std = jnp.sqrt(squares / index.shape[0])
+    return mean, jnp.where(std > _CONSTANT_STD * jnp.abs(mean), std, jnp.ones_like(std))
+
+
+def _z_score(state: State, x: Array) -> Array:
+    return (x - state[0][None, :]) / state[1][None, :]
+
+
+def _fit_min_max(x: Array, index: Array) -> State:
+    low, high = jnp.min(x[index], axis=0), jnp.max(x[index], axis=0)
+    return low, jnp.where(high > low, high - low, jnp.ones_like(low))
+
+
+def _fit_z_score_whitening(x: Array, index: Array, *, back: bool) -> State:
+    """(mean [I], matrix [I, I]) with y = (x - mean) matrix."""
+    mean, std = _fit_z_score(x, index)
+
+    def scatter(x: Array, mask: Array) -> Array:
+        centred = jnp.where(mask, _z_score((mean, std), x), 0.0)
+        return jnp.matmul(centred.T, centred, precision=lax.Precision.HIGHEST)
+
+    matrix = _whitening(_sum_over(x, index, scatter) / index.shape[0], back=back)
+    return mean, matrix / std[:, None]
+
+
+def _whiten_floats(state: State, x: Array) -> Array:
     mean, matrix = state
-    return jnp.matmul(_unit(images) - mean[None, :], matrix, precision=lax.Precision.HIGHEST)
+    return jnp.matmul(x - mean[None, :], matrix, precision=lax.Precision.HIGHEST)
 
 
 def _apply_sample_mean(state: State, images: Array) -> Array:
@@ -188,6 +241,10 @@ PREPROCESSINGS: Components[Preprocessing] = Components(
         "pca_whiten": Preprocessing(partial(_fit_whitening, back=False), _whiten),
         "zca_whiten": Preprocessing(partial(_fit_whitening, back=True), _whiten),
         "none": Preprocessing(_fit_nothing, lambda state, images: images, images=False),
+        "z_score": Preprocessing(_fit_z_score, _z_score, images=False),
+        "min_max": Preprocessing(_fit_min_max, _z_score, images=False),
+        "z_score_pca_whiten": Preprocessing(partial(_fit_z_score_whitening, back=False), _whiten_floats, images=False),
+        "z_score_zca_whiten": Preprocessing(partial(_fit_z_score_whitening, back=True), _whiten_floats, images=False),
     },
 )
 """The library's own, and what `PREPROCESSINGS.register` adds."""

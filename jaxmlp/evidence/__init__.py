@@ -11,6 +11,7 @@ from jaxmlp.evidence.figures import (
     save_figures,
 )
 from jaxmlp.evidence.images import random_ten, ten_images_figure
+from jaxmlp.evidence.layer_curves import LayerCurves
 from jaxmlp.evidence.measures import (
     Measure,
     Value,
@@ -48,6 +49,7 @@ __all__ = [
     "EveryRun",
     "FigureSpec",
     "Identity",
+    "LayerCurves",
     "Measure",
     "Ordering",
     "Overview",

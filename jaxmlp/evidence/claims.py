@@ -96,6 +96,8 @@ class Reported:
     value: float
     tag: str
     baseline: str | None = None
+    table: str = "epochs"
+    """That our number is read of."""
 
     def __post_init__(self) -> None:
         check_choice("evidence tag", self.tag, READING_ERROR)

@@ -1,8 +1,8 @@
-"""The figures an experiment lists: each says what to draw, `draw(rows, steps)` draws it, `save_figures` saves it.
+"""The figures an experiment lists: each says what to draw, `draw(tables)` draws it, `save_figures` saves it.
 
-`rows` and `steps` are the tidy tables of results: one row per run and epoch, one per run and window of logged steps.
-Every figure over epochs shows every run, n, the mean with its 95 % interval, diverged runs as crosses and the
-document's own numbers as diamonds; of logged steps there is `StepCurves`.
+`tables` are those of results; one alone is "epochs", one row per run and epoch. Every figure over epochs shows every
+run, n, the mean with its 95 % interval, diverged runs as crosses and the document's own numbers as diamonds; of logged
+steps there is `StepCurves`.
 """
 
 from collections.abc import Sequence
@@ -21,10 +21,12 @@ from jaxmlp.evidence import plotting
 from jaxmlp.evidence.claims import Reported
 from jaxmlp.evidence.curves import CROSSES, Mark, Series, draw_panel, series_of
 from jaxmlp.evidence.plotting import EndLabel, format_value, title_of
-from jaxmlp.evidence.runs import by_arm, count_text, final_values, rows_of
+from jaxmlp.evidence.runs import Tables, arms_in, by_arm, count_text, drawn_rows, final_values, rows_of
 from jaxmlp.evidence.strips import draw_strips, strip_of
 from jaxmlp.evidence.wording import joined
 from jaxmlp.files import write_whole
+from jaxmlp.schema import table_named
+from jaxmlp.training.state import EPOCHS
 
 READING = "Thin lines: single runs. Thick line and band: their mean and its 95 % interval."
 TRAIN, VAL, TEST = plotting.COLOURS[:3]
@@ -50,8 +52,13 @@ class FigureSpec(Protocol):
         """The arms it shows, those of them that are in the results."""
         ...
 
-    def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
-        """The figure of these results; `steps` is None where the study logged none."""
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The names of the tables it is drawn from."""
+        ...
+
+    def draw(self, tables: Tables) -> Figure:
+        """The figure of these results."""
         ...
 
 
@@ -85,9 +92,14 @@ class TrainingCurves:
         diamonds = DIAMONDS if any(one.arm == self.arm for one in self.reported) else ""
         return joined(f"Training curves of {self.arm}.", self.note, READING, dashed, CROSSES, diamonds)
 
-    def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
-        """The two panels; raises InputError where `rows` has no run of the arm."""
-        rows = rows_of(rows, self.arms, self.name)
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The one table it is drawn from."""
+        return (EPOCHS.name,)
+
+    def draw(self, tables: Tables) -> Figure:
+        """The two panels; raises InputError where there is no run of the arm."""
+        rows = rows_of(drawn_rows(tables, *self.tables), self.arms, self.name)
         with mpl.rc_context(plotting.STYLE):
             figure = Figure(figsize=(7.6, 3.4))
             figure.subplots_adjust(left=0.07, right=0.83, top=0.81, bottom=0.14, wspace=0.8)
@@ -143,8 +155,18 @@ class CompareArms:
     note: str = ""
     part: str = ""
     """Sets a figure's name apart from others of this column, such as "hinge"."""
-    over: str = "epoch"
-    """What the rows' epochs count."""
+    table: str = EPOCHS.name
+    """The name of the table that has the column."""
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The one table it is drawn from."""
+        return (self.table,)
+
+    @property
+    def over(self) -> str:
+        """What it runs along, such as "epoch"."""
+        return table_named(self.table).along or "epoch"
 
     @property
     def name(self) -> str:
@@ -156,9 +178,9 @@ class CompareArms:
         """What is shown, the experiment's own note, and how to read it."""
         return joined(f"{title_of(self.column).capitalize()} over {self.over}s.", self.note, READING, CROSSES)
 
-    def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
-        """One line per arm found in `rows`; raises InputError where there is none."""
-        rows = rows_of(rows, self.arms, self.name)
+    def draw(self, tables: Tables) -> Figure:
+        """One line per arm that is there; raises InputError where there is none."""
+        rows = rows_of(drawn_rows(tables, *self.tables), self.arms, self.name)
         series = series_of(rows, self.arms, self.column)
         with mpl.rc_context(plotting.STYLE):
             figure, ax = plotting.labelled_panel([one.label for one in series])
@@ -177,6 +199,8 @@ class EveryRun:
     note: str = ""
     reported: tuple[Reported, ...] = ()
     document: str = "document"
+    tables: tuple[str, ...] = (EPOCHS.name,)
+    """The names of the tables that have the arms and the column."""
 
     @property
     def name(self) -> str:
@@ -191,9 +215,9 @@ class EveryRun:
         diamonds = DIAMONDS if any(self._texts(arm) for arm in self.arms) else ""
         return joined(f"{title_of(self.column).capitalize()} of every run.", self.note, dots, crosses, diamonds)
 
-    def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
-        """One strip per arm found in `rows`; raises InputError where there is none."""
-        rows = rows_of(rows, self.arms, self.name)
+    def draw(self, tables: Tables) -> Figure:
+        """One strip per arm that is there; raises InputError where there is none."""
+        rows = rows_of(drawn_rows(tables, *self.tables), self.arms, self.name)
         strips = [
             strip_of(own, self.column, plotting.colour_of(i), self._texts(arm))
             for i, arm, own in by_arm(rows, self.arms)
@@ -214,9 +238,7 @@ class EveryRun:
         ]
 
 
-def save_figures(
-    figures: Sequence[FigureSpec], rows: pd.DataFrame, folder: Path, steps: pd.DataFrame | None = None
-) -> list[Path]:
+def save_figures(figures: Sequence[FigureSpec], tables: Tables, folder: Path) -> list[Path]:
     """Draw `figures` and save each as SVG and PNG in `folder`; returns the paths.
 
     A figure none of whose arms was run is left out. All are drawn before the first is written, and each file
@@ -230,8 +252,8 @@ def save_figures(
         raise InputError(f"two figures are named {', '.join(repeated)}: give each figure its own name")
     contents: dict[Path, bytes] = {}
     for spec in figures:
-        if set(spec.arms) & set(rows["arm"]):
-            figure = spec.draw(rows, steps)
+        if set(spec.arms) & arms_in(tables, *spec.tables):
+            figure = spec.draw(tables)
             contents[folder / f"{spec.name}.svg"] = plotting.svg_bytes(figure, spec.name)
             contents[folder / f"{spec.name}.png"] = plotting.png_bytes(figure)
     folder.mkdir(parents=True, exist_ok=True)

@@ -23,6 +23,7 @@ from jaxmlp.evidence.parts import (
     SinglePart,
 )
 from jaxmlp.evidence.planning import seeds_for_mean, seeds_for_proportion
+from jaxmlp.evidence.runs import Tables
 from jaxmlp.evidence.statistics import Interval, mcnemar, mean_interval, pair_by_seed, proportion_interval
 from jaxmlp.evidence.wording import measured, measured_gap, operand, share, span
 
@@ -42,7 +43,7 @@ class Outcome:
     seeds_needed: int | None = None
 
 
-def judge_part(part: SinglePart, claim: Claim, rows: pd.DataFrame) -> Outcome:
+def judge_part(part: SinglePart, claim: Claim, rows: Tables) -> Outcome:
     """The outcome of `part` on `rows`; `not_tested`, saying what is missing, where `rows` do not hold it."""
     try:
         match part:
@@ -59,7 +60,7 @@ def judge_part(part: SinglePart, claim: Claim, rows: pd.DataFrame) -> Outcome:
     return _settle(outcome, claim)
 
 
-def _judge_means(part: Difference | Equivalence, claim: Claim, rows: pd.DataFrame) -> Outcome:
+def _judge_means(part: Difference | Equivalence, claim: Claim, rows: Tables) -> Outcome:
     a, b, note = _pair(part.a, part.b, rows)
     is_difference = isinstance(part, Difference)
     level = DIFFERENCE_LEVEL if is_difference else EQUIVALENCE_LEVEL
@@ -85,7 +86,7 @@ def _judge_means(part: Difference | Equivalence, claim: Claim, rows: pd.DataFram
     return Outcome(verdict, evidence, interval.n, interval.estimate, interval, needed)
 
 
-def _judge_probability(part: Probability, rows: pd.DataFrame) -> Outcome:
+def _judge_probability(part: Probability, rows: Tables) -> Outcome:
     (numbers,) = read([part.value], rows)
     happened = _happened(part, numbers)
     interval = proportion_interval(int(happened.sum()), len(happened), PROBABILITY_LEVEL)
@@ -97,7 +98,7 @@ def _judge_probability(part: Probability, rows: pd.DataFrame) -> Outcome:
     return Outcome(_side(part, interval), evidence, interval.n, interval.estimate, interval, needed)
 
 
-def _judge_paired_probability(part: Probability, other: Value, rows: pd.DataFrame) -> Outcome:
+def _judge_paired_probability(part: Probability, other: Value, rows: Tables) -> Outcome:
     """Exact McNemar test: p < 5 % where the interval of the share among discordant pairs excludes 1/2."""
     a, b, note = _pair(part.value, other, rows)
     in_a, in_b = _happened(part, a), _happened(part, b)
@@ -120,7 +121,7 @@ def _judge_paired_probability(part: Probability, other: Value, rows: pd.DataFram
     return Outcome(_side(part, interval), evidence, len(a), interval.estimate, interval, needed)
 
 
-def _judge_identity(part: Identity, rows: pd.DataFrame) -> Outcome:
+def _judge_identity(part: Identity, rows: Tables) -> Outcome:
     a, b, note = _pair(part.a, part.b, rows)
     worst = float((a - b).abs().max())
     verdict = "reproduced" if worst <= part.tolerance else "refuted"
@@ -131,7 +132,7 @@ def _judge_identity(part: Identity, rows: pd.DataFrame) -> Outcome:
     return Outcome(verdict, evidence, len(a), worst)
 
 
-def _pair(a: Value, b: Value | float, rows: pd.DataFrame) -> tuple[pd.Series, pd.Series, str]:
+def _pair(a: Value, b: Value | float, rows: Tables) -> tuple[pd.Series, pd.Series, str]:
     """`a` and `b` over their common seeds, and a sentence that says which seeds were left out."""
     if not isinstance(b, Value):
         (numbers,) = read([a], rows)
@@ -145,7 +146,7 @@ def _pair(a: Value, b: Value | float, rows: pd.DataFrame) -> tuple[pd.Series, pd
     return numbers_a, numbers_b, note
 
 
-def _never(part: Difference | Equivalence, rows: pd.DataFrame) -> str:
+def _never(part: Difference | Equivalence, rows: Tables) -> str:
     """A sentence per side that says how many of its numbers are too small."""
     sides = [(side.arm, never_reached(side, rows)) for side in (part.a, part.b) if isinstance(side, Value)]
     return "".join(

@@ -1,13 +1,13 @@
 """Which number of each run a claim speaks of: a column, and when in training it is read.
 
-`rows` is the tidy table of a study: one row per run and epoch, with at least `arm`, `seed` and `epoch` (0 is
-before training). A measure counts only where every run of the arm has it: leaving out the runs that stopped
-early or lost their loss to NaN or infinity would flatter the arm. Accuracies have no such gaps: a diverged run
-counts as chance.
+It is read of a study's tables, mostly of "epochs": one row per run and epoch, with at least `arm`, `seed` and `epoch`
+(0 is before training). Of another table its declaration says which columns stand for these: `subject`, `pair`, `along`.
+A measure counts only where every run of the arm has it: leaving out the runs that stopped early or lost their loss to
+NaN or infinity would flatter the arm. Accuracies have no such gaps: a diverged run counts as chance.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, NamedTuple
 
@@ -15,7 +15,9 @@ import numpy as np
 import pandas as pd
 
 from jaxmlp.errors import InputError
-from jaxmlp.schema import column_of
+from jaxmlp.evidence.runs import Tables, by_name
+from jaxmlp.schema import TABLES, column_of, table_named
+from jaxmlp.training.state import EPOCHS
 
 
 class MissingResultsError(Exception):
@@ -44,14 +46,18 @@ class Measure:
     """Of how many cuts."""
 
     def __str__(self) -> str:
+        return self.along()
+
+    def along(self, key: str = "epoch") -> str:
+        """In words, of a curve along this key."""
         of = self.column if self.minus is None else f"{self.column} minus {self.minus}"
         match self.when:
             case "at":
-                return f"{of} at epoch {self.epoch}"
+                return f"{of} at {key} {self.epoch}"
             case "change since" | "fluctuation since":
-                return f"{self.when.removesuffix(' since')} of {of} since epoch {self.epoch}"
+                return f"{self.when.removesuffix(' since')} of {of} since {key} {self.epoch}"
             case "reached":
-                return f"epochs until {of} reaches {self.threshold:g}"
+                return f"{key}s until {of} reaches {self.threshold:g}"
             case "at the best":
                 return f"{of} at the best {self.beside}"
             case "smallest gain after a cut of":
@@ -76,13 +82,17 @@ _LEVELS = ("at", "final", "best", "lowest", "at the best")
 
 @dataclass(frozen=True)
 class Value:
-    """A measure of every run of one arm."""
+    """A measure of every run of one arm, or of whatever else a table compares."""
 
     arm: str
+    """The arm; of another table one of its subjects."""
     measure: Measure
+    table: str = EPOCHS.name
+    """The name of the table that it is read of."""
 
     def __str__(self) -> str:
-        return f"{self.measure} of {self.arm}"
+        along = table_named(self.table).along if self.table in TABLES else None
+        return f"{self.measure.along(along or 'epoch')} of {self.arm}"
 
 
 def at(column: str, *, epoch: int) -> Measure:
@@ -172,8 +182,14 @@ def gain_after_cuts(column: str, *, first: int) -> Measure:
     return Measure(column, "smallest gain after a cut of", beside="learning_rate", count=first)
 
 
-def check_rows(rows: pd.DataFrame) -> None:
-    """Raise `InputError` unless `rows` has arm, seed and epoch, and each of their combinations once."""
+def check_rows(tables: Tables) -> None:
+    """Raise `InputError` unless "epochs" has arm, seed and epoch, and each of their combinations once, and every other
+    declared table what it declares.
+    """
+    for name, table in by_name(tables).items():
+        if name != EPOCHS.name and name in TABLES:
+            table_named(name).check(table)
+    rows = by_name(tables)[EPOCHS.name]
     absent = [name for name in ("arm", "seed", "epoch") if name not in rows]
     if absent:
         raise InputError(f"the results have no column {', '.join(absent)}: give one row per run and epoch")
@@ -186,33 +202,35 @@ def check_rows(rows: pd.DataFrame) -> None:
         )
 
 
-def read(values: Sequence[Value], rows: pd.DataFrame) -> list[pd.Series]:
-    """For each of `values` one number per run [S], indexed by seed.
+def read(values: Sequence[Value], tables: Tables) -> list[pd.Series]:
+    """For each of `values` one number per run [S], indexed by seed; of another table per pair, indexed by that.
 
     Raises:
-        MissingResultsError: an arm, an epoch or a column is not in `rows`, or not finite in some run.
+        MissingResultsError: a table, an arm, an epoch or a column is not there, or not finite in some run.
     """
-    missing = [text for value in values if (text := _missing(value, rows))]
+    missing = [text for value in values if (text := _missing(value, by_name(tables)))]
     if missing:
         raise MissingResultsError("; ".join(dict.fromkeys(missing)))
-    return [_by_seed(value, rows) for value in values]
+    return [_by_pair(value, by_name(tables)) for value in values]
 
 
-def never_reached(value: Value, rows: pd.DataFrame) -> int:
+def never_reached(value: Value, tables: Tables) -> int:
     """How many runs never get where `reached` looks for them; 0 of any other measure."""
     if value.measure.when != "reached":
         return 0
-    last = rows.loc[rows["arm"] == value.arm].groupby("seed")["epoch"].max()
-    return int((_by_seed(value, rows) > last).sum())
+    curves = _curves(value, by_name(tables))
+    return sum(_read_reached(curve, value.measure) > curve.epochs[-1] for curve in curves.values())
 
 
-def _missing(value: Value, rows: pd.DataFrame) -> str | None:
-    absent = [column for column in _columns(value.measure) if column not in rows]
+def _missing(value: Value, tables: Mapping[str, pd.DataFrame]) -> str | None:
+    if value.table not in tables:
+        return f"table {value.table} is not in the results"
+    absent = [column for column in _columns(value.measure) if column not in tables[value.table]]
     if absent:
         return f"column {absent[0]} is not in the results"
-    numbers = _by_seed(value, rows)
+    numbers = _by_pair(value, tables)
     if numbers.empty:
-        return f"arm {value.arm} is not in the results"
+        return f"{table_named(value.table).subject} {value.arm} is not in the results"
     lost = int((~np.isfinite(numbers)).sum())
     return f"{value.measure} in {lost} of {len(numbers)} runs of {value.arm}" if lost else None
 
@@ -221,13 +239,19 @@ def _columns(measure: Measure) -> list[str]:
     return [name for name in (measure.column, measure.minus, measure.beside) if name is not None]
 
 
-def _by_seed(value: Value, rows: pd.DataFrame) -> pd.Series:
-    measure = value.measure
-    chosen = list(dict.fromkeys(["seed", "epoch", *_columns(measure)]))
-    arm = rows.loc[rows["arm"] == value.arm, chosen].sort_values(by=["seed", "epoch"])
-    curves = {seed: _curve(run, measure) for seed, run in arm.groupby("seed")}
-    numbers = {seed: _READ[measure.when](curve, measure) for seed, curve in curves.items()}
+def _by_pair(value: Value, tables: Mapping[str, pd.DataFrame]) -> pd.Series:
+    numbers = {pair: _READ[value.measure.when](curve, value.measure) for pair, curve in _curves(value, tables).items()}
     return pd.Series(numbers, dtype=float)
+
+
+def _curves(value: Value, tables: Mapping[str, pd.DataFrame]) -> dict[Hashable, "_Curve"]:
+    """By pair, such as a seed, what the value's subject has along the table's key."""
+    declared = table_named(value.table)
+    keys = [name for name in (declared.pair, declared.along) if name is not None]
+    rows = tables[value.table]
+    chosen = list(dict.fromkeys([*keys, *_columns(value.measure)]))
+    own = rows.loc[rows[declared.subject] == value.arm, chosen].sort_values(by=keys)
+    return {pair: _curve(one, value.measure, declared.along) for pair, one in own.groupby(declared.pair)}
 
 
 class _Curve(NamedTuple):
@@ -243,11 +267,11 @@ class _Curve(NamedTuple):
         return _Curve(self.epochs[after], self.numbers[after], self.beside[after[: len(self.beside)]])
 
 
-def _curve(run: pd.DataFrame, measure: Measure) -> _Curve:
+def _curve(run: pd.DataFrame, measure: Measure, along: str | None) -> _Curve:
     numbers, *others = (run[name].to_numpy(float) for name in _columns(measure))
     if measure.minus is not None:
         numbers, others = numbers - others[0], others[1:]
-    return _Curve(run["epoch"].to_numpy(), numbers, *others)
+    return _Curve(np.zeros(len(run)) if along is None else run[along].to_numpy(), numbers, *others)
 
 
 def _read_at(curve: _Curve, measure: Measure) -> float:

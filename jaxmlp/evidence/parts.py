@@ -12,6 +12,7 @@ from typing import ClassVar, Literal
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.evidence.measures import Value
 from jaxmlp.evidence.wording import operand, stated, stated_gap
+from jaxmlp.schema import table_named
 
 DIFFERENCE_LEVEL = 0.95
 # Two one-sided tests at 5 % each: the interval that decides an equivalence is the 90 % one.
@@ -236,7 +237,7 @@ def _arms(*sides: Value | float) -> tuple[str, ...]:
 
 
 def _pairing(other: Value | float) -> str:
-    return ", paired by seed," if isinstance(other, Value) else ""
+    return f", paired by {table_named(other.table).pair}," if isinstance(other, Value) else ""
 
 
 def _check_finite(name: str, number: float) -> None:

@@ -11,8 +11,9 @@ from jaxmlp.evidence import plotting
 from jaxmlp.evidence.curves import CROSSES, draw_panel, series_of
 from jaxmlp.evidence.measures import Value, best, best_epoch, change, fall, read
 from jaxmlp.evidence.plotting import title_of
-from jaxmlp.evidence.runs import by_arm, count_text, rows_of
+from jaxmlp.evidence.runs import Tables, by_arm, count_text, drawn_rows, rows_of
 from jaxmlp.evidence.wording import joined
+from jaxmlp.training.state import EPOCHS
 
 READING = "Thin lines: single runs. Thick lines: their means, with 95 % intervals. Dots: each run's best epoch."
 
@@ -42,9 +43,14 @@ class PeakCurves:
         """What is shown, the experiment's own note, and how to read it."""
         return joined(f"Training loss and {title_of(self.column)} of the same runs.", self.note, READING, CROSSES)
 
-    def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
-        """The two panels and a line of text per arm found in `rows`; raises InputError where there is none."""
-        rows = rows_of(rows, self.arms, self.name)
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The one table it is drawn from."""
+        return (EPOCHS.name,)
+
+    def draw(self, tables: Tables) -> Figure:
+        """The two panels and a line of text per arm that is there; raises InputError where there is none."""
+        rows = rows_of(drawn_rows(tables, *self.tables), self.arms, self.name)
         texts = [self._in_words(rows, arm) for _, arm, _ in by_arm(rows, self.arms)]
         below = 0.62 + 0.19 * len(texts)  # inches
         height = 3.1 + below

@@ -12,10 +12,11 @@ import pandas as pd
 
 from jaxmlp.evidence.claims import READING_ERROR, Reported
 from jaxmlp.evidence.measures import MissingResultsError, Value, check_rows, read
+from jaxmlp.evidence.runs import Tables
 from jaxmlp.evidence.statistics import pair_by_seed, prediction_interval
 
 
-def compare_reported(reported: Sequence[Reported], rows: pd.DataFrame) -> list[dict[str, Any]]:
+def compare_reported(reported: Sequence[Reported], rows: Tables) -> list[dict[str, Any]]:
     """Our runs beside each reported number.
 
     Returns:
@@ -31,7 +32,7 @@ def compare_reported(reported: Sequence[Reported], rows: pd.DataFrame) -> list[d
     return [_compare(one, rows) for one in reported]
 
 
-def _compare(one: Reported, rows: pd.DataFrame) -> dict[str, Any]:
+def _compare(one: Reported, rows: Tables) -> dict[str, Any]:
     declared = {
         "ledger_id": one.ledger_id,
         "arm": one.arm,
@@ -59,10 +60,10 @@ def _compare(one: Reported, rows: pd.DataFrame) -> dict[str, Any]:
     }
 
 
-def _numbers(one: Reported, rows: pd.DataFrame) -> pd.Series:
+def _numbers(one: Reported, rows: Tables) -> pd.Series:
     """One number per run [S], or per seed that both arms have."""
     arms = [one.arm] if one.baseline is None else [one.arm, one.baseline]
-    own, *baseline = read([Value(arm, one.measure) for arm in arms], rows)
+    own, *baseline = read([Value(arm, one.measure, one.table) for arm in arms], rows)
     if not baseline:
         return own
     own, other = pair_by_seed(own, baseline[0])

@@ -1,10 +1,49 @@
-"""Runs in the tidy table of results: which arms are there, how each run ended, which diverged."""
+"""Runs in the tables of results: which arms are there, how each run ended, which diverged."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 import pandas as pd
 
 from jaxmlp.errors import InputError
+from jaxmlp.schema import table_named
+from jaxmlp.training.state import EPOCHS
+
+Tables = pd.DataFrame | Mapping[str, pd.DataFrame]
+"""What a study left: tables by name; one alone is "epochs", one row per run and epoch."""
+
+
+def by_name(tables: Tables) -> Mapping[str, pd.DataFrame]:
+    """The tables by name."""
+    return {EPOCHS.name: tables} if isinstance(tables, pd.DataFrame) else tables
+
+
+def arms_in(tables: Tables, *names: str) -> set[str]:
+    """What these tables compare: arms, or other subjects."""
+    found = by_name(tables)
+    return {arm for name in names if name in found for arm in found[name][table_named(name).subject].unique()}
+
+
+def drawn_rows(tables: Tables, *names: str) -> pd.DataFrame:
+    """Tables under one another with the names that figures draw by: what is compared is `arm`, its pairs are `seed`,
+    what a curve runs along is `epoch`. A table that is not there has no rows.
+    """
+    found = by_name(tables)
+    shown = [found[name] if name == EPOCHS.name else _as_runs(found[name], name) for name in names if name in found]
+    empty = pd.DataFrame(columns=["arm", "run_id", "seed", "epoch", "diverged"])
+    return pd.concat(shown, ignore_index=True) if len(shown) > 1 else shown[0] if shown else empty
+
+
+def _as_runs(table: pd.DataFrame, name: str) -> pd.DataFrame:
+    declared = table_named(name)
+    subject, pair = table[declared.subject], table[declared.pair]
+    named = {
+        "arm": subject,
+        "run_id": [f"{one}-{other}" for one, other in zip(subject, pair, strict=True)],
+        "seed": pair,
+        "epoch": 0 if declared.along is None else table[declared.along],
+        "diverged": False,
+    }
+    return pd.DataFrame(named | {column: table[column] for column in table if column not in named})
 
 
 def rows_of(rows: pd.DataFrame, arms: Sequence[str], name: str) -> pd.DataFrame:

@@ -14,11 +14,13 @@ from jaxmlp.errors import InputError, check_choice
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.curves import CROSSES, Band, Series, draw_mean
 from jaxmlp.evidence.plotting import title_of
-from jaxmlp.evidence.runs import by_arm, count_text, rows_of
+from jaxmlp.evidence.runs import Tables, by_arm, by_name, count_text, drawn_rows, rows_of
 from jaxmlp.evidence.wording import joined
 from jaxmlp.study.tables import mean_band
+from jaxmlp.training.state import EPOCHS
+from jaxmlp.training.step_log import STEPS
 
-COLUMNS = ("batch_loss", "batch_accuracy")
+COLUMNS = tuple(column.name for column in STEPS.columns)
 
 
 @dataclass(frozen=True)
@@ -59,14 +61,19 @@ class StepCurves:
         reading = "Line and band: mean over the runs of a window's batches, and its 95 % interval (Student's t)."
         return joined(f"{title_of(self.column).capitalize()} over iterations{part}.", self.note, reading, CROSSES)
 
-    def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
-        """One line per arm found in `steps`, and in words which of those that were run logged none.
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The tables it is drawn from."""
+        return (EPOCHS.name, STEPS.name)
+
+    def draw(self, tables: Tables) -> Figure:
+        """One line per arm found in "steps", and in words which of those that were run logged none.
 
         Raises:
             InputError: none of the arms was run.
         """
-        run = [arm for _, arm, _ in by_arm(rows_of(rows, self.arms, self.name), self.arms)]
-        shown = _first_windows(steps, self.arms, self.first)
+        run = [arm for _, arm, _ in by_arm(rows_of(drawn_rows(tables, EPOCHS.name), self.arms, self.name), self.arms)]
+        shown = _first_windows(by_name(tables).get(STEPS.name), self.arms, self.first)
         silent = [arm for arm in run if arm not in set(shown["arm"])]
         with mpl.rc_context(plotting.STYLE):
             figure, ax = plotting.labelled_panel(run)
@@ -79,7 +86,7 @@ class StepCurves:
             plotting.set_heading(figure, title, left=0.03)
             if silent:
                 figure.subplots_adjust(bottom=0.24)
-                text = f"No logged steps of {', '.join(silent)}: train with EvalSpec(log_every=50)."
+                text = f"No logged steps of {', '.join(silent)}: {STEPS.source}."
                 figure.text(0.03, 0.02, textwrap.fill(text, 80), fontsize=9)
         return figure
 
@@ -91,10 +98,11 @@ def _first_windows(steps: pd.DataFrame | None, arms: Sequence[str], first: int |
     """
     if steps is None:
         return pd.DataFrame(columns=["arm"])
-    chosen = steps.loc[steps["arm"].isin(arms)].sort_values("step", kind="stable")
+    chosen = steps.loc[steps["arm"].isin(arms)].sort_values(str(STEPS.along), kind="stable")
     if first is not None:
         chosen = chosen.groupby("run_id", sort=False).head(first)
-    return chosen.rename(columns={"step": "epoch"}).assign(diverged=~np.isfinite(chosen["batch_loss"].astype(float)))
+    lost = ~np.isfinite(chosen["batch_loss"].astype(float))
+    return chosen.rename(columns={STEPS.along: "epoch"}).assign(diverged=lost)
 
 
 def _draw_bands(ax: Axes, column: str, shown: pd.DataFrame, arms: Sequence[str]) -> None:

@@ -12,9 +12,10 @@ from matplotlib.ticker import NullLocator
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.claims import Reported
 from jaxmlp.evidence.plotting import EndLabel, title_of
-from jaxmlp.evidence.runs import count_text, final_values, rows_of
+from jaxmlp.evidence.runs import Tables, count_text, drawn_rows, final_values, rows_of
 from jaxmlp.evidence.statistics import mean_interval
 from jaxmlp.evidence.wording import joined
+from jaxmlp.training.state import EPOCHS
 
 MOST_TICKS = 7
 READING = "One dot is one run; line and bars: their mean and its 95 % interval."
@@ -56,9 +57,14 @@ class SweepCurves:
         what = f"{title_of(self.column).capitalize()} at the end, by {self.setting} (log scale)."
         return joined(what, self.note, READING, diamonds)
 
-    def draw(self, rows: pd.DataFrame, steps: pd.DataFrame | None = None) -> Figure:
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """The one table it is drawn from."""
+        return (EPOCHS.name,)
+
+    def draw(self, tables: Tables) -> Figure:
         """One line per sweep of which an arm was run; raises InputError where there is none."""
-        rows = rows_of(rows, self.arms, self.name)
+        rows = rows_of(drawn_rows(tables, *self.tables), self.arms, self.name)
         with mpl.rc_context(plotting.STYLE):
             figure, ax = plotting.labelled_panel([sweep.label for sweep in self.sweeps])
             self._set_progress(ax)

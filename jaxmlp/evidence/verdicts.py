@@ -11,13 +11,12 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-import pandas as pd
-
 from jaxmlp.errors import InputError
 from jaxmlp.evidence.claims import Claim, Rival
 from jaxmlp.evidence.judging import Outcome, judge_part
 from jaxmlp.evidence.measures import check_rows
 from jaxmlp.evidence.parts import Difference, Ordering, Probability, SinglePart
+from jaxmlp.evidence.runs import Tables
 
 DOCUMENTS_DATA = ("mnist", "xor")
 """Datasets that the documents train on."""
@@ -66,7 +65,7 @@ class _Judged:
 
 def judge(
     claims: Sequence[Claim],
-    rows: pd.DataFrame,
+    rows: Tables,
     *,
     ledger: Mapping[str, tuple[str, str]],
     dataset: str,
@@ -77,7 +76,7 @@ def judge(
 
     Args:
         claims: what the experiment declared.
-        rows: the study's results, one row per run and epoch.
+        rows: the study's tables by name; one alone is "epochs", one row per run and epoch.
         ledger: document and statement of each claim, by its id.
         dataset: name of the dataset the rows come from.
         device: where they were computed, in words.
@@ -104,7 +103,7 @@ def is_preview(dataset: str, preset: str) -> bool:
     return dataset not in DOCUMENTS_DATA or preset != "full"
 
 
-def _row(claim: Claim, rows: pd.DataFrame, source: tuple[str, str], run: dict[str, str]) -> dict[str, Any]:
+def _row(claim: Claim, rows: Tables, source: tuple[str, str], run: dict[str, str]) -> dict[str, Any]:
     verdict, judged = _decide(claim, rows)
     # The part that decided: the first that shares the verdict, else (mixed, other_cause) the first of all.
     deciding = next((one for one in judged if one.verdict == verdict), judged[0])
@@ -125,7 +124,7 @@ def _row(claim: Claim, rows: pd.DataFrame, source: tuple[str, str], run: dict[st
     }
 
 
-def _decide(claim: Claim, rows: pd.DataFrame) -> tuple[str, list[_Judged]]:
+def _decide(claim: Claim, rows: Tables) -> tuple[str, list[_Judged]]:
     judged = [
         _Judged("part", part.kind, single, judge_part(single, claim, rows))
         for part in claim.parts
@@ -144,7 +143,7 @@ def _decide(claim: Claim, rows: pd.DataFrame) -> tuple[str, list[_Judged]]:
     return if_half_remains.get(rival.verdict, rival.verdict), [*judged, rival]
 
 
-def _judge_rival(claim: Claim, rival: Rival, first: _Judged, rows: pd.DataFrame) -> _Judged:
+def _judge_rival(claim: Claim, rival: Rival, first: _Judged, rows: Tables) -> _Judged:
     """The first part again, on the rival's arms, against half of the effect that the first part had."""
     half = 0.5 * float(first.outcome.effect or 0.0)
     match first.part:

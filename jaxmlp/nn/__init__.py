@@ -1,4 +1,11 @@
-"""Layers and networks as pure functions; every backward rule stands below its forward."""
+"""Layers and networks as pure functions; every backward rule stands below its forward.
+
+Loaded when they are asked for: `jaxmlp.nn.modules`, the same as flax modules, and `jaxmlp.nn.foreign`, nets from
+elsewhere.
+"""
+
+import importlib
+from types import ModuleType
 
 from jaxmlp.nn.activations import ACTIVATIONS, Activation
 from jaxmlp.nn.batch_norm import batch_norm_eval, batch_norm_train
@@ -10,6 +17,7 @@ from jaxmlp.nn.layer_norm import layer_norm
 from jaxmlp.nn.linear import BACKWARDS, PRECISIONS, linear
 from jaxmlp.nn.losses import LOSSES, Loss, cross_entropy, hinge, losses_of
 from jaxmlp.nn.mlp import Taps, apply_mlp
+from jaxmlp.nn.outputs import OUTPUTS, predicted_classes, softmaxed_loss_floor
 from jaxmlp.nn.penalties import PENALTIES
 from jaxmlp.nn.spec import MLPSpec
 
@@ -18,6 +26,7 @@ __all__ = [
     "BACKWARDS",
     "INITIALIZERS",
     "LOSSES",
+    "OUTPUTS",
     "PENALTIES",
     "PRECISIONS",
     "Activation",
@@ -40,4 +49,13 @@ __all__ = [
     "layer_norm",
     "linear",
     "losses_of",
+    "predicted_classes",
+    "softmaxed_loss_floor",
 ]
+
+
+def __getattr__(name: str) -> ModuleType:
+    """`modules` and `foreign`, on their first use: `flax.nnx` takes its time to load."""
+    if name in ("modules", "foreign"):
+        return importlib.import_module(f"jaxmlp.nn.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

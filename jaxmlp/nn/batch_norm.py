@@ -13,6 +13,9 @@ Backward. μ and σ² depend on every row, so the chain rule runs through them; 
     (5) dγ  = Σ g x̂
     (6) dβ  = Σ g
 
+One row has no statistics of its own (S-118): x − μ and σ² are 0, so y is the shift whatever x is, and dx and dγ are 0.
+A single example is predicted by running statistics.
+
 `batch_norm_train` also returns μ and σ²; what flows back into them is added in (2) and (3).
 """
 

@@ -7,6 +7,10 @@ Derivation. With g = ∂L/∂y [B, O] and y_bo = Σ_i x_bi A_oi + b_o, the chain
     ∂L/∂b_o  = Σ_b g_bo           ->  db = Σ_b g   [O]
 
 The weight is stored [O, I], the documents' layout, so that dA comes out of gᵀx without a transpose.
+
+dA needs x, so training keeps every layer's input until its backward pass: B Σ I numbers, D4's switch "record gradients"
+turned on. A forward pass that nobody differentiates runs the rule without its residuals, and needs no switch: what is
+live is one layer's input and output, however deep the net (S-120).
 """
 
 from functools import partial

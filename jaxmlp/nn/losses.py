@@ -1,15 +1,21 @@
 """Losses, one value per example: the caller takes the mean, so weights and masks stay possible.
 
-With logits z, softmax p, label t and one-hot (or smoothed) target q, the mean's gradient per example is
+Of classes, with logits z, softmax p, label t and one-hot (or smoothed) target q, the mean's gradient per example is
 
     cross-entropy              p − q                          label smoothing only changes q
     Euclidean                  z − q
     hinge                      1[active] for k ≠ t, −#active at t
     KL divergence, batchmean   p − q                          the same as label-smoothed cross-entropy
     KL divergence, mean        (p − q)/K                      PyTorch's default: a K times smaller rate (C-304)
+    binary cross-entropy       (σ(z) − q)/K                   K questions of yes or no; or one logit for two classes
 
 so at z = 0 their norms are 0.949, 1.0 and 9.49 (hinge with margin above 0) for K = 10: at one learning rate the
 losses do not train at one speed (C-202).
+
+Of numbers, with outputs y and targets t of an example, both [T], the gradient per example is
+
+    squared error              2 (y − t)/T
+    absolute error             sign(y − t)/T                  0 where an output is exact
 
 A row with NaN among its logits has the loss NaN in all of them: that is how a run that has left the floats is seen.
 """
@@ -80,6 +86,54 @@ def softmax_hinge(logits: Array, labels: Array, margin: Array | float) -> Array:
     return hinge(jax.nn.softmax(logits, axis=1), labels, margin)
 
 
+def binary_cross_entropy(logits: Array, labels: Array) -> Array:
+    """The mean over K of −q log σ(z) − (1 − q) log(1 − σ(z)), PyTorch's `BCEWithLogitsLoss`, without overflow.
+
+    With K > 1 outputs q is one-hot, one question of yes or no for every class; with one output, for two classes, q is
+    the label. It takes logits: the sigmoid is part of the loss, and one at the output would be a second one (S-117).
+
+    Args:
+        logits: z, [B, K] or [B, 1].
+        labels: [B] integers; 0 and 1 for [B, 1].
+
+    Returns:
+        [B], in nats; log 2 at logits of 0.
+    """
+    one_hot = jax.nn.one_hot(labels, logits.shape[1], dtype=logits.dtype)
+    target = one_hot if logits.shape[1] > 1 else labels[:, None].astype(logits.dtype)
+    return jnp.mean(jax.nn.softplus(logits) - target * logits, axis=1)
+
+
+def squared_error(outputs: Array, targets: Array) -> Array:
+    """(1/T) Σ (y − t)², of numbers; its mean over examples is PyTorch's `MSELoss`.
+
+    Args:
+        outputs: y, [B, T].
+        targets: t, floats [B, T]; or [B] where T is 1.
+
+    Returns:
+        [B], in the targets' unit squared.
+    """
+    return jnp.mean(jnp.square(_gaps(outputs, targets)), axis=1)
+
+
+def absolute_error(outputs: Array, targets: Array) -> Array:
+    """(1/T) Σ |y − t|, of numbers; its mean over examples is PyTorch's `L1Loss`. As `squared_error`, [B]."""
+    gaps = _gaps(outputs, targets)
+    # JAX gives abs the derivative 1 at 0; a constant sign gives it 0, as PyTorch has it.
+    return jnp.mean(gaps * jax.lax.stop_gradient(jnp.sign(gaps)), axis=1)
+
+
+def _gaps(outputs: Array, targets: Array) -> Array:
+    """y − t, [B, T]; shapes that only broadcast are refused: they would compare every output with every target."""
+    targets = targets[:, None] if targets.ndim == 1 else targets
+    if targets.shape != outputs.shape:
+        raise InputError(
+            f"targets of shape {targets.shape} for outputs of shape {outputs.shape}: give one number per output"
+        )
+    return outputs - targets.astype(outputs.dtype)
+
+
 def _true_logit(logits: Array, labels: Array) -> Array:
     return jnp.take_along_axis(logits, labels[:, None], axis=1)[:, 0]
 
@@ -90,8 +144,12 @@ def _smoothed(logits: Array, labels: Array, smoothing: Array | float) -> Array:
     return (1 - smoothing) * one_hot + smoothing / logits.shape[1]
 
 
+LOSS_TASKS = ("classes", "numbers")
+"""What a loss is about: integer labels, whose score is the accuracy, or float targets, whose score is R²."""
+
+
 class Loss(NamedTuple):
-    """A loss per example, from logits [B, K] and labels [B] to [B].
+    """A loss per example: from logits [B, K] and labels [B], or outputs [B, T] and targets [B, T], to [B].
 
     >>> import jax, jax.numpy as jnp, jaxmlp.nn as nn
     >>> def tempered(logits, labels, temperature):
@@ -106,6 +164,10 @@ class Loss(NamedTuple):
     """Of the logits and labels, and of its number where it has one."""
     number: str | None = None
     """A field of `NetHyper`, or a user's number such as `user.temperature`: the function's third argument."""
+    task: str = "classes"
+    """One of `LOSS_TASKS`."""
+    single_output: bool = False
+    """Two classes may share one output, the logit of class 1."""
 
     @property
     def numbers(self) -> tuple[str, ...]:
@@ -114,6 +176,7 @@ class Loss(NamedTuple):
 
 
 def _check_loss(row: Loss) -> None:
+    check_choice("task of a loss", row.task, LOSS_TASKS)
     for number in row.numbers:
         check_number(number)
 
@@ -129,6 +192,9 @@ LOSSES: Components[Loss] = Components(
         "euclidean": euclidean,
         "hinge": Loss(hinge, "margin"),
         "softmax_hinge": Loss(softmax_hinge, "margin"),
+        "binary_cross_entropy": Loss(binary_cross_entropy, single_output=True),
+        "squared_error": Loss(squared_error, task="numbers"),
+        "absolute_error": Loss(absolute_error, task="numbers"),
     },
     from_function=Loss,
     check=_check_loss,
@@ -141,20 +207,21 @@ def losses_of(name: str, logits: Array, labels: Array, hyper: NetHyper) -> Array
 
     Args:
         name: a key of `LOSSES`.
-        logits: [B, K].
-        labels: [B] integers.
+        logits: [B, K], or the outputs of numbers [B, T].
+        labels: [B] integers; of numbers the targets, floats [B, T] or [B].
         hyper: the numbers.
 
     Returns:
         [B].
 
     Raises:
-        InputError: an unknown name, a user's number that is not there, or a function that gives another shape.
+        InputError: an unknown name, a user's number that is not there, targets of another shape than the outputs, or a
+            function that gives another shape.
     """
     check_choice("loss", name, LOSSES)
     loss = LOSSES[name]
     losses = loss.function(logits, labels, *map(hyper.number, loss.numbers))
-    if jnp.shape(losses) != labels.shape:
+    if jnp.shape(losses) != labels.shape[:1]:
         raise InputError(
             f"loss {name!r} gives shape {jnp.shape(losses)} for labels of shape {labels.shape}: let it give one number "
             "per example; the mean is taken later"

@@ -2,8 +2,9 @@
 
 A hidden layer is Linear -> activation -> norm (D0: S-028, `norm_position="post_activation"`) or
 Linear -> norm -> activation (D4: S-029, `"pre_activation"`), then dropout where the spec asks for it.
-The output layer is a bare Linear: logits. In a residual net the input of a module is added to the output of its
-last linear, before that layer's activation if it has one.
+The output layer is a bare Linear: logits, which `MLPSpec.output` may change (S-117).
+In a residual net the input of a module is added to the output of its last linear, before that layer's activation if it
+has one.
 """
 
 from typing import NamedTuple
@@ -20,6 +21,7 @@ from jaxmlp.nn.hyper import NetHyper
 from jaxmlp.nn.init import NormState, Params
 from jaxmlp.nn.layer_norm import layer_norm
 from jaxmlp.nn.linear import linear
+from jaxmlp.nn.outputs import OUTPUTS
 from jaxmlp.nn.spec import NORM_STATS, MLPSpec
 
 
@@ -71,7 +73,8 @@ def apply_mlp(
         backward: see `jaxmlp.nn.linear`.
 
     Returns:
-        (logits [B, K], or what the last of the given layers gives; the new norm_state; what `Taps` names).
+        (outputs [B, K], logits where the spec has no other output, or what the last of the given layers gives; the new
+        norm_state; what `Taps` names).
 
     Raises:
         InputError: an input of the wrong width, a missing key, or `update_norm` with running statistics.
@@ -81,7 +84,9 @@ def apply_mlp(
     _check_call(spec, x, train, norm_stats, update_norm, key)
     how = {"precision": precision, "backward": backward}
     modes = {"train": train, "norm_stats": norm_stats, "update_norm": update_norm}
-    return _forward(params, norm_state, x, spec, hyper, how, key=key, offsets=offsets, **modes)
+    x, new_state, taps = _forward(params, norm_state, x, spec, hyper, how, key=key, offsets=offsets, **modes)
+    output = OUTPUTS[spec.output] if len(params) == spec.num_layers else None
+    return x if output is None else output(x), new_state, taps
 
 
 def _forward(params, norm_state, x, spec, hyper, how, *, train, norm_stats, update_norm, key, offsets):

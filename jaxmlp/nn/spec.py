@@ -4,9 +4,11 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from jaxmlp.errors import InputError, check_choice
+from jaxmlp.identity import added
 from jaxmlp.nn.activations import ACTIVATIONS, MAXOUTS
 from jaxmlp.nn.hyper import user_numbers
 from jaxmlp.nn.initializers import INITIALIZERS
+from jaxmlp.nn.outputs import OUTPUTS
 
 NORMS = ("none", "batch_norm", "layer_norm")
 NORM_POSITIONS = ("post_activation", "pre_activation")
@@ -45,7 +47,7 @@ class MLPSpec:
     """
 
     widths: tuple[int, ...]
-    """From input to classes: (784, 100, 10) is one hidden layer of 100."""
+    """From inputs to outputs: (784, 100, 10) is one hidden layer of 100, and 10 classes."""
     activation: str = "relu"
     """A key of `ACTIVATIONS`, an `Activation` or a function, which is registered and kept by its name, or one of
     `MAXOUTS`: `maxout` gives every unit `maxout_pieces` affine maps, `maxout_layer` is D3's, which puts those maps
@@ -66,6 +68,9 @@ class MLPSpec:
     `NetHyper.dropout_rate`."""
     initializer: str = "he_normal"
     """A key of `INITIALIZERS`."""
+    output: str = added("none")
+    """A key of `OUTPUTS`: what the last linear's numbers go through. The losses of classes take logits, `none` (S-117);
+    sigmoid and tanh are for numbers in a range."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "widths", tuple(self.widths))
@@ -82,6 +87,7 @@ class MLPSpec:
         check_choice("residual", self.residual, RESIDUALS)
         check_choice("dropout", self.dropout, DROPOUTS)
         check_choice("initializer", self.initializer, INITIALIZERS)
+        check_choice("output", self.output, OUTPUTS)
         if type(self.maxout_pieces) is not int or self.maxout_pieces < 2:
             raise InputError(f"maxout pieces {self.maxout_pieces!r}: give an integer of at least 2")
         if self.residual != "none" and self.num_layers < 3:
@@ -99,6 +105,20 @@ class MLPSpec:
     def num_layers(self) -> int:
         """Number of linears on the main path: hidden layers and the output layer, D0's count of layers (S-094)."""
         return len(self.widths) - 1
+
+    @property
+    def num_children(self) -> int:
+        """Children of the `nn.Sequential` that D0 counts: linears, norms and activations (S-119), and dropouts.
+
+        A residual net's skips are not among them: it is no Sequential.
+
+        >>> MLPSpec((784, 500, 300, 100, 50, 10), norm="batch_norm").num_children  # 5 linears, 4 ReLUs, 4 norms
+        13
+        """
+        active = sum(map(self.has_activation, range(self.num_layers)))
+        normalized = sum(map(self.is_normalized, range(self.num_layers)))
+        parts = self.num_layers + active + normalized
+        return parts + (active if self.dropout != "none" else 0) + (self.output != "none")
 
     @property
     def modules(self) -> tuple[tuple[int, int], ...]:

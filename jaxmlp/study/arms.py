@@ -4,14 +4,26 @@ import hashlib
 import json
 import operator
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from typing import Any
 
-from jaxmlp.data import Dataset, check_preprocessing
+from jaxmlp.data import Dataset, check_dataset, check_preprocessing, split_named
 from jaxmlp.errors import InputError
 from jaxmlp.identity import canonical, neutral_values
 from jaxmlp.nn import count_parameters
-from jaxmlp.training import Hyper, RunSpec, check_hyper, check_numbers, hyper_values
+from jaxmlp.training import (
+    Hyper,
+    Phase,
+    RunSpec,
+    check_hyper,
+    check_interventions,
+    check_numbers,
+    check_task,
+    hyper_values,
+    outputs_of,
+    phases,
+)
 
 
 @dataclass(frozen=True)
@@ -30,12 +42,53 @@ class Run:
     arm: Arm
     seed: int
     run_id: str
+    parent: "Run | None" = None
+    """The run that it is until its last intervention; None where it has none."""
+    until: int | None = None
+    """Of a past that is trained for what forks from it: the last epoch, which its id ends with. None: to the end."""
+
+    def past(self, until: int) -> "Run":
+        """Its first epochs alone, under an id of their own."""
+        return replace(self, run_id=f"{self.run_id}.{until}", until=until)
+
+    @property
+    def state_id(self) -> str:
+        """The id of the run whose states it has: its own, or of a past the whole run's."""
+        return self.run_id.partition(".")[0]
+
+    @cached_property
+    def phases(self) -> tuple[Phase, ...]:
+        """How it trains; what it does not share with its parent is the last."""
+        return phases(self.arm.spec, self.arm.hyper)
+
+    @property
+    def phase(self) -> Phase:
+        """How it trains from its last intervention on, or from its start."""
+        return self.phases[-1]
+
+    @property
+    def span(self) -> tuple[int, int]:
+        """The epochs (from, to] that are trained for it alone."""
+        return self.phase.begin, self.until or self.arm.spec.epochs
+
+
+def is_past(run_id: str) -> bool:
+    """Whether this is the id of a past, see `Run.past`."""
+    return "." in run_id
 
 
 def make_run(arm: Arm, seed: int, data_hash: str) -> Run:
     """A run; its id hashes the canonical setting (see `jaxmlp.identity`), seed and data: "already run"."""
     content = _setting(arm.spec) | {"hyper": hyper_values(arm.hyper), "seed": seed, "data": data_hash}
-    return Run(arm, seed, _hash(content))
+    return Run(arm, seed, _hash(content), _parent(arm, seed, data_hash))
+
+
+def _parent(arm: Arm, seed: int, data_hash: str) -> Run | None:
+    acting = arm.spec.interventions
+    if not acting:
+        return None
+    before = tuple(one for one in acting if one.epoch < acting[-1].epoch)
+    return make_run(replace(arm, spec=replace(arm.spec, interventions=before)), seed, data_hash)
 
 
 def spec_id(spec: RunSpec) -> str:
@@ -69,10 +122,11 @@ def flat_settings(described: Mapping[str, Any]) -> dict[str, Any]:
 
     A field that the description leaves out, since it holds its neutral value, is there with that value.
     """
-    neutral = neutral_values(RunSpec) | {f"hyper.{key}": value for key, value in neutral_values(Hyper).items()}
-    given = dict(_flatten(described["spec"])) | {f"hyper.{key}": value for key, value in described["hyper"].items()}
+    spec = dict(_flatten(described["spec"]))
+    spec |= {name: _cell(value) for name, value in neutral_values(RunSpec).items() if name not in spec}
+    hyper = neutral_values(Hyper) | dict(described["hyper"])
     components = {f"{key}.fingerprint": value for key, value in described.get("components", {}).items()}
-    return neutral | given | components
+    return spec | {f"hyper.{key}": value for key, value in hyper.items()} | components
 
 
 def varying_settings(described: Mapping[str, Mapping[str, Any]]) -> dict[str, dict[str, Any]]:
@@ -88,8 +142,15 @@ def _flatten(tree: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, A
         if isinstance(value, Mapping):
             yield from _flatten(value, f"{prefix}{key}.")
         else:
-            # A sequence becomes text, such as 784-100-10, to fit a table's cell.
-            yield f"{prefix}{key}", "-".join(map(str, value)) if isinstance(value, list) else value
+            yield f"{prefix}{key}", _cell(value)
+
+
+def _cell(value: Any) -> Any:
+    """To fit a table's cell, a sequence becomes text, such as 784-100-10, and so do interventions."""
+    if isinstance(value, Mapping):
+        others = ", ".join(f"{key}={_cell(other)}" for key, other in value.items() if key != "kind")
+        return f"{value['kind']}({others})"
+    return "-".join(str(_cell(item)) for item in value) or "none" if isinstance(value, list | tuple) else value
 
 
 def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
@@ -130,10 +191,12 @@ def check_arms(arms: Sequence[Arm], dataset: Dataset) -> None:
     """Raise `InputError` where an arm cannot run on this dataset, or cannot be told from another."""
     if not arms:
         raise InputError("no arms: give at least one")
+    check_dataset(dataset)
     known: dict[str, str] = {}
     for arm in arms:
         check_hyper(arm.hyper)
         check_numbers(arm.spec, arm.hyper)
+        check_interventions(arm.spec, arm.hyper)
         _check_fit(arm, dataset)
         identity = make_run(arm, 0, "").run_id
         if arm.name in known.values():
@@ -156,11 +219,26 @@ def check_fingerprints(arms: Sequence[Arm]) -> None:
 
 def _check_fit(arm: Arm, dataset: Dataset) -> None:
     num_examples, inputs = dataset.train_images.shape
-    widths = arm.spec.mlp.widths
-    if (widths[0], widths[-1]) != (inputs, dataset.num_classes):
+    check_task(arm.spec, dataset)
+    widths, outputs = arm.spec.mlp.widths, outputs_of(arm.spec, dataset)
+    if widths[0] != inputs or widths[-1] not in outputs:
         raise InputError(
             f"arm {arm.name!r} has widths {widths}: on {dataset.name} they must start with "
-            f"its {inputs} inputs and end with its {dataset.num_classes} classes"
+            f"its {inputs} inputs and end with its {outputs[0]} {arm.spec.loss.task}"
+            + (", or with 1 output for the two" if len(outputs) > 1 else "")
         )
     arm.spec.data.num_train(num_examples)
     check_preprocessing(arm.spec.data.preprocessing, dataset)
+    _check_split(arm.spec.data.split, dataset)
+
+
+def _check_split(name: str, dataset: Dataset) -> None:
+    """Rows in time order, or of groups, are not mixed; a stratified split needs classes."""
+    split = split_named(name)
+    if split.shuffled and dataset.split.startswith("last_"):
+        raise InputError(
+            f"split {name!r} would mix the rows of {dataset.name}, which are in time order or of groups that stay "
+            f"together: choose {dataset.split!r}"
+        )
+    if split.stratified and dataset.task != "classes":
+        raise InputError(f"split {name!r} needs classes, and {dataset.name} is of numbers: choose 'random_fifth'")

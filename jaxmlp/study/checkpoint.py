@@ -22,7 +22,6 @@ from jaxmlp.errors import InputError
 from jaxmlp.files import BLANK_SEAL, SEAL_KEY, check_seal, seal_file, write_whole
 from jaxmlp.study.arms import Run
 from jaxmlp.study.blocks import Layout
-from jaxmlp.training import RunState
 
 DAMAGES = (SafetensorError, InputError, OSError, KeyError, TypeError, ValueError)
 """What reading a file raises that is no checkpoint, no longer, or gone."""
@@ -37,9 +36,11 @@ class SavedBlock:
     layout: Layout
     clock: int
     """Steps done."""
+    probes: tuple[str, ...] = ()
+    """What watched it, as `repr` writes it: their records are among its arrays."""
 
-    def restore(self, shapes: RunState) -> RunState | None:
-        """The states, as arrays of the host; None where they are not of these shapes, since another version wrote
+    def restore(self, shapes: Any) -> Any:
+        """What was saved, as arrays of the host; None where these are not of these shapes, since another version wrote
         them, or where the file was damaged since it was found.
         """
         try:
@@ -62,15 +63,18 @@ def checkpoint_file(folder: Path, first_run_id: str) -> Path:
     return folder / f"{first_run_id}.safetensors"
 
 
-def save_block(folder: Path, block: Sequence[Run], layout: Layout, clock: int, states: RunState) -> None:
-    """Write a checkpoint in place of the block's earlier one; `states` are arrays of the host."""
-    about = {"run_ids": [run.run_id for run in block], "lanes": layout.lanes, "strategy": layout.strategy}
+def save_block(
+    folder: Path, block: Sequence[Run], layout: Layout, clock: int, carried: Any, probes: Sequence[str] = ()
+) -> SavedBlock:
+    """Write a checkpoint in place of the block's earlier one; what is carried are arrays of the host."""
+    run_ids = tuple(run.run_id for run in block)
+    about = {"run_ids": run_ids, "lanes": layout.lanes, "strategy": layout.strategy}
     arrays = {
         # The format has no strides.
         jax.tree_util.keystr(path): np.asarray(leaf, order="C")
-        for path, leaf in jax.tree.leaves_with_path(states)
+        for path, leaf in jax.tree.leaves_with_path(carried)
     }
-    metadata = {"block": json.dumps(about | {"clock": clock}), SEAL_KEY: BLANK_SEAL}
+    metadata = {"block": json.dumps(about | {"clock": clock, "probes": list(probes)}), SEAL_KEY: BLANK_SEAL}
     folder.mkdir(exist_ok=True)
     path = checkpoint_file(folder, block[0].run_id)
 
@@ -79,6 +83,7 @@ def save_block(folder: Path, block: Sequence[Run], layout: Layout, clock: int, s
         seal_file(temporary)
 
     write_whole(path, write)
+    return SavedBlock(path, run_ids, layout, clock, tuple(probes))
 
 
 def find_blocks(folder: Path) -> list[SavedBlock]:
@@ -91,7 +96,8 @@ def find_blocks(folder: Path) -> list[SavedBlock]:
                 about = json.loads(file.metadata()["block"])
             run_ids = tuple(str(run_id) for run_id in about["run_ids"])
             layout = Layout(int(about["lanes"]), str(about["strategy"]))
-            found.append(SavedBlock(path, run_ids, layout, int(about["clock"])))
+            probes = tuple(map(str, about.get("probes", ())))
+            found.append(SavedBlock(path, run_ids, layout, int(about["clock"]), probes))
     return found
 
 

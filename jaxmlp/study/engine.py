@@ -13,11 +13,14 @@ from rich.console import Console
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.files import check_writable
+from jaxmlp.probes import Probe
 from jaxmlp.study import processes
 from jaxmlp.study.arms import Arm, Run, check_arms, check_fingerprints, make_run, seeds_by_arm, spec_id
 from jaxmlp.study.blocks import STRATEGIES, Group, Layout, make_groups
-from jaxmlp.study.finished import KEEP_PARAMS, finish_block
-from jaxmlp.study.manifest import check_ambient, describe_program, make_manifest
+from jaxmlp.study.finished import KEEP_PARAMS, FinishedBlock, finish_block
+from jaxmlp.study.forks import Forks, families
+from jaxmlp.study.kept import tables_of
+from jaxmlp.study.manifest import check_ambient, check_same_settings, describe_program, layouts_of, make_manifest
 from jaxmlp.study.memory import Device
 from jaxmlp.study.plan import Wish, Work, announce, halved, plan_groups
 from jaxmlp.study.progress import Display, make_display
@@ -25,8 +28,11 @@ from jaxmlp.study.results import Results
 from jaxmlp.study.store import Store
 from jaxmlp.study.tally import Tally
 from jaxmlp.study.tensorboard import ScalarLog
-from jaxmlp.study.workers import Failure, Job, Stop, Workers, stop_on_signals
-from jaxmlp.training import check_count
+from jaxmlp.study.watch import Watch
+from jaxmlp.study.watch_checks import check_probes, check_same_probes
+from jaxmlp.study.workers import Failure, Job, Report, Stop, Workers, stop_on_signals
+from jaxmlp.training import RunState, check_count, phases
+from jaxmlp.training.state import RUNS
 
 CHECKPOINT_MINUTES = 5.0
 
@@ -47,10 +53,13 @@ def run(
     display: Display | None = None,
     about: dict[str, Any] | None = None,
     beside: Sequence[Path] = (),
+    probes: Sequence[Probe] = (),
 ) -> Results:
     """Train every arm with every seed, vmapped over lanes, one compiled program per distinct spec.
 
     Blocks of runs go to all local devices, and where `jax.distributed` was initialized to all processes.
+    Arms that differ by `RunSpec.interventions` alone fork from one past, which is trained once per seed; the manifest's
+    `steps_trained` counts the updates of all runs, of sittings that ended well.
 
     Args:
         arms: the settings.
@@ -71,13 +80,16 @@ def run(
         about: more for the manifest, such as the command; its `rules` say what judges the runs, and stay when resuming.
         beside: folders that may hold finished studies; what they have trained already is taken over, unless nets are
             to be kept. The manifest's `taken_over` says how many runs came from where.
+        probes: what watches the runs, each into a table of its own, see `jaxmlp.probes`; no number of a run depends on
+            them. Runs that lack a table that is asked for are trained again.
 
     Returns:
-        The rows by arm, seed and epoch, those that `out` held before included, and the manifest.
+        The rows by arm, seed and epoch, those that `out` held before included, the probes' tables and the manifest.
 
     Raises:
-        InputError: settings that cannot run, equal arms, bad seeds or lanes, or an `out` that is taken, not
-            writable, in use, or holds other settings under an arm's name. Raised before anything is written.
+        InputError: settings that cannot run, equal arms, bad seeds or lanes, probes that do not fit, or an `out` that
+            is taken, not writable, in use, or holds other settings under an arm's name or other probes' rows. Raised
+            before anything is written.
         KeyboardInterrupt: Ctrl-C or SIGTERM, its argument the signal's number; all blocks in training are checkpointed
             before.
     """
@@ -89,13 +101,17 @@ def run(
         check_fingerprints(arms)
     digest = dataset.digest
     runs = [make_run(arm, seed, digest) for arm in arms for seed in by_arm[arm.name]]
-    asked = _Asked(name, Wish(lanes, strategy), checkpoint_minutes * 60.0, keep_params, log_dir)
-    store = Store(out, resume=resume)
-    before = store.seconds_before
+    probes = check_probes(probes, arms, dataset)
+    asked = _Asked(name, Wish(lanes, strategy), checkpoint_minutes * 60.0, keep_params, log_dir, probes)
+    probed = [probe.table.name for probe in probes]
+    store = Store(out, resume=resume, asked={run.run_id: tables_of(run, probed) for run in runs})
+    before, steps_before = store.seconds_before, store.steps_before
     try:
         check_ambient(store.manifest)
-        store.check_same_settings(arms, dataset)
-        kept = store.layouts({arm.spec for arm in arms}, asked.wish)
+        watched = check_same_probes(store.manifest, probes)
+        check_same_settings(store.manifest, arms, dataset, out)
+        specs = {phase.spec for arm in arms for phase in phases(arm.spec, arm.hyper)}
+        kept = layouts_of(store.manifest, specs, asked.wish, out)
         taken = {
             folder.name: count
             for folder in beside
@@ -103,20 +119,22 @@ def run(
         }
         processes.wait_for_all("every process has read the folders")
         finished = store.finished
-        groups = make_groups([run for run in runs if run.run_id not in finished])
+        forks = store.forks(probes)
+        groups = make_groups(forks.plan([run for run in runs if run.run_id not in finished]))
         begin = time.monotonic()
         store.claim()
         with display or make_display(name, Console(quiet=not processes.is_first())) as display:
-            for line in store.damaged:
+            for line in (*store.damaged, *store.retrained):
                 display.say(line)
             datasets = {device: jax.device_put(dataset, device) for device in jax.local_devices()}
-            session = _Session(asked, store, datasets, display)
+            session = _Session(asked, store, forks, datasets, display)
             work = session.plan(groups, kept)
             every_seed = sorted(set().union(*by_arm.values()))
             manifest = make_manifest(name, arms, every_seed, dataset, [describe_program(item) for item in work])
             # A rule that has changed since an earlier sitting is not the one that these runs were declared with.
             rules = {"rules": (about or {}).get("rules", {}) | store.manifest.get("rules", {})}
-            store.begin(manifest | (about or {}) | rules | {"taken_over": store.manifest.get("taken_over", {}) | taken})
+            taken_over = {"taken_over": store.manifest.get("taken_over", {}) | taken}
+            store.begin(manifest | (about or {}) | rules | taken_over | {"probes": watched})
             try:
                 session.train(work)
             finally:
@@ -124,7 +142,8 @@ def run(
         seconds = round(before + (time.monotonic() - begin if work else 0.0), 1)
         # Which is also when every process has trained its blocks.
         store.note_programs([program for told in processes.gather(session.narrowed) for program in told])
-        results = store.results(store.manifest | {"finished": True, "seconds": seconds})
+        steps = steps_before + sum(processes.gather(session.steps_trained))
+        results = store.results(store.manifest | {"finished": True, "seconds": seconds, "steps_trained": steps})
         _check_complete(results, runs)
         processes.wait_for_all("every process has read the blocks")
         store.finish(results)
@@ -173,17 +192,23 @@ class _Asked:
     checkpoint_seconds: float
     keep_params: str
     log_dir: Path | None
+    probes: tuple[Probe, ...]
 
 
 class _Session:
     """One sitting of a study: plans its groups, trains their blocks, keeps what they bring."""
 
-    def __init__(self, asked: _Asked, store: Store, datasets: dict[Device, Dataset], display: Display) -> None:
-        self._asked, self._store, self._datasets, self._display = asked, store, datasets, display
+    def __init__(
+        self, asked: _Asked, store: Store, forks: Forks, datasets: dict[Device, Dataset], display: Display
+    ) -> None:
+        self._asked, self._store, self._forks, self._datasets, self._display = asked, store, forks, datasets, display
         self._first = next(iter(datasets.values()))
         self._scalars = None if asked.log_dir is None else ScalarLog(asked.log_dir)
         self.narrowed: list[dict[str, Any]] = []
         """Programs that took the place of wider ones, as `describe_program` says them."""
+        self.steps_trained = 0
+        """Updates of all runs of the blocks that were done, without padding."""
+        self._pasts: frozenset[str] = frozenset()
 
     def plan(self, groups: Sequence[Group], kept: dict[str, Layout]) -> list[Work]:
         """Choose, compile and time every group's program; say what the study will cost.
@@ -213,10 +238,10 @@ class _Session:
         with stop_on_signals() as stop:
             jobs = self._share(work)
             while jobs:
-                failed = self._train_once(jobs, stop)
+                failed, left = self._train_once(jobs, stop)
                 if stop.asked:
                     raise KeyboardInterrupt(stop.signal)
-                jobs = [job for item in failed for job in self._halve(item)]
+                jobs = [job for item in failed for job in self._halve(item)] + (left if failed else [])
 
     def close(self) -> None:
         """End what was begun beside training."""
@@ -224,12 +249,14 @@ class _Session:
             self._scalars.close()
 
     def _share(self, work: Sequence[Work]) -> list[Job]:
-        """This process's blocks, the longest first. A group is narrowed to them: whatever becomes of it later is this
-        process's own business.
+        """This process's blocks, the longest first; what forks is where its past is. A group is narrowed to them:
+        whatever becomes of it later is this process's own business.
         """
         seconds = processes.agree([item.program.block_seconds for item in work])
         jobs = [(-seconds[i], i, job) for i, item in enumerate(work) for job in self._jobs(item)]
-        own = [job for _, _, job in processes.mine(sorted(jobs, key=lambda entry: entry[:2]))]
+        longest_first = [job for _, _, job in sorted(jobs, key=lambda entry: entry[:2])]
+        together = families([job.block for job in longest_first])
+        own = [longest_first[i] for family in processes.mine(together) for i in family]
         blocks: dict[int, list[Job]] = {}
         for job in own:
             blocks.setdefault(id(job.work), []).append(job)
@@ -240,7 +267,7 @@ class _Session:
         return [replace(job, work=narrow[id(job.work)]) for job in own]
 
     def _halve(self, work: Work) -> list[Job]:
-        work = halved(work, self._store.finished, self._first)
+        work = halved(work, self._store.finished | self._pasts, self._first)
         self._display.say(
             f"out of memory: the {len(work.group.runs)} runs left of {work.group.runs[0].arm.name!r} and its group "
             f"go on with {work.layout.lanes} lanes"
@@ -249,15 +276,17 @@ class _Session:
         self._store.note_programs(self.narrowed[-1:])
         return [Job(work, block) for block in work.group.blocks(work.layout.lanes)]
 
-    def _train_once(self, jobs: Sequence[Job], stop: Stop) -> list[Work]:
-        """Train what can be trained; return the groups that ran out of memory."""
+    def _train_once(self, jobs: Sequence[Job], stop: Stop) -> tuple[list[Work], list[Job]]:
+        """Train what can be trained; return the groups that ran out of memory, and blocks that wait for their forks."""
         tally = Tally(len(self._store.finished), jobs)
         workers = Workers(
             jobs,
             self._datasets,
+            forks=self._forks,
             stop=stop,
             checkpoints=self._store.checkpoints_folder,
             checkpoint_seconds=self._asked.checkpoint_seconds,
+            probes=self._asked.probes,
         )
         failed: list[Work] = []
         try:
@@ -268,10 +297,8 @@ class _Session:
                     workers.forget(report.job.work)
                     failed += [report.job.work] * (report.job.work not in failed)
                 else:
-                    if report.states is not None:
-                        block = report.job.block
-                        self._store.add(finish_block(self._asked.name, block, report.states, self._asked.keep_params))
-                    if self._scalars is not None:
+                    self._keep(report)
+                    if self._scalars is not None and not report.job.is_past:
                         self._scalars.add(report)
                     self._display.show(tally.status(report))
         except BaseException:
@@ -279,15 +306,42 @@ class _Session:
             raise
         finally:
             workers.join()
-        return failed
+        return failed, workers.left
+
+    def _keep(self, report: Report) -> None:
+        """What a block leaves when it is done."""
+        block = report.job.block
+        if report.share < 1.0:
+            return
+        if report.states is not None:
+            self._store.add(self._finished(report, report.states))
+        else:
+            self._store.drop_checkpoint(block)
+            self._pasts |= {run.run_id for run in block}
+        self._forks.drop(block)
+        self.steps_trained += report.steps * len(block)
+
+    def _finished(self, report: Report, states: RunState) -> FinishedBlock:
+        name, block = self._asked.name, report.job.block
+        finished = finish_block(name, block, states, self._asked.keep_params)
+        watch = Watch(self._asked.probes, report.job.work.program)
+        seen = watch.tables(name, block, report.records, finished.tables[RUNS.name])
+        return replace(finished, tables=finished.tables | seen)
 
     def _jobs(self, work: Work) -> list[Job]:
         """The group's blocks: first those that an earlier sitting left in training, then its other runs."""
+        probes = tuple(map(repr, self._asked.probes))
         by_id = {run.run_id: run for run in work.group.runs}
         jobs, taken = [], set()
         for saved in self._store.checkpoints(work.group.runs):
-            if saved.layout == work.layout and taken.isdisjoint(saved.run_ids):
-                jobs.append(Job(work, tuple(by_id[run_id] for run_id in saved.run_ids), saved))
+            block = tuple(by_id[run_id] for run_id in saved.run_ids)
+            # A block that is past an epoch after which its states are wanted has to begin again.
+            wanted = [epoch * work.program.steps_per_epoch for epoch in self._forks.wanted(block)]
+            missed = any(clock <= saved.clock for clock in wanted)
+            if saved.probes != probes:
+                self._display.say(f"a block of {len(saved.run_ids)} runs begins anew: its checkpoint has other probes")
+            elif saved.layout == work.layout and taken.isdisjoint(saved.run_ids) and not missed:
+                jobs.append(Job(work, block, saved))
                 taken |= set(saved.run_ids)
         rest = work.group.without(frozenset(taken))
         return jobs + [Job(work, block) for block in rest.blocks(work.layout.lanes)]

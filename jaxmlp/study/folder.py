@@ -1,26 +1,27 @@
 """What stands where in a study's folder, and the guarded readers of it: what is damaged is one line that names it."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from jaxmlp.errors import InputError
-from jaxmlp.files import DamagedFileError, is_temporary, read_rows, read_sealed_json
+from jaxmlp.files import DamagedFileError, is_temporary, read_about, read_rows, read_sealed_json, write_rows
+from jaxmlp.schema import TABLES, table_file
+from jaxmlp.study.arms import is_past
+from jaxmlp.study.checkpoint import find_blocks
+from jaxmlp.study.finished import FinishedBlock
+from jaxmlp.study.kept import Kept, KeptTable
+from jaxmlp.study.lock import LOCK_FILE
+from jaxmlp.study.manifest import EMPTY, check_version, table_keys
 from jaxmlp.study.nets import NETS_FOLDER
 from jaxmlp.study.plan import kept_layouts
-from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE, STEP_KEYS, STEPS_FILE
-from jaxmlp.study.tables import ROW_COLUMNS
+from jaxmlp.study.results import MANIFEST_FILE, required_columns
+from jaxmlp.training.state import EPOCHS
 
-BLOCKS_FOLDER, CHECKPOINTS_FOLDER = "blocks", "checkpoints"
-"""Rows of finished blocks and checkpoints of those in training, until `results.parquet` holds them all."""
-STEPS_FOLDER = "steps"
-"""Inside the blocks' folder: their rows between epochs, until `steps.parquet` holds them all."""
-LOCK_FILE = ".lock"
-"""Held by the process that works in the folder; the system lets go of it when that process dies, however."""
-OWN_FOLDERS = ("", BLOCKS_FOLDER, f"{BLOCKS_FOLDER}/{STEPS_FOLDER}", CHECKPOINTS_FOLDER, NETS_FOLDER)
-"""Where a killed process may have left temporary files."""
+BLOCKS_FOLDER, CHECKPOINTS_FOLDER, FORKS_FOLDER = "blocks", "checkpoints", "forks"
+"""Rows of finished blocks, checkpoints of those in training, and states that runs fork from, until the tables' files
+hold all rows. "epochs" of a block is blocks/FIRST_RUN_ID.parquet, any other table blocks/TABLE/FIRST_RUN_ID.parquet."""
+OWN_FOLDERS = (BLOCKS_FOLDER, CHECKPOINTS_FOLDER, FORKS_FOLDER, NETS_FOLDER)
 
 
 def is_new(out: Path) -> bool:
@@ -30,7 +31,7 @@ def is_new(out: Path) -> bool:
     if not out.is_dir() or (out / MANIFEST_FILE).exists():
         return False
     begun = [path for path in out.rglob("*") if not (path.is_file() and (path.name == LOCK_FILE or is_temporary(path)))]
-    return {path.relative_to(out).as_posix() for path in begun} <= {name for name in OWN_FOLDERS if name}
+    return all(path.is_dir() and path.relative_to(out).parts[0] in OWN_FOLDERS for path in begun)
 
 
 def taken_already(out: Path) -> InputError:
@@ -46,12 +47,27 @@ def sweep(*folders: Path) -> None:
                 path.unlink()
 
 
-def read_manifest(path: Path) -> dict[str, Any]:
-    """A manifest that has what is read of it here, of the right types."""
+def sweep_all(out: Path) -> None:
+    """The same everywhere in a study's folder."""
+    own = [out / name for name in OWN_FOLDERS]
+    sweep(out, *own, *(path for path in (out / BLOCKS_FOLDER).glob("*") if path.is_dir()))
+
+
+def read_manifest(out: Path) -> dict[str, Any]:
+    """The manifest of the study in a folder, which has what is read of it here, of the right types.
+
+    Raises:
+        DamagedFileError: it does not.
+        InputError: a newer version wrote it.
+    """
+    path = out / MANIFEST_FILE
     manifest = read_sealed_json(path)
+    check_version(manifest, out)
     try:
         kept_layouts(manifest.get("programs", []))
+        table_keys(manifest)
         float(manifest.get("seconds", 0.0))
+        int(manifest.get("steps_trained", 0))
         str(manifest["dataset"]["digest"] + manifest["dataset"]["name"])
         for name, kind in (("seeds", list), ("sittings", list), ("arms", dict), ("taken_over", dict)):
             kind(manifest.get(name, ()))
@@ -60,21 +76,78 @@ def read_manifest(path: Path) -> dict[str, Any]:
     return manifest
 
 
-def read_whole(out: Path) -> tuple[list[pd.DataFrame], list[pd.DataFrame]]:
-    """Rows and steps of earlier sittings that ended, a list of at most one table each."""
-    rows = [read_rows(out / ROWS_FILE, ROW_COLUMNS)] if (out / ROWS_FILE).is_file() else []
-    steps = [read_rows(out / STEPS_FILE, STEP_KEYS)] if (out / STEPS_FILE).is_file() else []
-    return rows, steps
+def read_whole(out: Path, manifest: Mapping[str, Any], run_ids: Iterable[str] | None = None) -> Kept:
+    """The tables of runs that earlier sittings left, or their part of these runs; not those without a file."""
+    chosen = None if run_ids is None else {*run_ids}
+    kept = {}
+    for name, keys in table_keys(manifest).items():
+        path = out / table_file(name)
+        if keys[0] == "run_id" and path.is_file():
+            filters = None if chosen is None else [("run_id", "in", [*sorted(chosen), ""])]
+            rows = read_rows(path, _required(name, keys), filters)
+            empty = frozenset(manifest.get("tables", {}).get(name, {}).get(EMPTY, []))
+            run_ids = empty if chosen is None else empty & chosen
+            kept[name] = KeptTable(rows, run_ids.union(rows["run_id"].unique()))
+    return kept
 
 
-def read_runs(file: Path, required: Sequence[str], run_ids: Iterable[str], experiment: str) -> pd.DataFrame:
-    """The rows of these runs in a file of a study, as this one's; none where there is no file."""
-    if not file.is_file():
-        return pd.DataFrame({"run_id": pd.Series(dtype=str)})
-    return read_rows(file, required, [("run_id", "in", [*run_ids, ""])]).assign(experiment=experiment)
+def _required(name: str, keys: Sequence[str]) -> tuple[str, ...]:
+    """Of "epochs" all columns: the study's table is made of them."""
+    return EPOCHS.required if name == EPOCHS.name else required_columns(keys)
 
 
-def unseen(frame: pd.DataFrame, before: Iterable[pd.DataFrame]) -> pd.DataFrame:
-    """Without runs of those before: a block may outlive its copy in the whole file if a stop fell between the two."""
-    seen = {run_id for other in before for run_id in other["run_id"].unique()}
-    return frame.loc[~frame["run_id"].isin(list(seen))]
+def write_block(out: Path, block: FinishedBlock) -> None:
+    """Write a block's tables. "epochs" comes last and names the others: with it the block is done."""
+    file = f"{block.run_ids[0]}.parquet"
+    for name, rows in block.tables.items():
+        if name != EPOCHS.name:
+            (out / BLOCKS_FOLDER / name).mkdir(exist_ok=True)
+            write_rows(out / BLOCKS_FOLDER / name / file, rows)
+    write_rows(out / BLOCKS_FOLDER / file, block.tables[EPOCHS.name], {"tables": [*block.tables]})
+
+
+def block_files(out: Path) -> list[Path]:
+    """The rows of "epochs" of every finished block, in a fixed order."""
+    return sorted((out / BLOCKS_FOLDER).glob("[!.]*.parquet"))
+
+
+def read_block(path: Path, manifest: Mapping[str, Any]) -> Kept:
+    """The tables of one block.
+
+    Args:
+        path: of its "epochs".
+        manifest: of its study.
+
+    Raises:
+        DamagedFileError: a file of it is damaged, or gone.
+    """
+    rows = read_rows(path, EPOCHS.required)
+    run_ids = frozenset(rows["run_id"].unique())
+    about = read_about(path)
+    # Before version 2 a block did not say which tables it has.
+    there = [file.parent.name for file in sorted(path.parent.glob(f"*/{path.name}"))]
+    names = there if about is None else [name for name in about["tables"] if name != EPOCHS.name]
+    kept = {EPOCHS.name: KeptTable(rows, run_ids)}
+    for name in names:
+        file = path.parent / name / path.name
+        if not file.is_file():
+            raise DamagedFileError(file, "it is gone")
+        keys = TABLES[name].keys if name in TABLES else table_keys(manifest).get(name, ("run_id",))
+        kept[name] = KeptTable(read_rows(file, required_columns(keys)), run_ids)
+    return kept
+
+
+def drop_checkpoints(out: Path, done: frozenset[str]) -> None:
+    """Those of finished runs, and damaged ones; an arm that was left out this time may still have others."""
+    folder = out / CHECKPOINTS_FOLDER
+    if not folder.is_dir():
+        return
+    readable = find_blocks(folder)
+    for saved in readable:
+        if all(run_id in done or is_past(run_id) for run_id in saved.run_ids):
+            saved.drop()
+    for damaged in {*folder.glob("*.safetensors")} - {saved.path for saved in readable}:
+        damaged.unlink()
+    sweep(folder)
+    if not any(folder.iterdir()):
+        folder.rmdir()

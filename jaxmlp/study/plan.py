@@ -67,7 +67,7 @@ class Work:
     @property
     def seconds(self) -> float:
         """Estimated time of all blocks, one after another."""
-        return len(self.group.blocks(self.layout.lanes)) * self.program.block_seconds
+        return sum(map(self.group.share, self.group.blocks(self.layout.lanes))) * self.program.block_seconds
 
 
 @dataclass(frozen=True)
@@ -139,7 +139,7 @@ def _draft(group: Group, dataset: Dataset, wish: Wish, kept: Layout | None) -> t
     if wish.lanes is not None:
         return Program(group.spec, dataset, Layout(wish.lanes, wish.strategy or usual_strategy(wish.lanes))), "given"
     (device,) = dataset.train_images.devices()
-    layout = rule_layout(group.spec, len(group.runs), device.platform)
+    layout = rule_layout(group.spec, group.most_together, device.platform)
     if wish.strategy is not None:
         layout = replace(layout, strategy=wish.strategy)
     return _fitting(group, dataset, layout), "rule"
@@ -198,7 +198,7 @@ def _half(layout: Layout, group: Group) -> Layout:
 def _faster(by_rule: Work, dataset: Dataset) -> Work:
     """The rule's layout, or another one that is clearly faster per run."""
     group, ruled = by_rule.group, by_rule.layout
-    wider = fill_evenly(len(group.runs), 4 * ruled.lanes)
+    wider = fill_evenly(group.most_together, 4 * ruled.lanes)
     others = {Layout(wider, usual_strategy(wider))}
     if ruled.lanes > 1:
         others |= {replace(ruled, strategy=strategy) for strategy in STRATEGIES}
@@ -226,7 +226,7 @@ def halved(work: Work, done: frozenset[str], dataset: Dataset) -> Work:
 def announce(work: Sequence[Work], devices: Sequence[Device], display: Display) -> None:
     """Say what the study will cost, before it starts, and where it may not fit."""
     blocks = [len(item.group.blocks(item.layout.lanes)) for item in work]
-    runs = sum(len(item.group.runs) for item in work)
+    runs = sum(run.until is None for item in work for run in item.group.runs)
     # Blocks on several devices run side by side.
     seconds = max(sum(item.seconds for item in work) / len(devices), *(item.program.block_seconds for item in work))
     largest = max(work, key=lambda item: item.program.memory_bytes)

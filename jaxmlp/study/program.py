@@ -6,7 +6,7 @@ chunking of the same steps runs the same machine code and gives the same bits.
 
 import gc
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass, fields
@@ -56,7 +56,7 @@ class Program:
 
     def _compile(self) -> None:
         spec, layout = self.spec, self.layout
-        hypers = _stack_hypers([Hyper()] * layout.lanes, spec.user_numbers)
+        hypers = self.any_hypers
         seeds = jax.ShapeDtypeStruct((layout.lanes,), jnp.int32)
         number = jax.ShapeDtypeStruct((), jnp.int32)
         with _no_garbage_collection(), ThreadPoolExecutor(1) as beside:
@@ -80,7 +80,12 @@ class Program:
 
     def hypers(self, block: tuple[Run, ...]) -> Hyper:
         """The block's stacked numbers, [W] each."""
-        return _stack_hypers([run.arm.hyper for run in padded(block, self.layout.lanes)], self.spec.user_numbers)
+        return _stack_hypers([run.phase.hyper for run in padded(block, self.layout.lanes)], self.spec.user_numbers)
+
+    @property
+    def any_hypers(self) -> Hyper:
+        """Numbers of no run, [W] each: to compile with, and to time."""
+        return _stack_hypers([Hyper()] * self.layout.lanes, self.spec.user_numbers)
 
     def advance(self, states: RunState, hypers: Hyper, clock: int, count: int, repeats: int) -> RunState:
         """Do `repeats` pieces of `count` steps from global step `clock` on; gives up `states`' buffers.
@@ -102,12 +107,20 @@ class Program:
     @cached_property
     def _finish(self) -> Any:
         finish = jax.jit(partial(_finish, spec=self.spec, strategy=self.layout.strategy), donate_argnums=0)
-        hypers = _stack_hypers([Hyper()] * self.layout.lanes, self.spec.user_numbers)
+        hypers = self.any_hypers
         return finish.lower(self.state_shapes, hypers, self.dataset).compile()
 
-    def chunks(self, clock: int = 0) -> Iterator[tuple[int, int, int]]:
-        """(clock, count, repeats) of every chunk from a step on to the end, each about `CHUNK_SECONDS`."""
-        steps, end = self.steps_per_epoch, self.spec.epochs * self.steps_per_epoch
+    def chunks(self, clock: int = 0, stops: Iterable[int] = ()) -> Iterator[tuple[int, int, int]]:
+        """(clock, count, repeats) of every chunk from a step on to the last stop, each about `CHUNK_SECONDS`.
+
+        No chunk goes across a stop, a step at the end of an epoch; without stops they go to the end of training.
+        """
+        for stop in sorted(stops) or [self.spec.epochs * self.steps_per_epoch]:
+            yield from self._chunks(clock, stop)
+            clock = max(clock, stop)
+
+    def _chunks(self, clock: int, end: int) -> Iterator[tuple[int, int, int]]:
+        steps = self.steps_per_epoch
         whole = int(CHUNK_SECONDS / self._epoch_seconds)
         while clock < end:
             if whole >= 1 and clock % steps == 0:
@@ -136,7 +149,7 @@ class Program:
     @cached_property
     def cost(self) -> Cost:
         """Time the program on throw-away states: one step, then several, then the end of an epoch."""
-        hypers = _stack_hypers([Hyper()] * self.layout.lanes, self.spec.user_numbers)
+        hypers = self.any_hypers
         states = self._init(np.zeros(self.layout.lanes, np.int32), hypers, self.dataset)
         states, _ = self._timed(states, hypers, 0, 1)
         states, one = self._timed(states, hypers, 0, 1)
@@ -197,7 +210,8 @@ def _no_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
-def _over_lanes(function: Any, strategy: str, *stacked: Any) -> Any:
+def over_lanes(function: Any, strategy: str, *stacked: Any) -> Any:
+    """A function of one lane on stacked arguments, [W] each, as the strategy goes through lanes."""
     if strategy == "vmap":
         return jax.vmap(function)(*stacked)
     if jax.tree.leaves(stacked)[0].shape[0] == 1:
@@ -207,11 +221,11 @@ def _over_lanes(function: Any, strategy: str, *stacked: Any) -> Any:
 
 
 def _init(seeds: Array, hypers: Hyper, dataset: Dataset, *, spec: RunSpec, strategy: str) -> RunState:
-    return _over_lanes(lambda seed, hyper: start_run(seed, dataset, spec=spec, hyper=hyper), strategy, seeds, hypers)
+    return over_lanes(lambda seed, hyper: start_run(seed, dataset, spec=spec, hyper=hyper), strategy, seeds, hypers)
 
 
 def _finish(states: RunState, hypers: Hyper, dataset: Dataset, *, spec: RunSpec, strategy: str) -> RunState:
-    return _over_lanes(lambda run, hyper: end_run(run, dataset, spec=spec, hyper=hyper), strategy, states, hypers)
+    return over_lanes(lambda run, hyper: end_run(run, dataset, spec=spec, hyper=hyper), strategy, states, hypers)
 
 
 def _advance(
@@ -234,11 +248,11 @@ def _advance(
         if strategy == "vmap":
             return train_epoch(states, dataset, spec=spec, hyper=hypers, lanes=jax.vmap, **counters)
         one = partial(train_epoch, spec=spec, **counters)
-        return _over_lanes(lambda run, hyper: one(run, dataset, hyper=hyper), strategy, states, hypers)
+        return over_lanes(lambda run, hyper: one(run, dataset, hyper=hyper), strategy, states, hypers)
 
     def finish(states: RunState, epoch: Array) -> RunState:
         one = partial(end_epoch, spec=spec, epoch=epoch)
-        return _over_lanes(lambda run, hyper: one(run, dataset, hyper=hyper), strategy, states, hypers)
+        return over_lanes(lambda run, hyper: one(run, dataset, hyper=hyper), strategy, states, hypers)
 
     def piece(_: Array, carry: tuple[RunState, Array]) -> tuple[RunState, Array]:
         states, clock = carry

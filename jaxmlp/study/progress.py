@@ -35,9 +35,11 @@ class Status:
     """Names of the arms in that block."""
     best: float
     median: float
-    """Best and median accuracy of that block's runs: validation, or training where there is none."""
+    """Best and median score of that block's runs: validation, or training where there is none."""
     memory_bytes: int
     """Held by this process."""
+    numbers: bool = False
+    """Whether the score is R², not accuracy."""
 
     @property
     def share(self) -> float:
@@ -54,9 +56,10 @@ class Status:
         """The status in words."""
         first, *others = self.arms
         more = f" and {len(others)} more" if others else ""
+        score, form = ("R²", ".3f") if self.numbers else ("accuracy", ".1%")
         return (
-            f"{first}{more}: epoch {self.epoch}/{self.epochs}, accuracy best {self.best:.1%} "
-            f"median {self.median:.1%}, runs done {self.runs_done}/{self.runs}, "
+            f"{first}{more}: epoch {self.epoch}/{self.epochs}, {score} best {self.best:{form}} "
+            f"median {self.median:{form}}, runs done {self.runs_done}/{self.runs}, "
             f"{self.run_epochs / max(self.seconds, 1e-9):.1f} run-epochs/s, {self.memory_bytes / 1e9:.1f} GB"
         )
 

@@ -1,49 +1,75 @@
-"""What a study leaves: tidy rows and a manifest, in memory and on disk."""
+"""What a study leaves: named tables and a manifest, in memory and on disk."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
+from pandas.api.types import is_numeric_dtype
 
 from jaxmlp.errors import InputError, check_choice
-from jaxmlp.files import read_rows, read_sealed_json, write_rows, write_sealed_json
+from jaxmlp.files import DamagedFileError, read_rows, read_sealed_json, write_rows, write_sealed_json
+from jaxmlp.schema import IDENTITY, TABLES, column_of, table_file
 from jaxmlp.study import tables
+from jaxmlp.study.arms import varying_settings
+from jaxmlp.study.ends import runs_table
+from jaxmlp.study.kept import Kept, KeptTable, newest
+from jaxmlp.study.manifest import EMPTY, VERSION, check_version, describe_tables, table_keys
 from jaxmlp.study.nets import Nets
-from jaxmlp.training import Net
-from jaxmlp.training.state import EPOCHS
+from jaxmlp.training import SCORES, Net
+from jaxmlp.training.state import EPOCHS, RUNS
 
-ROWS_FILE, STEPS_FILE, MANIFEST_FILE = "results.parquet", "steps.parquet", "manifest.json"
-ROW_KEYS, STEP_KEYS = ("experiment", "arm", "run_id", "seed", "epoch"), ("experiment", "arm", "run_id", "seed", "step")
-"""Columns without which a file holds no rows of a study; metrics come and go with versions."""
+ROWS_FILE, MANIFEST_FILE = EPOCHS.file, "manifest.json"
 
 
 @dataclass(frozen=True, repr=False)
 class Results:
-    """Rows, one per run and epoch (epoch 0 is before training), and the manifest that says how they came."""
+    """Tables by name, and the manifest that says how they came.
 
-    rows: pd.DataFrame
+    Every study has "epochs", one row per run and epoch (epoch 0 is before training), and "runs", how each run ended.
+    Arms whose spec logs bring "steps", one row per run and window of `log_every` steps (S-097); probes and measurements
+    bring tables of their own.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
     manifest: dict[str, Any]
-    steps: pd.DataFrame | None = None
-    """One row per run and window of `log_every` steps (S-097): `step`, `batch_loss` and `batch_accuracy`, the means of
-    the window's batches before their updates. None where no spec logs."""
     nets: Nets = field(default_factory=Nets)
     """The trained nets that `keep_params` kept."""
+
+    @property
+    def rows(self) -> pd.DataFrame:
+        """The table "epochs"."""
+        return self.tables[EPOCHS.name]
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The rows of one table, such as "steps".
+
+        Raises:
+            InputError: the study does not have it; says which it has, and what makes it have this one.
+        """
+        if name in self.tables:
+            return self.tables[name]
+        if name == RUNS.name and "arms" in self.manifest:  # a study of version 1, which does not keep it
+            return runs_table(self.rows, self.manifest["arms"])
+        advice = (TABLES[name].source if name in TABLES else "") or "choose one of these"
+        raise InputError(f"the study has no table {name!r}, it has {', '.join(self.tables)}: {advice}")
 
     def best(self, metric: str = "val_accuracy", **conditions: Any) -> Net:
         """The net of the best run, among those that meet the conditions (`select`) and have not diverged.
 
         Args:
-            metric: an accuracy, of which the highest is best, or a loss, of which the lowest is; one that is measured
-                every epoch is read at the epoch that the run's spec selected, a test metric at the end.
+            metric: an accuracy or R² (`val_score`), of which the highest is best, or a loss, of which the lowest is;
+                one that is measured every epoch is read at the epoch that the run's spec selected, a test metric at the
+                end.
             **conditions: as for `select`.
 
         Raises:
             InputError: an unknown metric or condition, or its net was not kept.
         """
-        higher = {one.name: one.higher_is_better for one in EPOCHS.columns if one.higher_is_better is not None}
+        columns = map(column_of, tables.measured_columns(self.rows))
+        higher = {one.name: one.higher_is_better for one in columns if one.higher_is_better is not None}
         check_choice("metric", metric, higher)
         rows = self.select(**conditions).rows
         read = tables.where_reported(rows, metric)
@@ -67,8 +93,8 @@ class Results:
             InputError: a column that is not there or was measured, or a value that no row has.
         """
         rows = tables.select_rows(self.rows, conditions)
-        steps = None if self.steps is None else self.steps[self.steps["run_id"].isin(rows["run_id"])]
-        return replace(self, rows=rows, steps=steps)
+        others = {name: tables.belonging(table, rows) for name, table in self.tables.items()}
+        return replace(self, tables=others | {EPOCHS.name: rows})
 
     def pivot(self, metric: str, *, rows: str, columns: str, epoch: int | None = None) -> pd.DataFrame:
         """Mean over seeds of `metric` as a table over two settings, in the order of the arms.
@@ -115,11 +141,17 @@ class Results:
         return f"<Results: {counts}; settings that vary: {', '.join(tables.setting_columns(self.rows)) or 'none'}>"
 
     def save(self, folder: Path) -> None:
-        """Write the files, each whole; the rows first, so that a manifest never promises missing rows."""
-        if self.steps is not None:
-            write_rows(folder / STEPS_FILE, self.steps)
+        """Write the files, each whole; the tables first, so that a manifest never promises missing rows.
+
+        Raises:
+            InputError: a table that nobody declared.
+        """
+        described = describe_tables(self.tables, self.manifest)
+        for name, table in self.tables.items():
+            if name != EPOCHS.name:
+                write_rows(folder / table_file(name), table)
         write_rows(folder / ROWS_FILE, self.rows)
-        write_sealed_json(folder / MANIFEST_FILE, self.manifest)
+        write_sealed_json(folder / MANIFEST_FILE, self.manifest | {"version": VERSION, "tables": described})
 
     @staticmethod
     def saved_in(folder: Path) -> bool:
@@ -128,10 +160,10 @@ class Results:
 
     @classmethod
     def load(cls, folder: Path) -> "Results":
-        """Read what `save` wrote.
+        """Read what `save` wrote; tables of it whose files are not there are left out.
 
         Raises:
-            InputError: the folder holds no finished study.
+            InputError: the folder holds no finished study, or one of a newer version.
             DamagedFileError: a file of it has changed since.
         """
         if not cls.saved_in(folder):
@@ -139,12 +171,23 @@ class Results:
                 f"{folder} holds no finished study: give a folder that has {ROWS_FILE} and {MANIFEST_FILE}"
             )
         manifest = read_sealed_json(folder / MANIFEST_FILE)
-        steps = read_rows(folder / STEPS_FILE, STEP_KEYS) if (folder / STEPS_FILE).is_file() else None
-        return cls(read_rows(folder / ROWS_FILE, ROW_KEYS), manifest, steps, Nets(folder=folder))
+        check_version(manifest, folder)
+        try:
+            keys = table_keys(manifest)
+        except (TypeError, AttributeError, LookupError) as error:
+            raise DamagedFileError(folder / MANIFEST_FILE, f"its tables are not readable ({error})") from None
+        there = {name: own for name, own in keys.items() if (folder / table_file(name)).is_file()}
+        read = {name: read_rows(folder / table_file(name), required_columns(own)) for name, own in there.items()}
+        return cls(read, manifest, Nets(folder=folder))
+
+
+def required_columns(keys: Sequence[str]) -> tuple[str, ...]:
+    """Columns without which a file holds no rows of a table with these keys; others come and go with versions."""
+    return tuple(dict.fromkeys((*IDENTITY, *keys))) if keys[0] == "run_id" else tuple(keys)
 
 
 def assemble(rows: pd.DataFrame, settings: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    """The study's table: rows by arm, seed and epoch, and the settings that vary as columns.
+    """The table "epochs": rows by arm, seed and epoch, and the settings that vary as columns.
 
     Settings are joined here and not in `block_rows`, since an arm added later can make one vary.
 
@@ -152,16 +195,37 @@ def assemble(rows: pd.DataFrame, settings: dict[str, dict[str, Any]]) -> pd.Data
         rows: of all blocks, possibly with settings of an earlier sitting.
         settings: per arm, in the order of the table, the settings that vary in the study.
     """
-    rank = pd.Index(settings).get_indexer(pd.Index(rows["arm"]))
-    order = np.lexsort((rows["epoch"], rows["seed"], rank))
-    rows = rows[list(tables.ROW_COLUMNS)].iloc[order].reset_index(drop=True)
+    own = [*tables.ROW_COLUMNS, *(name for name in SCORES if name in rows)]
+    rows = in_order(pd.DataFrame(rows[own]), EPOCHS.keys, settings)
     # One row per arm first: its columns have the same types however many rows the arms have.
-    columns = pd.DataFrame(list(settings.values())).iloc[rank[order]].reset_index(drop=True)
+    rank = pd.Index(settings).get_indexer(pd.Index(rows["arm"]))
+    columns = pd.DataFrame(list(settings.values())).iloc[rank].reset_index(drop=True)
     return pd.concat([rows, columns], axis=1)
 
 
-def assemble_steps(frames: Sequence[pd.DataFrame], settings: dict[str, dict[str, Any]]) -> pd.DataFrame:
-    """The rows between epochs, by arm, seed and step; arguments as for `assemble`."""
-    rows = pd.concat(frames, ignore_index=True)
-    rank = pd.Index(settings).get_indexer(pd.Index(rows["arm"]))
-    return rows.iloc[np.lexsort((rows["step"], rows["seed"], rank))].reset_index(drop=True)
+def in_order(rows: pd.DataFrame, keys: Sequence[str], arms: Iterable[str]) -> pd.DataFrame:
+    """Rows of runs by arm, in the order of `arms`, by seed and by the other keys; words as they first come."""
+    rank = pd.Index(list(arms)).get_indexer(pd.Index(rows["arm"]))
+    others = [rows[key] if is_numeric_dtype(rows[key]) else pd.factorize(rows[key])[0] for key in keys[1:]]
+    return rows.iloc[np.lexsort((*reversed(others), rows["seed"], rank))].reset_index(drop=True)
+
+
+def assemble_all(
+    sources: Sequence[Kept], manifest: Mapping[str, Any]
+) -> tuple[dict[str, pd.DataFrame], dict[str, dict[str, Any]]]:
+    """All tables out of what is kept, the newest last, and what the manifest says of them."""
+    settings = varying_settings(manifest["arms"])
+    # The oldest source: studies of version 1 do not keep how their runs ended.
+    trained = newest(sources, EPOCHS.name)
+    sources = [{RUNS.name: KeptTable(runs_table(trained.rows, manifest["arms"]), trained.run_ids)}, *sources]
+    names = dict.fromkeys((EPOCHS.name, *(name for kept in sources for name in kept)))
+    found, described = {}, describe_tables(names, manifest)
+    for name in names:
+        kept = newest(sources, name)
+        keys = described[name]["keys"]
+        rows = assemble(kept.rows, settings) if name == EPOCHS.name else in_order(kept.rows, keys, settings)
+        found[name] = rows
+        about = {key: value for key, value in described[name].items() if key != EMPTY}
+        empty = sorted(kept.run_ids - set(rows["run_id"]))
+        described[name] = about | ({EMPTY: empty} if empty else {})
+    return found, described

@@ -13,11 +13,11 @@ import pandas as pd
 from scipy import special
 
 from jaxmlp.errors import InputError, check_choice
-from jaxmlp.training import METRICS
+from jaxmlp.training import METRICS, SCORES
 from jaxmlp.training.state import EPOCHS
 
 ROW_COLUMNS = EPOCHS.required
-"""Every study's columns; the settings that vary in it come after."""
+"""Every study's columns; the scores of numbers and the settings that vary in it come after."""
 
 LEVEL = 0.95
 SHOWN = 20
@@ -26,7 +26,12 @@ SHOWN = 20
 
 def setting_columns(rows: pd.DataFrame) -> list[str]:
     """The settings that vary in the study, such as `hyper.learning_rate`."""
-    return [column for column in rows if column not in ROW_COLUMNS]
+    return [column for column in rows if column not in ROW_COLUMNS + SCORES]
+
+
+def measured_columns(rows: pd.DataFrame) -> tuple[str, ...]:
+    """What was measured: `METRICS`, and R² where the study is about numbers."""
+    return METRICS + tuple(name for name in SCORES if name in rows)
 
 
 def last_rows(rows: pd.DataFrame) -> pd.DataFrame:
@@ -43,12 +48,20 @@ def select_rows(rows: pd.DataFrame, conditions: Mapping[str, Any]) -> pd.DataFra
     """
     chosen = np.ones(len(rows), bool)
     for column, wanted in conditions.items():
-        check_choice("column", column, [name for name in rows if name not in METRICS])
+        check_choice("column", column, [name for name in rows if name not in METRICS + SCORES])
         chosen &= _having(pd.Series(rows[column]), wanted)
     if not chosen.any():
         together = ", ".join(f"{column} {wanted!r}" for column, wanted in conditions.items())
         raise InputError(f"no row has {together} together: leave a condition out")
     return rows.loc[chosen].reset_index(drop=True)
+
+
+def belonging(table: pd.DataFrame, rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of another table that are of these runs; of a table without runs, of these arms; else all."""
+    for column in ("run_id", "arm"):
+        if column in table:
+            return table.loc[table[column].isin(list(set(rows[column])))]
+    return table
 
 
 def _having(column: pd.Series, wanted: Any) -> np.ndarray:
@@ -76,7 +89,7 @@ def values_of_runs(rows: pd.DataFrame, metric: str, epoch: int | None = None) ->
     Raises:
         InputError: an unknown metric, or an epoch that no run has.
     """
-    check_choice("metric", metric, METRICS)
+    check_choice("metric", metric, measured_columns(rows))
     runs = last_rows(rows)
     if epoch is not None:
         there = rows[rows["epoch"] == epoch]
@@ -140,7 +153,7 @@ def paired(rows: pd.DataFrame, metric: str, arm_a: str, arm_b: str, epoch: int |
 
 def curves_over_seeds(rows: pd.DataFrame, metric: str) -> pd.DataFrame:
     """Mean and band per arm and epoch; see `Results.curves`."""
-    check_choice("metric", metric, METRICS)
+    check_choice("metric", metric, measured_columns(rows))
     return mean_band(rows, metric, ("arm", "epoch"))
 
 

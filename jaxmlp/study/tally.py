@@ -8,6 +8,7 @@ import numpy as np
 from jaxmlp.study.memory import resident_bytes
 from jaxmlp.study.progress import Status
 from jaxmlp.study.workers import Job, Report
+from jaxmlp.training import score_column
 
 
 class Tally:
@@ -15,9 +16,9 @@ class Tally:
 
     def __init__(self, done: int, jobs: Sequence[Job]) -> None:
         """Before the sitting, `done` runs are finished, of whatever arms the folder has."""
-        self._total, self._done = done + sum(len(job.block) for job in jobs), done
+        self._total, self._done = done + sum(job.rows for job in jobs), done
         self._shares = {job.block[0].run_id: job.share_done for job in jobs}
-        self._seconds_total = sum((1.0 - job.share_done) * job.work.program.block_seconds for job in jobs)
+        self._seconds_total = sum((1.0 - job.share_done) * job.seconds for job in jobs)
         self._seconds = 0.0
         self._run_epochs = 0.0
         self._begin = time.monotonic()
@@ -28,12 +29,14 @@ class Tally:
         spec, block = job.work.group.spec, job.block
         key = block[0].run_id
         before, self._shares[key] = self._shares[key], report.share
-        self._seconds += (report.share - before) * job.work.program.block_seconds
-        self._run_epochs += (report.share - before) * spec.epochs * len(block)
-        self._done += len(block) * (report.share == 1.0)
-        column = "train_accuracy" if spec.data.split == "none" else "val_accuracy"
-        # A run that stopped early shows the last accuracy it had.
-        accuracy = [lane[np.isfinite(lane)][-1] for lane in report.history[column][: len(block), : report.epoch + 1]]
+        self._seconds += (report.share - before) * job.seconds
+        self._run_epochs += (report.share - before) * job.epochs * len(block)
+        self._done += job.rows * (report.share == 1.0)
+        column = score_column("train" if spec.data.split == "none" else "val", spec)
+        # A run that stopped early shows the last score it had.
+        shown = slice(len(block)), slice(report.epoch + 1)
+        lanes = zip(report.history[column][shown], report.measured[column][shown], strict=True)
+        scores = [numbers[there][-1] for numbers, there in lanes]
         return Status(
             seconds=time.monotonic() - self._begin,
             seconds_done=self._seconds,
@@ -44,7 +47,8 @@ class Tally:
             epoch=report.epoch,
             epochs=spec.epochs,
             arms=tuple(dict.fromkeys(run.arm.name for run in block)),
-            best=float(np.max(accuracy)),
-            median=float(np.median(accuracy)),
+            best=float(np.max(scores)),
+            median=float(np.median(scores)),
             memory_bytes=resident_bytes(),
+            numbers=spec.loss.task == "numbers",
         )

@@ -7,7 +7,7 @@ import numpy as np
 
 from jaxmlp.errors import InputError
 from jaxmlp.study.workers import Report
-from jaxmlp.training import METRICS
+from jaxmlp.training import metrics_of
 
 
 class ScalarLog:
@@ -27,12 +27,12 @@ class ScalarLog:
         self._next: dict[str, int] = {}
 
     def add(self, report: Report) -> None:
-        """The epochs that a block has ended since its last report; where a metric is not measured, nothing."""
+        """The epochs that a block has ended since its last report; where a metric has no finite number, nothing."""
         for lane, run in enumerate(report.job.block):
             for epoch in range(self._next.get(run.run_id, 0), report.epoch + 1):
-                for metric in METRICS:
+                for metric in metrics_of(run.arm.spec):
                     value = float(report.history[metric][lane, epoch])
-                    if np.isfinite(value):
+                    if report.measured[metric][lane, epoch] and np.isfinite(value):
                         self._writer.add_scalar(f"{metric}/{run.arm.name}/seed_{run.seed}", value, epoch)
             self._next[run.run_id] = report.epoch + 1
         self._writer.flush()

@@ -13,16 +13,20 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import jax
 import numpy as np
 
 from jaxmlp.data import Dataset
+from jaxmlp.probes import Probe
 from jaxmlp.study.arms import Run
 from jaxmlp.study.checkpoint import SavedBlock, save_block
+from jaxmlp.study.forks import Forks
 from jaxmlp.study.memory import Device, ran_out
 from jaxmlp.study.plan import Work
 from jaxmlp.study.program import Program
+from jaxmlp.study.watch import Records, Watch
 from jaxmlp.training import RunState
 
 WORTH_COMPILING = 2.0
@@ -39,10 +43,41 @@ class Job:
     """Where an earlier sitting left it."""
 
     @property
+    def span(self) -> tuple[int, int]:
+        """The clocks (from, to] that are to be trained."""
+        begin, end = (epoch * self.work.program.steps_per_epoch for epoch in self.block[0].span)
+        return begin, end
+
+    @property
+    def epochs(self) -> int:
+        """How many that are."""
+        begin, end = self.block[0].span
+        return end - begin
+
+    @property
+    def seconds(self) -> float:
+        """Estimated, from its begin."""
+        return self.work.group.share(self.block) * self.work.program.block_seconds
+
+    @property
+    def is_past(self) -> bool:
+        """Whether it is trained for its forks alone, and leaves no rows."""
+        return self.block[0].until is not None
+
+    @property
+    def rows(self) -> int:
+        """Runs that have rows when it is done."""
+        return 0 if self.is_past else len(self.block)
+
+    @property
     def share_done(self) -> float:
         """Of the block's steps, what the earlier sitting did."""
-        program = self.work.program
-        return self.saved.clock / (program.steps_per_epoch * program.spec.epochs) if self.saved else 0.0
+        return self.share(self.saved.clock) if self.saved else 0.0
+
+    def share(self, clock: int) -> float:
+        """Of the block's steps, what is done at a clock."""
+        begin, end = self.span
+        return (clock - begin) / (end - begin)
 
 
 @dataclass(frozen=True)
@@ -55,8 +90,14 @@ class Report:
     """Of the block's steps that are done; 1 at the end, early or not."""
     history: dict[str, np.ndarray]
     """[W, E + 1] of each metric."""
+    measured: dict[str, np.ndarray]
+    """[W, E + 1] bool of each metric: where the history holds a number."""
     states: RunState | None = None
-    """At the end: the final states, on the host."""
+    """At the end: the final states, on the host; not of a past."""
+    records: Records = ()
+    """At the end: what the study's probes have seen, on the host."""
+    steps: int = 0
+    """At the end: how many each of its lanes was trained from the block's begin on."""
 
 
 @dataclass(frozen=True)
@@ -115,21 +156,27 @@ class Workers:
         jobs: Sequence[Job],
         datasets: Mapping[Device, Dataset],
         *,
+        forks: Forks,
         stop: Stop,
         checkpoints: Path | None,
         checkpoint_seconds: float,
+        probes: tuple[Probe, ...] = (),
     ) -> None:
         """Start.
 
         Args:
             jobs: in the order in which they are taken.
             datasets: the dataset on each device to use.
+            forks: what blocks begin with that fork, and where they are kept for them.
             stop: when asked, every block is checkpointed after its chunk and left.
             checkpoints: where; None keeps none.
             checkpoint_seconds: from one checkpoint of a block to the next.
+            probes: what watches every block.
         """
-        self._jobs, self._lock = list(jobs), threading.Lock()
+        self._jobs, self._changed, self._busy = list(jobs), threading.Condition(), 0
+        self._forks = forks
         self._stop, self._checkpoints, self._every = stop, checkpoints, checkpoint_seconds
+        self._probes = probes
         self._reports: queue.Queue[Report | Failure | None] = queue.Queue()
         self._threads = [
             threading.Thread(target=self._work, args=(device, data), name=f"jaxmlp {device}", daemon=True)
@@ -155,7 +202,7 @@ class Workers:
 
     def forget(self, work: Work) -> None:
         """Take no more blocks of this group."""
-        with self._lock:
+        with self._changed:
             self._jobs = [job for job in self._jobs if job.work is not work]
 
     def join(self) -> None:
@@ -163,12 +210,30 @@ class Workers:
         for thread in self._threads:
             thread.join()
 
+    @property
+    def left(self) -> list[Job]:
+        """Jobs that nobody took: those that would fork from one that failed."""
+        return list(self._jobs)
+
     def _next(self, device: Device, programs: Mapping[int, Program]) -> Job | None:
-        with self._lock:
-            for i, job in enumerate(self._jobs):
-                if device == self._first or id(job.work) in programs or self._worth_compiling(job.work):
-                    return self._jobs.pop(i)
+        """The next job for a device; while others train what a job forks from, wait for them."""
+        with self._changed:
+            while not self._stop.asked:
+                ready = [job for job in self._jobs if self._forks.ready(job.block)]
+                for job in ready:
+                    if device == self._first or id(job.work) in programs or self._worth_compiling(job.work):
+                        self._jobs.remove(job)
+                        self._busy += 1
+                        return job
+                if not self._busy or len(ready) == len(self._jobs):
+                    return None
+                self._changed.wait()
         return None
+
+    def _done(self) -> None:
+        with self._changed:
+            self._busy -= 1
+            self._changed.notify_all()
 
     def _worth_compiling(self, work: Work) -> bool:
         waiting = sum(job.work is work for job in self._jobs)
@@ -178,13 +243,15 @@ class Workers:
         programs: dict[int, Program] = {}
         try:
             with jax.default_device(device):
-                while not self._stop.asked and (job := self._next(device, programs)) is not None:
+                while (job := self._next(device, programs)) is not None:
                     try:
                         program = programs.get(id(job.work)) or self._program(job.work, device, dataset)
                         programs[id(job.work)] = program
                         self._train(program, job)
                     except Exception as error:  # whatever it is, who waits for reports must hear of it
                         self._reports.put(Failure(job, error))
+                    finally:
+                        self._done()
         finally:
             self._reports.put(None)
 
@@ -196,33 +263,58 @@ class Workers:
         return program
 
     def _train(self, program: Program, job: Job) -> None:
-        states, begin = self._begin(program, job)
-        hypers = program.hypers(job.block)
-        steps, epochs = program.steps_per_epoch, program.spec.epochs
-        saved = time.monotonic()
-        for clock, count, repeats in program.chunks(begin):
-            states = program.advance(states, hypers, clock, count, repeats)
-            done = clock + count * repeats
-            history, ended = jax.device_get((states.history, states.ended))
-            if done == steps * epochs or ended.all():
+        watch, hypers = Watch(self._probes, program), program.hypers(job.block)
+        states, records, begin = self._begin(watch, job)
+        steps, (first, end) = program.steps_per_epoch, job.span
+        forks = {epoch * steps for epoch in self._forks.wanted(job.block)}
+        chunks, done, saved = program.chunks(begin, {*forks, end}), begin, time.monotonic()
+        while True:
+            history, measured, ended = jax.device_get((states.history, states.measured, states.ended))
+            # Of runs that have ended all epochs to come are as this one.
+            here = {at for at in forks if at == done or (at > done and ended.all())}
+            self._fork(job, done, here, watch.carried(states, records))
+            if done == end or ended.all():
                 break
-            self._reports.put(Report(job, done // steps, done / (steps * epochs), history))
-            if self._stop.asked or time.monotonic() - saved >= self._every:
-                self._save(job, done, states)
-                saved = time.monotonic()
-            if self._stop.asked:
-                return
-        states = jax.device_get(program.finish(states, hypers))
-        self._reports.put(Report(job, epochs, 1.0, states.history, states))
+            if done > begin:
+                self._reports.put(Report(job, done // steps, job.share(done), history, measured))
+                if self._stop.asked or time.monotonic() - saved >= self._every:
+                    self._save(job, done, watch.carried(states, records))
+                    saved = time.monotonic()
+                if self._stop.asked:
+                    return
+            clock, count, repeats = next(chunks)
+            states, records = watch.advance(states, records, hypers, (clock, count, repeats))
+            done = clock + count * repeats
+        if job.is_past:
+            self._reports.put(Report(job, done // steps, 1.0, history, measured, steps=done - first))
+            return
+        states, records = jax.device_get((program.finish(states, hypers), records))
+        final = states.history, states.measured, states, records
+        self._reports.put(Report(job, program.spec.epochs, 1.0, *final, done - first))
 
-    def _begin(self, program: Program, job: Job) -> tuple[RunState, int]:
+    def _fork(self, job: Job, clock: int, clocks: set[int], carried: Any) -> None:
+        """Keep what is carried at a clock for what forks at these."""
+        for at in sorted(clocks):
+            epoch = at // job.work.program.steps_per_epoch
+            self._forks.keep(job.block, job.work.layout, epoch, clock, jax.device_get(carried))
+        if clocks:
+            with self._changed:
+                self._changed.notify_all()
+
+    def _begin(self, watch: Watch, job: Job) -> tuple[RunState, Records, int]:
+        program = watch.program
         if job.saved is not None:
-            restored = job.saved.restore(program.state_shapes)
+            restored = job.saved.restore(watch.carried_shapes)
             if restored is not None:
-                return jax.device_put(restored, program.device), job.saved.clock
+                return *watch.states_and_records(jax.device_put(restored, program.device)), job.saved.clock
             job.saved.drop()
-        return program.start(job.block), 0
+        if job.block[0].parent is not None:
+            forked = jax.device_put(self._forks.begin(job.block, watch), program.device)
+            return *watch.states_and_records(forked), job.span[0]
+        states = program.start(job.block)
+        return states, watch.begin(states, program.hypers(job.block)), 0
 
-    def _save(self, job: Job, clock: int, states: RunState) -> None:
+    def _save(self, job: Job, clock: int, carried: Any) -> None:
         if self._checkpoints is not None:
-            save_block(self._checkpoints, job.block, job.work.layout, clock, jax.device_get(states))
+            probes = tuple(map(repr, self._probes))
+            save_block(self._checkpoints, job.block, job.work.layout, clock, jax.device_get(carried), probes)

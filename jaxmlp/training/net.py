@@ -10,7 +10,7 @@ from jax import Array
 
 from jaxmlp.data import PREPROCESSINGS
 from jaxmlp.errors import InputError
-from jaxmlp.nn import NormState, Params, apply_mlp
+from jaxmlp.nn import NormState, Params, apply_mlp, predicted_classes
 from jaxmlp.training.hyper import Hyper
 from jaxmlp.training.spec import RunSpec
 
@@ -36,7 +36,9 @@ class Net(struct.PyTreeNode):
     spec: RunSpec = struct.field(pytree_node=False)
 
     def logits(self, images: Array | np.ndarray) -> Array:
-        """Logits [B, K] in evaluation mode of images [B, I] as stored, `spec.evaluation.batch_size` rows at once.
+        """Outputs [B, K] in evaluation mode of images [B, I] as stored, `spec.evaluation.batch_size` rows at once.
+
+        They are logits, but where `MLPSpec.output` says otherwise.
 
         Raises:
             InputError: images of another width, or not of the type that the preprocessing takes.
@@ -47,8 +49,11 @@ class Net(struct.PyTreeNode):
         return jnp.concatenate([_logits(self, jnp.asarray(piece)) for piece in pieces])
 
     def predict(self, images: Array | np.ndarray) -> Array:
-        """The class of the largest logit, int32 [B]; images and errors as for `logits`."""
-        return jnp.argmax(self.logits(images), axis=1).astype(jnp.int32)
+        """The classes, int32 [B], or of numbers the outputs [B, T]; images and errors as for `logits`."""
+        outputs = self.logits(images)
+        if self.spec.loss.task == "numbers":
+            return outputs
+        return predicted_classes(outputs, self.spec.mlp.output).astype(jnp.int32)
 
     def preprocessed(self, images: Array) -> Array:
         """Rows [B, I] as the first linear takes them, of images as stored."""

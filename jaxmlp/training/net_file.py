@@ -8,7 +8,7 @@ The file is one safetensors file, which any program can read. Its tensors, i cou
 | layer{i}.scale, layer{i}.shift | γ and β of its norm |
 | layer{i}.mean, layer{i}.var | the running statistics of its batch norm, the variance biased |
 | layer{i}.slope, .maxout_weight, .maxout_bias, .skip_weight, .skip_bias | see `jaxmlp.nn.init.Params` |
-| preprocessing, or preprocessing.0 and .1 | what was fitted: m, or (m, s), or (m, matrix); see `jaxmlp.data` |
+| preprocessing, or preprocessing.0 and .1 | what was fitted: m, (m, s) or (m, matrix); see `jaxmlp.data` |
 
 Its metadata has one entry, `jaxmlp`: JSON with `version`, `spec`, `hyper`, and `about`, the writer's own notes; and
 where the spec names components of a user's, with `components`, their fingerprints by field.
@@ -45,7 +45,7 @@ def save_net(path: str | Path, net: Net, about: Mapping[str, Any]) -> None:
     Args:
         path: usually ends in .safetensors; a file that is there is replaced.
         net: of concrete arrays.
-        about: notes as JSON values, such as arm and seed; `dataset` is what `python -m experiments test` tests on.
+        about: notes as JSON values, such as arm and seed; `dataset` is what `jaxmlp test` tests on.
 
     Raises:
         InputError: a path that cannot be written to.

@@ -40,8 +40,10 @@ from jax import Array
 
 from jaxmlp.components import Components
 from jaxmlp.errors import InputError, check_choice
+from jaxmlp.identity import added
 from jaxmlp.nn import Params
 from jaxmlp.nn.hyper import check_user_numbers
+from jaxmlp.training.held import HeldRule, adam_by_held, by_held, hold_corrected
 from jaxmlp.training.hyper import Hyper
 from jaxmlp.training.packed import pack, unpack
 from jaxmlp.training.regularized import is_regularized
@@ -61,6 +63,9 @@ class OptimizerSpec:
     """Biases decay too, as in D2 (S-074); a norm's scale and shift never do."""
     clip: bool = False
     """Scale the gradient of loss and penalty down to the norm `Hyper.clip_norm`, over all parameters together."""
+    hold_second_moment: bool = added(False)
+    """Go on with the second moment as it stands, by `Optimizer.held`. Of a run it is so from an epoch on, by the
+    intervention `FreezeSecondMoment`: at the start there is none to hold."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", OPTIMIZERS.name_of(self.name))
@@ -74,6 +79,9 @@ class OptimizerSpec:
             raise InputError(f"decay_biases, and {self.name} without weight decay: turn weight_decay on, or this off")
         if self.decay_biases and row.decoupled and not row.direction:
             raise InputError(f"decay_biases, and {self.name} decides itself what decays: leave decay_biases off")
+        if self.hold_second_moment and row.held is None:
+            having = ", ".join(name for name, other in OPTIMIZERS.items() if other.held is not None)
+            raise InputError(f"{self.name} has no second moment that can be held: choose one of {having}")
 
     @property
     def decays(self) -> bool:
@@ -111,6 +119,8 @@ class Optimizer(NamedTuple):
     """The documents' form: it gives a direction d without the rate, and the step is θ ← θ − η d."""
     rate_inside: bool = False
     """Of a direction: η multiplies the gradient before the rule instead of the direction after it."""
+    held: HeldRule | None = None
+    """How it goes on with its second moment held; None where it has none, or does not say how."""
 
 
 def _check_optimizer(row: Optimizer) -> None:
@@ -123,13 +133,20 @@ def scale_by_adagrad(eps: Array | float) -> optax.GradientTransformation:
     """D4's AdaGrad (S-079): optax's own starts its cache at 0.1 and puts ε inside the root."""
 
     def init(params: Any) -> Any:
-        return optax.tree.zeros_like(params)
+        return optax.ScaleByRssState(optax.tree.zeros_like(params))
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        cache = jax.tree.map(lambda c, g: c + jnp.square(g), state, updates)
-        return jax.tree.map(lambda g, c: g / (jnp.sqrt(c) + eps), updates, cache), cache
+        cache = jax.tree.map(lambda c, g: c + jnp.square(g), state.sum_of_squares, updates)
+        return jax.tree.map(lambda g, c: g / (jnp.sqrt(c) + eps), updates, cache), optax.ScaleByRssState(cache)
 
     return optax.GradientTransformation(init, update)
+
+
+class Moments(NamedTuple):
+    """The state of uncorrected Adam, which counts no steps."""
+
+    mu: Any
+    nu: Any
 
 
 def scale_by_uncorrected_adam(
@@ -138,12 +155,12 @@ def scale_by_uncorrected_adam(
     """Adam with both moments as they are, biased towards their start at 0 (S-081)."""
 
     def init(params: Any) -> Any:
-        return optax.tree.zeros_like(params), optax.tree.zeros_like(params)
+        return Moments(optax.tree.zeros_like(params), optax.tree.zeros_like(params))
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
-        mean = optax.tree.update_moment(updates, state[0], beta1, 1)
-        square = optax.tree.update_moment(updates, state[1], beta2, 2)
-        return jax.tree.map(lambda m, v: m / (jnp.sqrt(v) + eps), mean, square), (mean, square)
+        mean = optax.tree.update_moment(updates, state.mu, beta1, 1)
+        square = optax.tree.update_moment(updates, state.nu, beta2, 2)
+        return jax.tree.map(lambda m, v: m / (jnp.sqrt(v) + eps), mean, square), Moments(mean, square)
 
     return optax.GradientTransformation(init, update)
 
@@ -151,6 +168,9 @@ def scale_by_uncorrected_adam(
 def _adam(hyper: Hyper) -> optax.GradientTransformation:
     return optax.scale_by_adam(b1=hyper.beta1, b2=hyper.beta2, eps=hyper.adam_eps)
 
+
+_HELD_ADAM = HeldRule(lambda hyper: adam_by_held(hyper.beta1, hyper.adam_eps, corrected=True), hold_corrected)
+_HELD_CACHE = HeldRule(lambda hyper: by_held(hyper.cache_eps))
 
 _documented = partial(Optimizer, elementwise=True, direction=True)
 
@@ -162,13 +182,17 @@ OPTIMIZERS: Components[Optimizer] = Components(
         "momentum": _documented(lambda hyper: optax.trace(hyper.momentum), rate_inside=True),
         "momentum_d2": _documented(lambda hyper: optax.trace(hyper.momentum)),
         "nesterov": _documented(lambda hyper: optax.trace(hyper.momentum, nesterov=True), rate_inside=True),
-        "adagrad": _documented(lambda hyper: scale_by_adagrad(hyper.cache_eps)),
+        "adagrad": _documented(lambda hyper: scale_by_adagrad(hyper.cache_eps), held=_HELD_CACHE),
         "rmsprop": _documented(
-            lambda hyper: optax.scale_by_rms(hyper.rmsprop_decay, hyper.cache_eps, eps_in_sqrt=False)
+            lambda hyper: optax.scale_by_rms(hyper.rmsprop_decay, hyper.cache_eps, eps_in_sqrt=False),
+            held=_HELD_CACHE,
         ),
-        "adam": _documented(_adam),
-        "adam_nobc": _documented(lambda hyper: scale_by_uncorrected_adam(hyper.beta1, hyper.beta2, hyper.cache_eps)),
-        "adamw": _documented(_adam, decoupled=True),
+        "adam": _documented(_adam, held=_HELD_ADAM),
+        "adam_nobc": _documented(
+            lambda hyper: scale_by_uncorrected_adam(hyper.beta1, hyper.beta2, hyper.cache_eps),
+            held=HeldRule(lambda hyper: adam_by_held(hyper.beta1, hyper.cache_eps, corrected=False)),
+        ),
+        "adamw": _documented(_adam, decoupled=True, held=_HELD_ADAM),
     },
     from_function=Optimizer,
     check=_check_optimizer,
@@ -228,16 +252,17 @@ def _step(
 ) -> tuple[Any, optax.OptState]:
     """`update`, of numbers and trees of one type."""
     rule = OPTIMIZERS[spec.name]
+    make = rule.held.make if spec.hold_second_moment and rule.held is not None else rule.make
     if spec.clip:
         grads, _ = optax.clip_by_global_norm(hyper.clip_norm).update(grads, optax.EmptyState())
     if spec.decays and not rule.decoupled:
         grads = _add_decay(grads, params, spec, hyper)
     if not rule.direction:
-        updates, opt_state = rule.make(hyper.replace(learning_rate=learning_rate)).update(grads, opt_state, params)
+        updates, opt_state = make(hyper.replace(learning_rate=learning_rate)).update(grads, opt_state, params)
         return optax.apply_updates(params, updates), opt_state
     if rule.rate_inside:
         grads = _scaled(grads, learning_rate)
-    direction, opt_state = rule.make(hyper).update(grads, opt_state, params)
+    direction, opt_state = make(hyper).update(grads, opt_state, params)
     if rule.decoupled:
         direction = _add_decay(direction, params, spec, hyper)
     if not rule.rate_inside:

@@ -1,6 +1,6 @@
 """What looks at the validation loss after every epoch: a cut of the learning rate, and an early stop.
 
-Both count bad epochs, those in a row that brought no lower loss; a NaN is a bad one.
+Both count bad epochs, those in a row that brought no lower loss; a loss that is lost, infinite or NaN, is a bad one.
 """
 
 import jax.numpy as jnp
@@ -49,20 +49,17 @@ class EarlyStop(struct.PyTreeNode):
     lowest: Array
     bad_epochs: Array
     stopped: Array
-    last_epoch: Array
-    """The last epoch that was trained."""
 
     @classmethod
     def start(cls) -> "EarlyStop":
         """Before the first epoch."""
-        zero = jnp.zeros((), jnp.int32)
-        return cls(jnp.full((), jnp.inf), zero, jnp.zeros((), bool), zero)
+        return cls(jnp.full((), jnp.inf), jnp.zeros((), jnp.int32), jnp.zeros((), bool))
 
-    def after_epoch(self, epoch: Array, loss: Array, hyper: Hyper) -> "EarlyStop":
-        """The state after this epoch, which ended with this loss."""
+    def after_epoch(self, loss: Array, hyper: Hyper) -> "EarlyStop":
+        """The state after an epoch that ended with this loss."""
         lowest, bad_epochs = _count(self.lowest, self.bad_epochs, loss, self.lowest)
         stopped = bad_epochs.astype(loss.dtype) >= jnp.asarray(hyper.stop_patience, loss.dtype)
-        return EarlyStop(lowest, bad_epochs, stopped, epoch.astype(jnp.int32))
+        return EarlyStop(lowest, bad_epochs, stopped)
 
 
 def _count(lowest: Array, bad_epochs: Array, loss: Array, bound: Array) -> tuple[Array, Array]:

@@ -1,10 +1,10 @@
-"""One run from its seed to its test accuracy: `init_run`, `train_epoch`, `end_epoch`, `end_run`.
+"""One run from its seed to its test score: `init_run`, `train_epoch`, `end_epoch`, `end_run`.
 
 All are pure and know nothing of other runs; `jaxmlp.study` maps them over lanes.
 """
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -18,8 +18,9 @@ from jaxmlp.training.net import Net
 from jaxmlp.training.packed import pack
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
+from jaxmlp.training.score import balanced_weights, score_of_guessing
 from jaxmlp.training.spec import RunSpec
-from jaxmlp.training.state import METRICS, RunState, Selection
+from jaxmlp.training.state import RunState, RunStatus, Selection, metrics_of, score_column
 from jaxmlp.training.step import TrainState, counted_step, init_train_state, learning_rate
 from jaxmlp.training.step_log import StepLog
 from jaxmlp.training.trained import net_of
@@ -43,7 +44,7 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
     """
     num_examples = dataset.train_images.shape[0]
     split_key = stream_key(seed, Stream.SPLIT, 0)
-    train_index, val_index = split_indices(spec.data.split, split_key, num_examples)
+    train_index, val_index = split_indices(spec.data.split, split_key, num_examples, dataset.train_labels)
     train_index = train_index[: spec.data.num_train(num_examples)]
     params, norm_state = init_mlp(stream_key(seed, Stream.INIT), spec.mlp, hyper)
     best = None
@@ -52,6 +53,9 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
     log = None
     if spec.evaluation.log_every is not None:
         log = StepLog.start(spec.epochs * _steps_per_epoch(dataset, spec) // spec.evaluation.log_every)
+    weights = None
+    if spec.loss.class_weights == "balanced":
+        weights = balanced_weights(dataset.train_labels[train_index], dataset.num_classes)
     return RunState(
         seed=jnp.asarray(seed),
         train_index=train_index,
@@ -62,9 +66,12 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
         plateau=Plateau.start() if spec.schedule.plateau else None,
         early_stop=EarlyStop.start() if spec.evaluation.early_stopping else None,
         log=log,
+        class_weights=weights,
         loss_sum=jnp.zeros(()),
-        diverged=jnp.zeros((), bool),
-        history={name: jnp.full((spec.epochs + 1,), jnp.nan) for name in METRICS},
+        status=jnp.full((), RunStatus.TRAINING, jnp.int8),
+        ended_epoch=jnp.zeros((), jnp.int32),
+        history={name: jnp.zeros((spec.epochs + 1,)) for name in metrics_of(spec)},
+        measured={name: jnp.zeros((spec.epochs + 1,), bool) for name in metrics_of(spec)},
     )
 
 
@@ -115,14 +122,11 @@ def train_epoch(
 
     def step(progress: _Progress, run: RunState, hyper: Hyper, rows: Array) -> _Progress:
         train, log, loss_sum = progress
-        with jax.named_scope("batch"):
-            x = PREPROCESSINGS[spec.data.preprocessing].apply(run.preprocessing, dataset.train_images[rows])
-            labels = dataset.train_labels[rows]
-        key = stream_key(run.seed, Stream.DROPOUT, train.step) if spec.mlp.dropout != "none" else None
-        rate = _rate(run, train.step, dataset, spec=spec, hyper=hyper)
-        train, loss, accuracy = counted_step(train, x, labels, spec=spec, hyper=hyper, rate=rate, key=key)
+        x, labels, key, rate = _batch(run, train.step, rows, dataset, spec=spec, hyper=hyper)
+        more = {"rate": rate, "key": key, "class_weights": run.class_weights}
+        train, loss, score = counted_step(train, x, labels, spec=spec, hyper=hyper, **more)
         if log is not None and spec.evaluation.log_every is not None:
-            log = log.after_step(train.step, loss, accuracy, spec.evaluation.log_every)
+            log = log.after_step(train.step, loss, score, spec.evaluation.log_every)
         return train, log, loss_sum + loss
 
     def steps(i: Array, progress: _Progress) -> _Progress:
@@ -131,6 +135,36 @@ def train_epoch(
 
     train, log, loss_sum = jax.lax.fori_loop(0, count, steps, (run.train, run.log, run.loss_sum))
     return lanes(_unless_stopped)(run, run.replace(train=train, log=log, loss_sum=loss_sum))
+
+
+class Batch(NamedTuple):
+    """What a run takes into one step, beside its state."""
+
+    x: Array
+    """Preprocessed, [B, I]."""
+    labels: Array
+    """[B]."""
+    key: Array | None
+    """For dropout, where the network has it."""
+    rate: Array
+    """η."""
+
+
+def next_batch(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> Batch:
+    """What the run's next step takes; the arguments are those of `start_run`. It may stand anywhere in its training."""
+    steps, batch = _steps_per_epoch(dataset, spec), spec.data.batch_size
+    done = run.train.step
+    order = _order(run, spec, done // steps + 1)
+    rows = jax.lax.dynamic_slice_in_dim(order, done % steps * batch, batch)
+    return _batch(run, done, rows, dataset, spec=spec, hyper=hyper)
+
+
+def _batch(run: RunState, step: Array, rows: Array, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> Batch:
+    with jax.named_scope("batch"):
+        x = PREPROCESSINGS[spec.data.preprocessing].apply(run.preprocessing, dataset.train_images[rows])
+        labels = dataset.train_labels[rows]
+    key = stream_key(run.seed, Stream.DROPOUT, step) if spec.mlp.dropout != "none" else None
+    return Batch(x, labels, key, _rate(run, step, dataset, spec=spec, hyper=hyper))
 
 
 def _order(run: RunState, spec: RunSpec, epoch: Array | int) -> Array:
@@ -145,15 +179,33 @@ def end_epoch(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper, e
     whether the rate is to be cut (S-073) or the run has ended (S-084). Epoch 0 is before training, and only measured.
     """
     epoch = jnp.asarray(epoch)
-    train_loss = jnp.where(epoch > 0, run.loss_sum / _steps_per_epoch(dataset, spec), jnp.nan)
-    after = _measure(run, dataset, epoch, train_loss, spec=spec, hyper=hyper)
-    val_loss = after.history["val_loss"][epoch]
+    after = _measure(run, dataset, epoch, spec=spec, hyper=hyper)
+    # Lost or not measured: no lower loss than any before.
+    val_loss = jnp.where(after.measured["val_loss"][epoch], after.history["val_loss"][epoch], jnp.inf)
     after = after.replace(
         loss_sum=jnp.zeros_like(run.loss_sum),
         plateau=_from_epoch_1(epoch, run.plateau, lambda plateau: plateau.after_epoch(val_loss, hyper)),
-        early_stop=_from_epoch_1(epoch, run.early_stop, lambda stop: stop.after_epoch(epoch, val_loss, hyper)),
+        early_stop=_from_epoch_1(epoch, run.early_stop, lambda stop: stop.after_epoch(val_loss, hyper)),
     )
-    return _unless_stopped(run, after)
+    return _unless_stopped(run, _unless_over(after, epoch, spec))
+
+
+def _unless_over(run: RunState, epoch: Array, spec: RunSpec) -> RunState:
+    """The run with its status after this epoch; what diverged stays so, whatever its early stop made of it."""
+    over = jnp.where(epoch == spec.epochs, RunStatus.DONE, RunStatus.TRAINING)
+    if run.early_stop is not None:
+        stopped = run.early_stop.stopped & (epoch < spec.epochs)
+        over = jnp.where(stopped, RunStatus.STOPPED_EARLY, over)
+    return _with_status(run, over, epoch)
+
+
+def _with_status(run: RunState, status: Array, epoch: Array) -> RunState:
+    """The run with what became of it in an epoch; the first end counts."""
+    news = ~run.ended & (status != RunStatus.TRAINING)
+    return run.replace(
+        status=jnp.where(news, status, run.status),
+        ended_epoch=jnp.where(news, epoch.astype(jnp.int32), run.ended_epoch),
+    )
 
 
 def _from_epoch_1(epoch: Array, watch: Any, after: Callable[[Any], Any]) -> Any:
@@ -167,69 +219,87 @@ def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> 
     """Test the selected model; fills the test columns of the last epoch that was trained."""
     if spec.evaluation.test_every_epoch:
         return run  # it selects the last model, and that is tested: a net less to compile
-    # A diverged run has rows to the end, whatever its early stop made of the NaN.
-    last = spec.epochs if run.early_stop is None else jnp.where(run.diverged, spec.epochs, run.early_stop.last_epoch)
-    selected = net_of(run.replace(train=run.selected), spec=spec, hyper=hyper)
-    row = _test(selected, run.diverged, dataset)
-    return run.replace(history=run.history | {name: run.history[name].at[last].set(row[name]) for name in row})
+    # A diverged run has rows to the end.
+    stopped = run.status == RunStatus.STOPPED_EARLY
+    last = jnp.where(stopped, run.ended_epoch, spec.epochs)
+    row = _test(net_of(run.replace(train=run.selected), spec=spec, hyper=hyper), dataset)
+    return _written(run, row, jnp.arange(spec.epochs + 1) == last, dataset, spec)
 
 
-def _test(net: Net, diverged: Array, dataset: Dataset) -> dict[str, Array]:
-    """Loss and accuracy of a model on the test set; a diverged run's are NaN and chance."""
+def _test(net: Net, dataset: Dataset) -> dict[str, Array]:
+    """Loss and score of a model on the test set."""
     index = jnp.arange(dataset.test_images.shape[0], dtype=jnp.int32)
-    loss, accuracy = evaluate(net, dataset.test_images, dataset.test_labels, index)
-    return {
-        "test_loss": jnp.where(diverged, jnp.nan, loss),
-        "test_accuracy": jnp.where(diverged, 1.0 / dataset.num_classes, accuracy),
-    }
+    loss, score = evaluate(net, dataset.test_images, dataset.test_labels, index)
+    return {"test_loss": loss, score_column("test", net.spec): score}
 
 
-def _measure(run, dataset, epoch, train_loss, *, spec: RunSpec, hyper: Hyper) -> RunState:
-    """Evaluate, select, and write this epoch's row; a diverged run has NaN losses and chance accuracy."""
+def _written(run: RunState, row: dict[str, Array], rows: Array, dataset: Dataset, spec: RunSpec) -> RunState:
+    """The run with these numbers in `rows` ([E + 1] bool) of its history; a diverged one's losses are none, and its
+    scores those of guessing.
+    """
+    history, measured = dict(run.history), dict(run.measured)
+    scores = [score_column(part, spec) for part in ("train", "val", "test")]
+    for name, value in row.items():
+        here = rows
+        if name.endswith("_loss"):
+            here = rows & ~run.diverged & ~jnp.isnan(value)
+        elif name in scores:
+            value = jnp.where(run.diverged, score_of_guessing(spec, dataset.num_classes), value)
+        history[name] = jnp.where(here, value, history[name])
+        measured[name] = measured[name] | here
+    return run.replace(history=history, measured=measured)
+
+
+def _measure(run: RunState, dataset: Dataset, epoch: Array, *, spec: RunSpec, hyper: Hyper) -> RunState:
+    """Evaluate, note divergence, select, and write this epoch's row."""
+    run, row = _evaluated(run, dataset, epoch, spec=spec, hyper=hyper)
+    train_loss = run.loss_sum / _steps_per_epoch(dataset, spec)
+    lost_before, epochs = run.diverged, jnp.arange(spec.epochs + 1)
+    run = _with_status(run, _lost(train_loss, row.get("val_loss"), epoch), epoch)
+    best = _select(run, row.get(score_column("val", spec)), epoch)
+    row["learning_rate"] = _rate(run, jnp.maximum(run.train.step - 1, 0), dataset, spec=spec, hyper=hyper)
+    row["selected_epoch"] = (epoch if best is None else best.epoch).astype(jnp.float32)
+    row["diverged"] = run.diverged.astype(jnp.float32)
+    if spec.evaluation.test_every_epoch:
+        row |= _test(net_of(run, spec=spec, hyper=hyper), dataset)
+    # A diverged run is frozen: its row stands for all epochs to come.
+    now = ~lost_before & ((epochs == epoch) | (run.diverged & (epochs > epoch)))
+    run = _written(run.replace(best=best), row, now, dataset, spec)
+    return _written(run, {"train_loss": train_loss}, now & (epochs > 0), dataset, spec)  # epoch 0 had no batch
+
+
+def _evaluated(run: RunState, dataset: Dataset, epoch: Array, *, spec: RunSpec, hyper: Hyper):
+    """(the run, its statistics moved where validation does that, what its validation and training parts give)."""
 
     def on(rule, rows: Any, **more: Array) -> Any:
         net = net_of(run, spec=spec, hyper=hyper)
         return rule(net, dataset.train_images, dataset.train_labels, rows, **more)
 
     train_rows = run.train_index[: spec.evaluation.train_subset]
+    train, val = score_column("train", spec), score_column("val", spec)
+    if run.val_index.shape[0] == 0:
+        return run, {train: on(evaluate, train_rows)[1]}
     if spec.evaluation.validation == "d4_shipped":
         # First, since all that is measured or kept after it has the statistics it leaves.
         steps, batch = _steps_per_epoch(dataset, spec), spec.data.batch_size
         after = spec.steps_after_validation(dataset.train_images.shape[0])
         trained = _order(run, spec, epoch)[(steps - after) * batch : steps * batch]
-        val_loss, val_accuracy, norm_state = on(evaluate_in_train_mode, run.val_index, then=trained)
+        val_loss, val_score, norm_state = on(evaluate_in_train_mode, run.val_index, then=trained)
         run = run.replace(train=run.train.replace(norm_state=norm_state))
-        _, train_accuracy = on(evaluate, train_rows)
+        _, train_score = on(evaluate, train_rows)
     else:
-        (val_loss, val_accuracy), (_, train_accuracy) = on(evaluate_each, [run.val_index, train_rows])
-    # A run without validation part has no validation loss: NaN there is no news. Nor is it at epoch 0: nothing has
-    # trained yet, and running variances that start at 0 overflow through a deep net.
+        (val_loss, val_score), (_, train_score) = on(evaluate_each, [run.val_index, train_rows])
+    return run, {train: train_score, "val_loss": val_loss, val: val_score}
+
+
+def _lost(train_loss: Array, val_loss: Array | None, epoch: Array) -> Array:
+    """The status that an epoch's losses make. At epoch 0 none is news: nothing has trained yet, and running variances
+    that start at 0 overflow through a deep net.
+    """
     lost = ~jnp.isfinite(train_loss)
-    if run.val_index.shape[0]:
+    if val_loss is not None:
         lost |= ~jnp.isfinite(val_loss)
-    diverged = run.diverged | ((epoch > 0) & lost)
-    nan, chance = jnp.full((), jnp.nan), 1.0 / dataset.num_classes
-    train_loss, val_loss = (jnp.where(diverged, nan, loss) for loss in (train_loss, val_loss))
-    train_accuracy = jnp.where(diverged, chance, train_accuracy)
-    if run.val_index.shape[0]:
-        val_accuracy = jnp.where(diverged, chance, val_accuracy)
-    best = _select(run, val_accuracy, epoch, diverged)
-    row = {
-        "train_loss": train_loss,
-        "train_accuracy": train_accuracy,
-        "val_loss": val_loss,
-        "val_accuracy": val_accuracy,
-        "learning_rate": _rate(run, jnp.maximum(run.train.step - 1, 0), dataset, spec=spec, hyper=hyper),
-        "selected_epoch": (epoch if best is None else best.epoch).astype(jnp.float32),
-        "diverged": diverged.astype(jnp.float32),
-    }
-    if spec.evaluation.test_every_epoch:
-        row |= _test(net_of(run, spec=spec, hyper=hyper), diverged, dataset)
-    # A diverged run is frozen: its row stands for all epochs to come.
-    epochs = jnp.arange(spec.epochs + 1)
-    now = ~run.diverged & ((epochs == epoch) | (diverged & (epochs > epoch)))
-    history = run.history | {name: jnp.where(now, value, run.history[name]) for name, value in row.items()}
-    return run.replace(best=best, diverged=diverged, history=history)
+    return jnp.where((epoch > 0) & lost, RunStatus.DIVERGED, RunStatus.TRAINING)
 
 
 def _steps_per_epoch(dataset: Dataset, spec: RunSpec) -> int:
@@ -251,11 +321,11 @@ def _unless_stopped(run: RunState, after: RunState) -> RunState:
     return jax.tree.map(lambda new, old: jnp.where(stop.stopped, old, new), after, run)
 
 
-def _select(run: RunState, val_accuracy: Array, epoch: Array, diverged: Array) -> Selection | None:
+def _select(run: RunState, val_score: Array | None, epoch: Array) -> Selection | None:
     """The better of the kept model and the present one; epoch 0, before training, and lost models never count."""
-    if run.best is None:
+    if run.best is None or val_score is None:
         return None
-    better = (epoch > 0) & (val_accuracy > run.best.val_accuracy) & ~diverged
+    better = (epoch > 0) & (val_score > run.best.val_score) & ~run.diverged
     model = pack(run.train.params), pack(run.train.norm_state)
-    present = Selection(*model, val_accuracy, epoch.astype(jnp.int32))
+    present = Selection(*model, val_score, epoch.astype(jnp.int32))
     return jax.tree.map(lambda new, old: jnp.where(better, new, old), present, run.best)

@@ -3,13 +3,24 @@
 Epochs and steps are counted from 0. Which schedule and how long its pieces are is static, by how much it cuts is
 traced. A warm-up (`ScheduleSpec.warmup_epochs`) multiplies any of them; see `jaxmlp.training.plateau` for the cut that
 waits for the validation loss.
+
+Any schedule of optax's is a row by `optax_schedule`. Three of the names here are curves that optax has too, to the last
+bit or one more, and stay written out:
+
+    constant      constant_schedule(1)                         the same bits
+    step_decay    exponential_decay(1, k epochs, f, staircase) the same bits, but optax takes no traced f
+    cosine        cosine_decay_schedule(1, steps)              one step in three differs by one unit in the last place,
+                                                               which the rows of published runs would show
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
+import optax
 from jax import Array
 
 from jaxmlp.components import Components
@@ -103,6 +114,30 @@ SCHEDULES: Components[Schedule] = Components(
     check=lambda row: check_user_numbers(row.numbers),
 )
 """The library's own, and what `SCHEDULES.register` adds; `ScheduleSpec(name=function)` registers too."""
+
+
+def optax_schedule(make: Callable[[int, Hyper], optax.Schedule], numbers: tuple[str, ...] = ()) -> Schedule:
+    """A schedule of optax's as a row: `make(steps, hyper)` gives it for a run of so many steps in all.
+
+    Its values are factors of `Hyper.learning_rate`, so its peak is 1. Numbers of `hyper` are traced: they may stand
+    where optax computes with them, not where it asks Python what they are.
+
+    Args:
+        make: from the run's length and numbers to optax's function of the step.
+        numbers: the user's numbers that `make` reads.
+
+    >>> import optax, jaxmlp.training as training
+    >>> row = training.optax_schedule(lambda steps, hyper: optax.cosine_onecycle_schedule(steps, 1.0))
+    >>> training.ScheduleSpec(training.SCHEDULES.register("onecycle", row)).name
+    'onecycle'
+    """
+    return Schedule(partial(_of_optax, make), numbers)
+
+
+def _of_optax(make: Callable[[int, Hyper], optax.Schedule], clock: Clock, spec: ScheduleSpec, hyper: Hyper) -> Array:
+    # optax mixes the int32 step with floats, which strict promotion forbids.
+    with jax.numpy_dtype_promotion("standard"):
+        return jnp.asarray(make(clock.epochs * clock.steps_per_epoch, hyper)(clock.step), float)
 
 
 def warmup(clock: Clock, spec: ScheduleSpec) -> Array:

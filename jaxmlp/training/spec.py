@@ -6,11 +6,13 @@ from operator import attrgetter
 from typing import Any
 
 from jaxmlp.components import Components, Unfingerprintable
-from jaxmlp.data import PREPROCESSINGS, SPLITS, split_sizes
+from jaxmlp.data import PREPROCESSINGS, split_named, split_sizes
 from jaxmlp.errors import InputError, check_choice, check_count
+from jaxmlp.identity import added
 from jaxmlp.nn import ACTIVATIONS, BACKWARDS, INITIALIZERS, LOSSES, PENALTIES, PRECISIONS, MLPSpec
 from jaxmlp.nn.hyper import USER, user_numbers
 from jaxmlp.training.hyper import Hyper
+from jaxmlp.training.interventions import Intervention, in_order
 from jaxmlp.training.optimizers import OPTIMIZERS, OptimizerSpec
 from jaxmlp.training.schedules import SCHEDULES, ScheduleSpec
 
@@ -24,6 +26,7 @@ TABLES: dict[str, Components[Any]] = {
 }
 """The fields of a `RunSpec` that name a row of an open table."""
 
+CLASS_WEIGHTS = ("none", "balanced")
 SELECTIONS = ("best_validation", "last")
 VALIDATIONS = ("running", "d4_shipped")
 VALIDATION_IMAGES = 100
@@ -35,7 +38,7 @@ class DataSpec:
     """How a run uses its dataset: its images as they are, since no document augments them (S-016)."""
 
     split: str = "random_fifth"
-    """A key of `SPLITS`: which training images are held out for validation (S-003, S-005, S-008)."""
+    """A key of `SPLITS`, or `last_N`: which training images are held out for validation (S-003, S-005, S-008)."""
     preprocessing: str = "unit"
     """A key of `PREPROCESSINGS`, fitted on the training part."""
     batch_size: int = 64
@@ -46,7 +49,7 @@ class DataSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "preprocessing", PREPROCESSINGS.name_of(self.preprocessing))
-        check_choice("split", self.split, SPLITS)
+        split_named(self.split)
         check_choice("preprocessing", self.preprocessing, PREPROCESSINGS)
         check_count("batch size", self.batch_size)
         if self.train_size is not None:
@@ -84,11 +87,23 @@ class LossSpec:
     """A key of `LOSSES`; a `Loss` or a function is registered and kept by its name."""
     penalty: str = "none"
     """`none`, or a key of `PENALTIES`, of the weights alone: no biases, nor a norm's scale and shift."""
+    class_weights: str = added("none")
+    """One of `CLASS_WEIGHTS`. `balanced` multiplies an example's loss by N/(K n_k) for the n_k of its class among the N
+    of the training part: every class counts alike. The weights' mean over that part is 1, so a batch's mean is an
+    unbiased estimate of PyTorch's weighted mean over all of it. `val_loss` stays unweighted."""
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", LOSSES.name_of(self.name))
         check_choice("loss", self.name, LOSSES)
         check_choice("penalty", self.penalty, ("none", *PENALTIES))
+        check_choice("class weights", self.class_weights, CLASS_WEIGHTS)
+        if self.class_weights != "none" and self.task != "classes":
+            raise InputError(f"class weights, and loss {self.name!r} is about numbers: leave class_weights at 'none'")
+
+    @property
+    def task(self) -> str:
+        """What it is about, `classes` or `numbers`: `Loss.task`."""
+        return LOSSES[self.name].task
 
 
 @dataclass(frozen=True)
@@ -96,10 +111,10 @@ class EvalSpec:
     """What is measured after each epoch, and which parameters are tested."""
 
     selection: str = "best_validation"
-    """`best_validation` tests the parameters of the epoch with strictly greatest validation accuracy
+    """`best_validation` tests the parameters of the epoch with strictly greatest validation accuracy, or R² of numbers
     (S-090), `last` those of the last epoch."""
     train_subset: int | None = None
-    """`train_accuracy` is measured on the first so many images of the training part; None: on all (S-091)."""
+    """The training score is measured on the first so many images of the training part; None: on all (S-091)."""
     batch_size: int = 1000
     """Rows evaluated at once; bounds memory, never changes what is counted."""
     early_stopping: bool = False
@@ -116,7 +131,7 @@ class EvalSpec:
     the running statistics: to that precision, and to the few updates in between, an epoch ends with the program's."""
 
     log_every: int | None = None
-    """Log the mean loss and accuracy of the batches of every so many steps, for `steps.parquet`: 50 in D2 (S-097)."""
+    """Log the mean loss and score of the batches of every so many steps, for `steps.parquet`: 50 in D2 (S-097)."""
     test_every_epoch: bool = False
     """Test after every epoch, as D2 does (S-005); otherwise the test set is read once. The choices of who looks at
     such a curve are made on the test set."""
@@ -148,9 +163,13 @@ class RunSpec:
     """One of `PRECISIONS`: how the linear rule's three products are computed."""
     backward: str = "manual"
     """`manual` trains with the hand-written rules, `autodiff` with their twins."""
+    interventions: tuple[Intervention, ...] = added(())
+    """What changes it in mid-training, by epoch: see `jaxmlp.training.interventions`. Arms that differ by it alone have
+    one past: with `replace(spec, interventions=(ResetMoments(epoch=5),))` beside `spec` that is trained once."""
 
     def __post_init__(self) -> None:
         check_count("epochs", self.epochs)
+        object.__setattr__(self, "interventions", in_order(self.interventions, self.epochs))
         check_choice("precision", self.precision, PRECISIONS)
         check_choice("backward", self.backward, BACKWARDS)
         if self.schedule.warmup_epochs >= self.epochs:

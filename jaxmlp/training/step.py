@@ -14,6 +14,7 @@ from jaxmlp.training.hyper import Hyper
 from jaxmlp.training.optimizers import folded, init_optimizer, unfolded, update
 from jaxmlp.training.regularized import weights_of
 from jaxmlp.training.schedules import Clock, schedule_factor
+from jaxmlp.training.score import score_of
 from jaxmlp.training.spec import RunSpec
 
 
@@ -51,27 +52,30 @@ def train_step(
     hyper: Hyper,
     rate: Array | None = None,
     key: Array | None = None,
+    class_weights: Array | None = None,
 ) -> tuple[TrainState, Array]:
     """Forward, backward, update: one batch.
 
     Args:
         state: before the step.
         x: the preprocessed batch, [B, I].
-        labels: [B] integers.
+        labels: [B] integers, or the float targets of numbers, [B, T].
         spec: the run's structure.
         hyper: the run's numbers.
         rate: η of this step, from `learning_rate`; a spec of constant rate has it from `hyper`.
         key: for dropout, where the network has it.
+        class_weights: as in `objective`.
 
     Returns:
-        (state after the step, the batch's mean loss before it, penalty included).
+        (state after the step, the batch's mean loss before it, weighted and with the penalty where the spec says so).
 
     Raises:
-        InputError: no `rate` where the spec's rate is not constant.
+        InputError: no `rate` where the spec's rate is not constant, or what `objective` refuses.
     """
     if rate is None:
         rate = _constant_rate(spec, hyper)
-    return counted_step(state, x, labels, spec=spec, hyper=hyper, rate=rate, key=key)[:2]
+    more = {"key": key, "class_weights": class_weights}
+    return counted_step(state, x, labels, spec=spec, hyper=hyper, rate=rate, **more)[:2]
 
 
 def objective(
@@ -83,6 +87,7 @@ def objective(
     spec: RunSpec,
     hyper: Hyper,
     key: Array | None = None,
+    class_weights: Array | None = None,
 ) -> tuple[Array, tuple[NormState, Array]]:
     """What a step goes down: the batch's mean loss in training mode, plus the penalty where the spec has one.
 
@@ -90,16 +95,18 @@ def objective(
         params: θ, what to differentiate by.
         norm_state: the running statistics before the batch.
         x: the preprocessed batch, [B, I].
-        labels: [B] integers.
+        labels: [B] integers, or the float targets of numbers, [B, T].
         spec: the run's structure.
         hyper: the run's numbers.
         key: for dropout, where the network has it.
+        class_weights: [K], where the spec weighs classes: `RunState.class_weights`, or `balanced_weights`.
 
     Returns:
-        (the loss, a scalar, (norm_state moved by the batch, logits [B, K])).
+        (the loss, a scalar, (norm_state moved by the batch, outputs [B, K])).
 
     Raises:
-        InputError: an input of the wrong width, or a network with dropout and no key.
+        InputError: an input of the wrong width, a network with dropout and no key, or a spec that weighs classes and no
+            weights.
 
     >>> from jaxmlp import nn, training
     >>> spec, hyper = training.RunSpec(nn.MLPSpec((2, 3, 2), initializer="zeros")), training.Hyper()
@@ -108,7 +115,7 @@ def objective(
     >>> round(float(loss), 4)  # ln 2: a net of zeros answers every class alike
     0.6931
     """
-    logits, norm_state, _ = apply_mlp(
+    outputs, norm_state, _ = apply_mlp(
         params,
         norm_state,
         x,
@@ -119,28 +126,44 @@ def objective(
         precision=spec.precision,
         backward=spec.backward,
     )
-    loss = jnp.mean(losses_of(spec.loss.name, logits, labels, hyper))
+    losses = losses_of(spec.loss.name, outputs, labels, hyper)
+    if spec.loss.class_weights != "none":
+        losses = losses * _weights(class_weights, labels).astype(losses.dtype)
+    loss = jnp.mean(losses)
     if spec.loss.penalty != "none":
         penalty = PENALTIES[spec.loss.penalty](weights_of(params))
         loss = loss + jnp.asarray(hyper.penalty, penalty.dtype) * penalty
-    return loss, (norm_state, logits)
+    return loss, (norm_state, outputs)
 
 
 def counted_step(
-    state: TrainState, x: Array, labels: Array, *, spec: RunSpec, hyper: Hyper, rate: Array, key: Array | None
+    state: TrainState,
+    x: Array,
+    labels: Array,
+    *,
+    spec: RunSpec,
+    hyper: Hyper,
+    rate: Array,
+    key: Array | None,
+    class_weights: Array | None = None,
 ) -> tuple[TrainState, Array, Array]:
-    """`train_step`, and the batch's accuracy before the update, in [0, 1], dropout included (S-097)."""
-    of_params = partial(objective, spec=spec, hyper=hyper, key=key)
-    (loss, (norm_state, logits)), grads = jax.value_and_grad(of_params, has_aux=True)(
+    """`train_step`, and the batch's score before the update, accuracy or R², dropout included (S-097)."""
+    of_params = partial(objective, spec=spec, hyper=hyper, key=key, class_weights=class_weights)
+    (loss, (norm_state, outputs)), grads = jax.value_and_grad(of_params, has_aux=True)(
         state.params, state.norm_state, x, labels
     )
     with jax.named_scope("update"):
         rate = _known_at_last(rate, grads)
         slopes, before = (folded(spec.optimizer, tree) for tree in (grads, state.params))
         after, opt_state = update(spec.optimizer, hyper, rate, slopes, state.opt_state, before)
-    accuracy = jnp.mean(jnp.argmax(logits, axis=1) == labels, dtype=loss.dtype)
     params = unfolded(spec.optimizer, after, state.params)
-    return TrainState(params, norm_state, opt_state, state.step + 1), loss, accuracy
+    return TrainState(params, norm_state, opt_state, state.step + 1), loss, score_of(outputs, labels, spec)
+
+
+def _weights(class_weights: Array | None, labels: Array) -> Array:
+    if class_weights is None:
+        raise InputError("this spec weighs classes: give class_weights=balanced_weights(labels, num_classes)")
+    return class_weights[labels]
 
 
 def _known_at_last(rate: Array | float, grads: Params) -> Array:

@@ -8,7 +8,7 @@ from jaxmlp.training.spec import RunSpec
 from jaxmlp.training.state import RunState
 
 if TYPE_CHECKING:
-    from jaxmlp.nn.nnx_module import NnxMLP
+    from jaxmlp.nn.modules import MLP
 
 
 def net_of(run: RunState, *, spec: RunSpec, hyper: Hyper) -> Net:
@@ -21,11 +21,15 @@ def trained_net(run: RunState, *, spec: RunSpec, hyper: Hyper) -> Net:
     return net_of(run.replace(train=run.selected), spec=spec, hyper=hyper_of(hyper_values(hyper)))
 
 
-def export_nnx(net: Net) -> "NnxMLP":
-    """The net as an `nnx.Module` of flax's own layers, in evaluation mode; see `jaxmlp.nn.nnx_module.to_nnx`.
+def export_nnx(net: Net) -> "MLP":
+    """The net as a flax module with this package's rules, in evaluation mode; see `jaxmlp.nn.modules`.
 
-    It takes *preprocessed* rows [B, I]: `net.preprocessed(images)`.
+    It takes *preprocessed* rows [B, I]: `net.preprocessed(images)`. `module.train()` goes on training, and
+    `module.to_params()` brings the weights back.
     """
-    from jaxmlp.nn.nnx_module import to_nnx  # flax.nnx takes its time to load
+    from jaxmlp.nn.modules import MLP  # flax.nnx takes its time to load
 
-    return to_nnx(net.params, net.norm_state, spec=net.spec.mlp, hyper=net.hyper, precision=net.spec.precision)
+    how = {"spec": net.spec.mlp, "hyper": net.hyper, "precision": net.spec.precision}
+    module = MLP.from_params(net.params, net.norm_state, **how)
+    module.eval()
+    return module

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from jaxmlp.data import load
-from jaxmlp.data.dataset import DOWNLOADS
+from jaxmlp.data.loading import DOWNLOADS
 from jaxmlp.errors import InputError
 from tests.data.idx_files import NAMES, idx_bytes, random_set, write_set
 
@@ -45,6 +45,16 @@ class NotHttp(QuietHandler):
 class Silent(QuietHandler):
     def do_GET(self) -> None:
         time.sleep(1)
+
+
+class Stalls(QuietHandler):
+    def do_GET(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"the beginning")
+        self.wfile.flush()
+        time.sleep(2)
 
 
 class BreaksOff(QuietHandler):
@@ -190,6 +200,7 @@ def test_no_network_fails_within_seconds(site, monkeypatch: pytest.MonkeyPatch, 
         pytest.param(NotHttp, "220 not a web server", id="not http"),
         pytest.param(Silent, "timed out", id="silent"),
         pytest.param(BreaksOff, "", id="breaks off"),
+        pytest.param(Stalls, "timed out", id="stops in the middle"),
     ],
     indirect=["site"],
 )
@@ -210,7 +221,7 @@ DOWNLOAD = """
 import sys, warnings
 warnings.simplefilter("error")
 from jaxmlp.data import load
-from jaxmlp.data.dataset import DOWNLOADS
+from jaxmlp.data.loading import DOWNLOADS
 from tensorflow_datasets.core.download import checksums
 address, folder, names = sys.argv[1], sys.argv[2], sys.argv[3:]
 DOWNLOADS["kmnist"] = address

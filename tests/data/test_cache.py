@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from jaxmlp.data.cache import cache_folder, content_digest, load_cached
-from jaxmlp.data.dataset import load
+from jaxmlp.data.loading import load
 from jaxmlp.errors import InputError
 from tests.data.idx_files import NAMES, random_set, write_set
 
@@ -237,3 +237,31 @@ def test_a_second_load_is_fast_and_imports_no_reader(tmp_path: Path):
     seconds, modules = second_load(folder)
     assert seconds < 0.2
     assert modules == "[]"
+
+
+def test_a_cache_that_others_may_write_is_refused(cache: Path):
+    load_cached("set", "source", Build())
+    for folder in (entry_of(cache), cache):
+        mode = folder.stat().st_mode
+        folder.chmod(mode | 0o002)
+        with pytest.raises(InputError, match=r"\Aothers may write to the cache folder .*JAXMLP_CACHE.*\Z"):
+            load_cached("set", "source", Build())
+        folder.chmod(mode)
+    load_cached("set", "source", Build())
+
+
+def test_a_planted_link_is_not_written_through(cache: Path, tmp_path: Path):
+    load_cached("set", "source", Build())
+    entry = entry_of(cache)
+    entry.rename(tmp_path / "elsewhere")
+    entry.symlink_to(tmp_path / "elsewhere")
+    (tmp_path / "elsewhere" / "meta.json").unlink()
+    with pytest.raises(InputError, match="is a link"):
+        load_cached("set", "source", Build())
+    assert not (tmp_path / "elsewhere" / "meta.json").exists()
+
+
+def test_the_cache_itself_may_be_reached_by_a_link(cache: Path, tmp_path: Path):
+    (tmp_path / "disk").mkdir()
+    cache.symlink_to(tmp_path / "disk")
+    assert load_cached("set", "source", Build(value=3))["a"][0, 0] == 3

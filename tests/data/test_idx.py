@@ -2,6 +2,7 @@
 
 import contextlib
 import gzip
+import tracemalloc
 from pathlib import Path
 
 import numpy as np
@@ -10,13 +11,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from jaxmlp.data.idx import read_idx, read_idx_folder
+from jaxmlp.data.idx import find_idx_files, read_idx, read_idx_folder
 from jaxmlp.errors import InputError
 from tests.data.idx_files import NAMES, idx_bytes, random_set, write_set
 
 # One folder serves all examples of a test: every example overwrites the file that it reads.
 many_examples = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-axes = st.sampled_from([1, 3]).flatmap(lambda n: st.tuples(*[st.integers(1, 5)] * n))
+axes = st.sampled_from([1, 2, 3]).flatmap(lambda n: st.tuples(*[st.integers(1, 5)] * n))
 arrays = hnp.arrays(np.uint8, axes)
 
 
@@ -60,8 +61,8 @@ def test_any_other_bytes_are_read_or_refused(tmp_path: Path, start: bytes, rest:
     ("content", "found"),
     [
         pytest.param(b"\x89PNG\r\n", "89504e47", id="a picture"),
-        pytest.param(b"\0\0\x0d\x01\0\0\0\x01abcd", "0x0d", id="float values"),
-        pytest.param(b"\0\0\x08\x02\0\0\0\x01\0\0\0\x01a", "2 axes", id="two axes"),
+        pytest.param(b"\0\0\x0a\x01\0\0\0\x01abcd", "0x0a", id="an unknown type"),
+        pytest.param(b"\0\0\x08\x04" + b"\0\0\0\x01" * 4 + b"a", "4 axes", id="four axes"),
         pytest.param(b"\0\0\x08\xff" + b"\0\0\0\x01" * 255 + b"a", "255 axes", id="more axes than an array has"),
         pytest.param(b"\0\0\x08\x03" + b"\0" * 4 + b"\xff" * 8, "(0, 4294967295", id="none of huge images"),
         pytest.param(b"\0\0\x08\x03" + b"\xff" * 12 + b"a", "1 values", id="a huge header"),
@@ -147,3 +148,72 @@ def test_a_missing_file_and_a_missing_folder(tmp_path: Path):
         with pytest.raises(InputError) as error:
             read_idx_folder(tmp_path / name)
         one_line(error, str(tmp_path / name), "does not exist or is no folder", "four IDX files")
+
+
+@pytest.mark.parametrize(
+    ("code", "dtype"), [(0x08, "u1"), (0x09, "i1"), (0x0B, ">i2"), (0x0C, ">i4"), (0x0D, ">f4"), (0x0E, ">f8")]
+)
+def test_every_type_of_the_format_is_read_in_this_machine_s_order(tmp_path: Path, code: int, dtype: str):
+    values = np.arange(6).reshape(2, 3).astype(dtype)
+    path = tmp_path / "file"
+    path.write_bytes(bytes([0, 0, code, 2]) + np.array([2, 3], ">u4").tobytes() + values.tobytes())
+    found = read_idx(path)
+    assert found.dtype == np.dtype(dtype).newbyteorder("=")
+    np.testing.assert_array_equal(found, values)
+
+
+def renamed(tmp_path: Path, rename) -> Path:
+    """A folder of a random set whose files have other names, or stand in folders."""
+    folder = write_set(tmp_path / "idx", random_set(), gz=False)
+    for path in sorted(folder.iterdir()):
+        target = folder / rename(path.name)
+        path.rename(folder / "moving")
+        target.parent.mkdir(exist_ok=True)
+        (folder / "moving").rename(target)
+    return folder
+
+
+@pytest.mark.parametrize(
+    "rename",
+    [
+        pytest.param(lambda name: name.replace("-idx", ".idx"), id="a dot"),
+        pytest.param(lambda name: f"{name.replace('-idx', '.idx')}/{name}", id="in a folder of that name"),
+        pytest.param(lambda name: f"emnist-letters-{name.replace('t10k', 'test')}", id="with a set's name before"),
+    ],
+)
+def test_names_that_differ_a_little_are_found(tmp_path: Path, rename):
+    found = find_idx_files(renamed(tmp_path, rename))
+    assert list(found) == ["train_images", "train_labels", "test_images", "test_labels"]
+    assert len(read_idx(found["train_images"])) == 30
+
+
+def test_the_files_of_two_sets_are_not_mixed(tmp_path: Path):
+    folder = renamed(tmp_path, lambda name: f"emnist-letters-{name}")
+    write_set(folder, random_set(seed=1))
+    with pytest.raises(InputError) as error:
+        find_idx_files(folder)
+    one_line(error, "several sets", "'emnist-letters'")
+
+
+def test_no_more_is_decompressed_than_the_header_announces(tmp_path: Path):
+    """A gzip bomb: 60 MB in 60 kB behind a header of four values."""
+    path = tmp_path / "bomb.gz"
+    path.write_bytes(gzip.compress(idx_bytes(np.zeros(4)) + bytes(60_000_000)))
+    tracemalloc.start()
+    try:
+        with pytest.raises(InputError) as error:
+            read_idx(path)
+        assert tracemalloc.get_traced_memory()[1] < 1_000_000
+    finally:
+        tracemalloc.stop()
+    one_line(error, "at least 5 values", "(4,)")
+
+
+def test_what_does_not_fit_into_memory_is_refused_by_its_header(tmp_path: Path):
+    path = tmp_path / "huge.gz"
+    with path.open("wb") as file:
+        file.write(gzip.compress(b"\0\0\x08\x03" + b"\xff" * 12))
+        file.truncate(10**12)  # a file with a hole: a terabyte that takes no room
+    with pytest.raises(InputError) as error:
+        read_idx(path)
+    one_line(error, "GB of memory are free")

@@ -9,13 +9,14 @@ import pytest
 import scipy.linalg
 from jax.extend.core import jaxprs_in_params
 from sklearn.decomposition import PCA
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import MinMaxScaler, StandardScaler
 
 from jaxmlp.data import PREPROCESSINGS, check_preprocessing, load
 from jaxmlp.data.preprocessing import WHITENING_EPSILON
 from jaxmlp.errors import InputError
 
-SCALING = [name for name in PREPROCESSINGS if name != "none"]
+SCALING = [name for name, row in PREPROCESSINGS.items() if row.images]
+FLOATS = [name for name, row in PREPROCESSINGS.items() if not row.images]
 FITTED = ["global_mean", "train_mean", "standardize", "pca_whiten", "zca_whiten"]
 NUM_IMAGES, NUM_PIXELS = 1500, 12
 
@@ -72,7 +73,7 @@ ORACLES = {
 
 def test_every_entry_is_compared_with_something():
     """PCA whitening has scikit-learn's as its oracle, and `none` nothing to compute."""
-    assert set(PREPROCESSINGS) == {*ORACLES, "pca_whiten", "none"}
+    assert set(PREPROCESSINGS) == {*ORACLES, "pca_whiten", "none", *FLOAT_ORACLES, "z_score_pca_whiten"}
 
 
 @pytest.mark.parametrize("name", ORACLES)
@@ -222,7 +223,7 @@ def test_none_passes_points_through():
 @pytest.mark.parametrize("name", SCALING)
 def test_images_are_scaled_and_points_are_not(name: str):
     check_preprocessing(name, load("digits"))
-    with pytest.raises(InputError, match=rf"\A.*'{name}'.*'xor'.*choose one of none\Z"):
+    with pytest.raises(InputError, match=rf"\A.*'{name}'.*'xor'.*choose one of none, z_score, min_max, .*\Z"):
         check_preprocessing(name, load("xor"))
 
 
@@ -230,8 +231,74 @@ def test_none_is_for_points_and_an_unknown_name_for_nothing():
     check_preprocessing("none", load("toy_gauss"))
     with pytest.raises(InputError, match=r"\A.*'none'.*'digits'.*choose one of unit, .*zca_whiten\Z"):
         check_preprocessing("none", load("digits"))
-    with pytest.raises(InputError, match=r"\Aunknown preprocessing 'whiten': choose one of unit, .*none\Z"):
+    with pytest.raises(InputError, match=r"\Aunknown preprocessing 'whiten': choose one of unit, .*none, .*\Z"):
         check_preprocessing("whiten", load("digits"))
+
+
+@pytest.fixture(scope="module")
+def table() -> np.ndarray:
+    """float32 rows [N, I] whose inputs have units of their own, one far from zero, one constant."""
+    rng = np.random.default_rng(3)
+    mixed = rng.normal(size=(NUM_IMAGES, 5)) @ rng.normal(size=(5, 5))
+    scaled = mixed * [1e-3, 1.0, 50.0, 1e4, 1.0] + [0.0, -3.0, 2000.0, 0.0, 7.5]
+    scaled[:, 4] = 7.5
+    return scaled.astype(np.float32)
+
+
+def float64_z_score(x: np.ndarray, index: np.ndarray) -> np.ndarray:
+    return StandardScaler().fit(x[index].astype(np.float64)).transform(x.astype(np.float64))
+
+
+def float64_zca_of_z_score(x: np.ndarray, index: np.ndarray) -> np.ndarray:
+    z = float64_z_score(x, index)
+    covariance = np.cov(z[index].T, bias=True) + WHITENING_EPSILON * np.eye(z.shape[1])
+    return z @ np.linalg.inv(scipy.linalg.sqrtm(covariance))
+
+
+FLOAT_ORACLES = {
+    "z_score": float64_z_score,
+    "min_max": lambda x, index: MinMaxScaler().fit(x[index].astype(np.float64)).transform(x.astype(np.float64)),
+    "z_score_zca_whiten": float64_zca_of_z_score,
+}
+
+
+@pytest.mark.parametrize("name", FLOAT_ORACLES)
+def test_float_inputs_agree_with_float64(name: str, table: np.ndarray, index: np.ndarray):
+    expected = FLOAT_ORACLES[name](table, index)
+    np.testing.assert_allclose(transformed(name, table, index), expected, rtol=2e-3, atol=2e-3)
+
+
+@pytest.mark.parametrize("name", ["z_score_pca_whiten", "z_score_zca_whiten"])
+def test_whitened_float_inputs_have_the_identity_as_covariance(name: str, table: np.ndarray, index: np.ndarray):
+    part = transformed(name, table[:, :4], index)[index].astype(np.float64)
+    np.testing.assert_allclose(np.cov(part.T, bias=True), np.eye(4), atol=5e-3)
+
+
+def test_principal_axes_of_float_inputs_come_largest_variance_first(table: np.ndarray, index: np.ndarray):
+    found = transformed("z_score_pca_whiten", table[:, :4], index)
+    z = float64_z_score(table[:, :4], index)
+    pca = PCA(whiten=True).fit(z[index])
+    expected = (z - pca.mean_) @ pca.components_.T / np.sqrt(pca.explained_variance_)
+    signs = np.sign((found * expected).sum(axis=0))  # an axis has no direction
+    np.testing.assert_allclose(found, expected * signs[None, :], rtol=2e-2, atol=2e-2)
+
+
+@pytest.mark.parametrize("name", [name for name in FLOATS if name != "none"])
+def test_a_fit_on_floats_sees_the_training_part_alone(name: str, table: np.ndarray, index: np.ndarray):
+    outside = np.setdiff1d(np.arange(NUM_IMAGES), index)
+    changed = table.copy()
+    changed[outside] = -changed[outside]
+    assert not differs(fit(name, table, index), fit(name, changed, index))
+    changed[index[-1], :4] *= 3
+    assert differs(fit(name, table, index), fit(name, changed, index))
+
+
+@pytest.mark.parametrize("name", FLOATS)
+@pytest.mark.usefixtures("x64")
+def test_states_and_batches_of_floats_are_float32_whatever_the_default(name, table, index):
+    state = PREPROCESSINGS[name].fit(jnp.asarray(table), jnp.asarray(index))
+    batch = PREPROCESSINGS[name].apply(state, jnp.asarray(table[:5]))
+    assert {leaf.dtype for leaf in [*jax.tree.leaves(state), batch]} == {np.dtype(np.float32)}
 
 
 @pytest.mark.mnist

@@ -22,6 +22,7 @@ def key(seed: int) -> jax.Array:
         ("random_fifth", 1442, (1154, 288)),
         ("last_tenth", 1442, (1298, 144)),
         ("none", 4, (4, 0)),
+        ("last_7", 8, (1, 7)),
     ],
 )
 def test_sizes_are_those_of_the_documents(name: str, num_examples: int, sizes: tuple[int, int]):
@@ -30,9 +31,9 @@ def test_sizes_are_those_of_the_documents(name: str, num_examples: int, sizes: t
     assert (len(train), len(val)) == sizes
 
 
-@pytest.mark.parametrize("name", SPLITS)
+@pytest.mark.parametrize("name", [*SPLITS, "last_7"])
 def test_the_parts_are_disjoint_and_complete(name: str):
-    train, val = split_indices(name, key(3), 103)
+    train, val = split_indices(name, key(3), 103, jnp.arange(103) % 3)
     assert train.dtype == val.dtype == jnp.int32
     assert sorted([*train.tolist(), *val.tolist()]) == list(range(103))
 
@@ -60,9 +61,9 @@ def test_every_example_is_chosen_for_validation_equally_often():
 @pytest.mark.parametrize("name", SPLITS)
 def test_lanes_equal_single_runs_bit_for_bit(name: str):
     keys = jax.vmap(key)(jnp.arange(4))
-    lanes = jax.jit(jax.vmap(lambda k: split_indices(name, k, 101)))(keys)
+    lanes = jax.jit(jax.vmap(lambda k: split_indices(name, k, 101, jnp.arange(101) % 4)))(keys)
     for i in range(4):
-        for lane, single in zip(lanes, split_indices(name, key(i), 101), strict=True):
+        for lane, single in zip(lanes, split_indices(name, key(i), 101, jnp.arange(101) % 4), strict=True):
             np.testing.assert_array_equal(lane[i], single)
 
 
@@ -73,9 +74,33 @@ def test_lanes_equal_single_runs_bit_for_bit(name: str):
         ("random_fifth", 4, "needs at least 5"),
         ("last_tenth", 9, "needs at least 10"),
         ("none", 0, "needs at least 1"),
+        ("last_0", 100, "unknown split 'last_0'"),
+        ("last_8", 8, "needs at least 9"),
+        ("stratified_fifth", 100, "needs classes"),
     ],
 )
 def test_what_cannot_be_split_is_one_line(name: str, num_examples: int, message: str):
-    for split in (split_sizes, lambda n, e: split_indices(n, key(0), e)):
+    sizes = (split_sizes,) if name != "stratified_fifth" else ()  # whose sizes need no classes
+    for split in (*sizes, lambda n, e: split_indices(n, key(0), e)):
         with pytest.raises(InputError, match=rf"\A.*{message}.*\Z"):
             split(name, num_examples)
+
+
+def test_a_stratified_split_has_every_class_in_both_parts_by_its_share():
+    """Systematic sampling along the sorted classes: within one example of a fifth of each."""
+    labels = jnp.asarray(np.repeat(np.arange(5), [3, 7, 20, 50, 120]), jnp.int32)
+    vals = [np.asarray(split_indices("stratified_fifth", key(seed), 200, labels)[1]) for seed in range(40)]
+    for val in vals:
+        assert len(val) == 40
+        counts = np.bincount(np.asarray(labels)[val], minlength=5)
+        np.testing.assert_array_less(np.abs(counts - np.array([3, 7, 20, 50, 120]) / 5), 1)
+    often = np.bincount(np.concatenate(vals), minlength=200) / 40
+    assert often[30:].max() < 0.6  # who is chosen within a class is drawn anew
+    assert len({tuple(sorted(val.tolist())) for val in vals}) == 40
+
+
+def test_the_training_part_of_a_stratified_split_stays_in_random_order():
+    labels = jnp.asarray(np.repeat([0, 1], 50), jnp.int32)
+    train, _ = split_indices("stratified_fifth", key(0), 100, labels)
+    first = np.asarray(labels)[np.asarray(train)[:20]]
+    assert 4 < first.sum() < 16  # `train_size` takes the first so many

@@ -244,8 +244,9 @@ class Failing:
     name = "failing"
     caption = ""
     arms = ("he",)
+    tables = ("epochs",)
 
-    def draw(self, rows, steps=None):
+    def draw(self, tables):
         raise RuntimeError("cannot draw")
 
 

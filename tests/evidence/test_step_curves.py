@@ -40,7 +40,7 @@ def words(figure):
 @pytest.mark.parametrize("column", ["batch_loss", "batch_accuracy"])
 def test_lines_are_the_means_over_seeds_at_their_iterations(column):
     shuffled = steps_of(LOSS).sample(frac=1, random_state=0)
-    (ax,) = StepCurves(ARMS, column).draw(ROWS, shuffled).axes
+    (ax,) = StepCurves(ARMS, column).draw({"epochs": ROWS, "steps": shuffled}).axes
     small, large = lines(ax, "mean")
     np.testing.assert_array_equal(small.get_xdata(), [50, 100, 150])
     np.testing.assert_array_equal(large.get_xdata(), [50, 100])
@@ -52,13 +52,13 @@ def test_lines_are_the_means_over_seeds_at_their_iterations(column):
 
 
 def test_the_leader_of_a_line_that_ends_early_does_not_look_like_its_continuation():
-    (ax,) = StepCurves(ARMS).draw(ROWS, steps_of(LOSS)).axes
+    (ax,) = StepCurves(ARMS).draw({"epochs": ROWS, "steps": steps_of(LOSS)}).axes
     styles = {line.get_color(): line.get_linestyle() for line in lines(ax, "leader")}
     assert styles == {COLOURS[0]: "-", COLOURS[1]: ":"}
 
 
 def test_the_band_is_the_students_t_interval_of_the_mean():
-    (ax,) = StepCurves(("small",)).draw(ROWS, steps_of(LOSS)).axes
+    (ax,) = StepCurves(("small",)).draw({"epochs": ROWS, "steps": steps_of(LOSS)}).axes
     (band,) = [one for one in ax.collections if isinstance(one, PolyCollection)]
     corners = band.get_paths()[0].vertices
     sample = [run[2] for run in LOSS["small"]]
@@ -71,7 +71,7 @@ def test_the_band_is_the_students_t_interval_of_the_mean():
 def test_a_zoom_takes_the_first_windows_of_every_run(first, small, large):
     steps = pd.concat([steps_of({"small": LOSS["small"]}), steps_of({"large": LOSS["large"]}, every=7)])
     spec = StepCurves(ARMS, first=first)
-    (ax,) = spec.draw(ROWS, steps).axes
+    (ax,) = spec.draw({"epochs": ROWS, "steps": steps}).axes
     assert [list(line.get_xdata()) for line in lines(ax, "mean")] == [
         [50, 100, 150][:small],
         [7, 14][:large],
@@ -83,7 +83,7 @@ def test_a_zoom_takes_the_first_windows_of_every_run(first, small, large):
 def test_a_diverged_run_leaves_a_cross_at_its_last_finite_loss_and_the_mean():
     nan = np.nan
     lost = steps_of({"small": [[2.0, 1.0, 0.8], [2.0, 3.0, nan], [nan, nan, nan]]})
-    figure = StepCurves(("small",)).draw(ROWS, lost)
+    figure = StepCurves(("small",)).draw({"epochs": ROWS, "steps": lost})
     (ax,) = figure.axes
     crosses = {(line.get_xdata()[0], line.get_ydata()[0]) for line in lines(ax, "diverged")}
     assert crosses == {(100, 3.0), (50, 0.0)}
@@ -92,26 +92,26 @@ def test_a_diverged_run_leaves_a_cross_at_its_last_finite_loss_and_the_mean():
 
 
 def test_an_arm_keeps_its_colour_where_another_has_no_steps_and_words_name_that_one():
-    figure = StepCurves(ARMS).draw(ROWS, steps_of({"large": LOSS["large"]}))
+    figure = StepCurves(ARMS).draw({"epochs": ROWS, "steps": steps_of({"large": LOSS["large"]})})
     (ax,) = figure.axes
     assert lines(ax, "mean")[0].get_color() == COLOURS[1]
     assert "No logged steps of small: train with EvalSpec(log_every=50)." in words(figure)
-    assert "No logged steps" not in words(StepCurves(ARMS).draw(ROWS, steps_of(LOSS)))
+    assert "No logged steps" not in words(StepCurves(ARMS).draw({"epochs": ROWS, "steps": steps_of(LOSS)}))
 
 
-@pytest.mark.parametrize("steps", [None, steps_of({"other": [[1.0]]})], ids=["none at all", "of other arms"])
+@pytest.mark.parametrize("steps", [{}, {"steps": steps_of({"other": [[1.0]]})}], ids=["none at all", "of other arms"])
 def test_a_study_without_steps_gets_a_figure_that_says_so(steps, tmp_path):
     spec = StepCurves(ARMS, "batch_accuracy", first=300)
-    assert "No logged steps of small, large" in words(spec.draw(ROWS, steps))
-    assert [path.name for path in save_figures([spec], ROWS, tmp_path, steps)] == [
+    assert "No logged steps of small, large" in words(spec.draw({"epochs": ROWS} | steps))
+    assert [path.name for path in save_figures([spec], {"epochs": ROWS} | steps, tmp_path)] == [
         "steps_batch_accuracy_first_300.svg",
         "steps_batch_accuracy_first_300.png",
     ]
 
 
-def test_saving_hands_every_figure_the_rows_and_the_steps(tmp_path):
+def test_saving_hands_every_figure_all_tables(tmp_path):
     specs = [EveryRun("val_accuracy", ARMS), StepCurves(ARMS)]
-    save_figures(specs, ROWS, tmp_path, steps_of(LOSS))
+    save_figures(specs, {"epochs": ROWS, "steps": steps_of(LOSS)}, tmp_path)
     captions = captioned_svgs(specs, tmp_path)
     assert [caption for caption, _ in captions] == [spec.caption for spec in specs]
     assert ">iteration</text>" in captions[1][1]
@@ -138,4 +138,4 @@ def test_wrong_figures_are_refused_when_they_are_listed(fields, message):
 
 def test_an_arm_that_was_not_run_is_an_input_error_naming_the_figure():
     with pytest.raises(InputError, match="steps_batch_loss"):
-        StepCurves(("absent",)).draw(ROWS, steps_of(LOSS))
+        StepCurves(("absent",)).draw({"epochs": ROWS, "steps": steps_of(LOSS)})

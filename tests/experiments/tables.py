@@ -3,9 +3,11 @@
 import itertools
 
 import numpy as np
+import pandas as pd
 
 from experiments.lab.ledger import load_ledger
 from jaxmlp.evidence import judge, synthetic_rows
+from jaxmlp.schema import table_named
 
 VERDICTS = ("reproduced", "refuted", "inconclusive")
 CLEAR, UNCLEAR = 0.0005, 0.05
@@ -36,12 +38,25 @@ def accuracies(**levels):
     return {arm: {"test_accuracy": level} for arm, level in levels.items()}
 
 
+def made_up_tables(arms):
+    """ "epochs" of arms by name; further tables of their subjects by (table, name), one number for each pair."""
+    tables = {"epochs": synthetic_rows({name: of for name, of in arms.items() if isinstance(name, str)})}
+    if tables["epochs"].empty:
+        tables["epochs"] = pd.DataFrame(columns=["arm", "seed", "epoch"])
+    for table, name in [key for key in arms if isinstance(key, tuple)]:
+        declared, columns = table_named(table), arms[table, name]
+        pairs = range(len(next(iter(columns.values()))))
+        rows = pd.DataFrame({"arm": name, declared.subject: name, declared.pair: pairs, **columns})
+        rows = rows.reindex(columns=list(declared.required))
+        tables[table] = pd.concat([tables[table], rows]) if table in tables else rows
+    return tables
+
+
 def verdict_of(claims, claim_id, arms):
     """What the claim's rule says of these made-up runs."""
     (claim,) = (claim for claim in claims if claim.id == claim_id)
     ledger = {claim_id: ("D0", load_ledger().claims[claim_id].statement)}
-    rows = synthetic_rows(arms)
-    (verdict,) = judge([claim], rows, ledger=ledger, dataset="mnist", device="CPU", preset="full")
+    (verdict,) = judge([claim], made_up_tables(arms), ledger=ledger, dataset="mnist", device="CPU", preset="full")
     return verdict["verdict"]
 
 

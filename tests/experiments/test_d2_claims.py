@@ -104,11 +104,11 @@ BY_10, BY_200 = ([sizes[b].name for sizes in batch_size.SWEEPS.values()] for b i
 
 
 def timed(seconds, spread=0.01, n=5):
-    """Arms alone, by their seconds an epoch; rounds lie evenly around them, each arm's in an order of its own."""
+    """Arms timed alone, by their seconds an epoch; rounds lie evenly around them, each arm's in an order of its own."""
     arms = {}
     for name, mean in seconds.items():
         rounds = mean * (1 + spread * rng.permutation(np.linspace(-1, 1, n)))
-        arms[f"{name} alone"] = {"seconds_per_epoch": list(rounds), "log_seconds_per_epoch": list(np.log(rounds))}
+        arms["times", name] = {"seconds_per_epoch": list(rounds), "log_seconds_per_epoch": list(np.log(rounds))}
     return arms
 
 

@@ -37,7 +37,7 @@ def rows():
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("experiments.forbidden.SEEDS", 2)
         patch.setattr("experiments.forbidden.HIDDEN_5", (12, 8))
-        return measure_forbidden(Finished((), {}, Results(None, {}), data.load("digits"))).set_index("arm")
+        return measure_forbidden(Finished((), {}, Results({}, {}), data.load("digits")))["forbidden"].set_index("case")
 
 
 def test_zeros_stay_and_alike_stays_alike_until_dropout_parts_it(rows):

@@ -36,15 +36,15 @@ def slopes(he, tanh):
     """Of the logarithm of the variance, of ten nets each."""
     numbers = ("log_variance_slope", "log_variance_ratio")
     return {
-        arm: {name: list(slope + spread * np.linspace(-1, 1, 10)) for name in numbers}
-        for arm, (slope, spread) in {"start_he_relu": he, "start_xavier_tanh": tanh}.items()
+        ("start_growth", start): {name: list(slope + spread * np.linspace(-1, 1, 10)) for name in numbers}
+        for start, (slope, spread) in {"start_he_relu": he, "start_xavier_tanh": tanh}.items()
     }
 
 
 def after_updates(zeros, alike):
     """Of the forbidden starts, ten nets each."""
-    weights = {arm: {"largest_weight": [zeros] * 10} for arm in ZEROS}
-    return weights | {arm: {"largest_difference": [alike] * 10} for arm in ALIKE}
+    weights = {("forbidden", case): {"largest_weight": [zeros] * 10} for case in ZEROS}
+    return weights | {("forbidden", case): {"largest_difference": [alike] * 10} for case in ALIKE}
 
 
 TABLES = {

@@ -27,6 +27,6 @@ def test_the_table_pairs_runs_by_seed(order):
         for arm, worse in zip(ARMS, (0.0, 0.005) * 3, strict=True)
         for seed in range(3)
     ]
-    table = precision_table(Results(pd.DataFrame(rows[::order]), {}))
+    table = precision_table(Results({"epochs": pd.DataFrame(rows[::order])}, {}))
     assert "| 784-300-150-10 + BN, momentum | 3 | 80.00% | 79.50% | 0.50 [0.50, 0.50] |" in table
     assert table.count("0.50 [0.50, 0.50]") == 3

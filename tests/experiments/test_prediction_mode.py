@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from experiments.lab.measured import Finished
+from experiments.lab.version_1 import ARM_OF
 from experiments.prediction_mode import (
     ARMS,
     CLAIMS,
@@ -18,18 +19,20 @@ from experiments.prediction_mode import (
 )
 from jaxmlp import data, study
 from jaxmlp.nn import MLPSpec
+from jaxmlp.schema import table_named
 from jaxmlp.training import DataSpec, Hyper, RunSpec
 from tests.experiments.tables import CLEAR, UNCLEAR, accuracies, table, three_each, verdict_of
 
 
 def gaps(linear, relu, spread=CLEAR):
-    exact = {arm: {"gap_to_mean_over_masks": [linear] * 30} for arm in MASKED[:2]}
-    return exact | table({MASKED[2]: {"gap_to_mean_over_masks": relu}}, spread=spread)
+    exact = {("masks", form): {"gap_to_mean_over_masks": [linear] * 30} for form in MASKED[:2]}
+    return exact | table({("masks", MASKED[2]): {"gap_to_mean_over_masks": relu}}, spread=spread)
 
 
 def modes(*wrong, spread=CLEAR):
     """Nets at 97 % as they should be, and these in the three wrong modes."""
-    return table(accuracies(**dict.fromkeys(ARMS, 0.97), **dict(zip(WRONG, wrong, strict=True))), spread=spread)
+    left = {("modes", mode): {"test_accuracy": level} for mode, level in zip(WRONG, wrong, strict=True)}
+    return table(accuracies(**dict.fromkeys(ARMS, 0.97)) | left, spread=spread)
 
 
 CASES = [
@@ -100,7 +103,10 @@ def test_masks_at_rate_0_are_the_right_mode_and_others_depend_on_the_key(finishe
 
 
 def test_every_trained_net_is_measured_in_each_wrong_mode(finished):
-    rows = PREDICTION_MODE.measured.make(finished)
-    tested = rows.dropna(subset="test_accuracy")
-    assert set(zip(tested["arm"], tested["seed"], strict=True)) == set(itertools.product(WRONG, (0, 1)))
-    assert set(rows["arm"]) == set(PREDICTION_MODE.measured.arms)
+    tables, declared = PREDICTION_MODE.measured.make(finished), PREDICTION_MODE.measured.subjects
+    modes = tables["modes"]
+    assert set(zip(modes["mode"], modes["seed"], strict=True)) == set(itertools.product(WRONG, (0, 1)))
+    assert dict(zip(modes["mode"], modes["arm"], strict=True)) == WRONG == ARM_OF
+    assert {name: set(rows[table_named(name).subject]) for name, rows in tables.items()} == {
+        name: set(subjects) for name, subjects in declared.items()
+    }

@@ -49,11 +49,12 @@ def test_slope_and_ratio_are_those_of_the_rows(monkeypatch):
     monkeypatch.setattr("experiments.propagation.NETS", 3)
     monkeypatch.setattr("experiments.propagation.DRAWN", 2)
     monkeypatch.setattr("experiments.propagation.STARTS", {"start": STARTS["start_lecun_relu"]._replace(depth=20)})
-    rows = PROFILES.make(None)
-    assert rows.groupby("seed").size().tolist() == [20, 20, 1]
-    drawn = rows.loc[rows["seed"] == 1]
+    tables = PROFILES.make(None)
+    assert tables["starts"].groupby("seed").size().tolist() == [20, 20]
+    assert tables["start_growth"]["seed"].tolist() == [0, 1, 2]
+    drawn, numbers = (rows.loc[rows["seed"] == 1] for rows in (tables["starts"], tables["start_growth"]))
     logs = drawn["log10_variance"].to_numpy() * np.log(10)
-    slope = np.cov(drawn["epoch"], logs)[0, 1] / np.var(drawn["epoch"], ddof=1)
-    assert drawn["log_variance_slope"].to_numpy() == pytest.approx(slope)
-    assert drawn["log_variance_ratio"].to_numpy() == pytest.approx(np.mean(np.diff(logs[:FIRST])))
+    slope = np.cov(drawn["layer"], logs)[0, 1] / np.var(drawn["layer"], ddof=1)
+    assert numbers["log_variance_slope"].to_numpy() == pytest.approx(slope)
+    assert numbers["log_variance_ratio"].to_numpy() == pytest.approx(np.mean(np.diff(logs[:FIRST])))
     assert slope == pytest.approx(np.log(0.5), abs=0.1)

@@ -178,3 +178,33 @@ def test_normalizing_maps_of_a_convolution_is_normalizing_their_pixels_as_rows()
     expected = (x - x.mean((0, 2, 3), keepdims=True)) / np.sqrt(x.var((0, 2, 3), keepdims=True) + 1e-5)
     assert mean.shape == var.shape == (5,)
     np.testing.assert_allclose(y, expected, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("backward", ["manual", "autodiff"])
+def test_one_row_has_no_statistics_of_its_own(x64, backward):
+    """S-118: the output is the shift whatever the row, and its gradient is 0; running statistics predict it."""
+    rng = np.random.default_rng(0)
+    scale, shift, mean, row, other = rng.normal(size=(5, 4))
+    var = rng.uniform(0.5, 2.0, 4)
+    for x in (row, other):
+        of = lambda x: batch_norm_train(jnp.asarray(scale), jnp.asarray(shift), x, 1e-5, backward=backward)
+        (y, _, batch_var), back = jax.vjp(of, jnp.asarray(x)[None])
+        np.testing.assert_array_equal(y[0], shift)
+        np.testing.assert_array_equal(batch_var, np.zeros(4))
+        np.testing.assert_allclose(back((jnp.ones((1, 4)), jnp.zeros(4), jnp.zeros(4)))[0], np.zeros((1, 4)), atol=1e-9)
+        running = batch_norm_eval(*map(jnp.asarray, (scale, shift, mean, var)), jnp.asarray(x)[None], 1e-5)
+        np.testing.assert_allclose(running[0], scale * (x - mean) / np.sqrt(var + 1e-5) + shift, rtol=1e-12)
+
+
+@pytest.mark.parity
+def test_torch_too_refuses_or_predicts_one_row():
+    """S-118: in training mode it has no answer, in evaluation mode ours."""
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
+    norm, row = torch.nn.BatchNorm1d(3), torch.tensor([[1.0, -2.0, 3.0]])
+    norm(torch.tensor([[1.0, 2.0, 3.0], [0.0, 1.0, 5.0]]))
+    with pytest.raises(ValueError, match="more than 1 value per channel"):
+        norm(row)
+    norm.eval()
+    mean, var = (jnp.asarray(a.numpy()) for a in (norm.running_mean, norm.running_var))
+    ours = batch_norm_eval(jnp.ones(3), jnp.zeros(3), mean, var, jnp.asarray(row.numpy()), norm.eps)
+    np.testing.assert_allclose(ours, norm(row).detach().numpy(), rtol=1e-6)

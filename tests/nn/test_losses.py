@@ -1,4 +1,4 @@
-"""S-060 to S-066: every loss of the table against PyTorch, its gradient by hand, and the ledger's identities."""
+"""S-060 to S-066: every loss of classes against PyTorch, its gradient by hand, and the ledger's identities."""
 
 from functools import partial
 
@@ -7,11 +7,13 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.test_util import check_grads
-from scipy.special import log_softmax, softmax
+from scipy.special import expit, log_expit, log_softmax, softmax
 
 from jaxmlp.errors import InputError
-from jaxmlp.nn import LOSSES, NetHyper, cross_entropy, hinge, losses_of
+from jaxmlp.nn import LOSSES as EVERY_LOSS
+from jaxmlp.nn import NetHyper, cross_entropy, hinge, losses_of
 
+LOSSES = [name for name, row in EVERY_LOSS.items() if row.task == "classes"]
 BATCH, CLASSES = 7, 10
 LOGITS = np.random.default_rng(0).normal(scale=4.0, size=(BATCH, CLASSES))
 LABELS = np.arange(BATCH) % CLASSES
@@ -33,6 +35,10 @@ def by_hand(name):
         "euclidean": (((LOGITS - ONE_HOT) ** 2).sum(axis=1) / 2, LOGITS - ONE_HOT),
         "hinge": (gaps.sum(axis=1), (gaps > 0) - ONE_HOT * (gaps > 0).sum(axis=1, keepdims=True)),
         "softmax_hinge": softmax_hinge_by_hand(p),
+        "binary_cross_entropy": (
+            -(ONE_HOT * log_expit(LOGITS) + (1 - ONE_HOT) * log_expit(-LOGITS)).mean(axis=1),
+            (expit(LOGITS) - ONE_HOT) / CLASSES,
+        ),
     }[name]
 
 
@@ -77,6 +83,7 @@ def test_equals_torch(x64, name):
         "euclidean": lambda: functional.mse_loss(z, torch.tensor(ONE_HOT), reduction="sum") / (2 * BATCH),
         "hinge": lambda: CLASSES * margins(z),
         "softmax_hinge": lambda: CLASSES * margins(functional.softmax(z, dim=1)),
+        "binary_cross_entropy": lambda: functional.binary_cross_entropy_with_logits(z, torch.tensor(ONE_HOT)),
     }[name]()
     mean.backward()
     assert float(jnp.mean(values(name))) == pytest.approx(mean.item(), rel=1e-10)
@@ -109,7 +116,7 @@ def test_nan_among_the_logits_is_a_loss_of_nan(name, where):
 
 
 def test_a_name_that_is_no_loss_says_what_there_is():
-    with pytest.raises(InputError, match=r"unknown loss 'ce': choose one of cross_entropy, .*, softmax_hinge"):
+    with pytest.raises(InputError, match=r"unknown loss 'ce': choose one of cross_entropy, .*, softmax_hinge, "):
         values("ce")
 
 
@@ -183,3 +190,22 @@ def test_equal_logits_give_log_k_and_huge_ones_stay_finite():
     np.testing.assert_allclose(cross_entropy(jnp.full((1, 10), 3.0), jnp.array([4])), np.log(10), rtol=1e-6)
     huge = jnp.array([[1e30, 0.0], [0.0, 1e30]])
     np.testing.assert_allclose(cross_entropy(huge, jnp.array([0, 0])), [0.0, 1e30], rtol=1e-6)
+
+
+@pytest.mark.parametrize("label", [0, 1])
+def test_two_classes_may_share_one_logit(x64, label):
+    """−log σ(±z), and the same as the cross-entropy of the two logits (0, z)."""
+    z, labels = jnp.asarray(LOGITS[:, :1]), np.full(BATCH, label)
+    expected = -log_expit(LOGITS[:, 0] * (1 if label else -1))
+    np.testing.assert_allclose(values("binary_cross_entropy", z, labels), expected, rtol=1e-12)
+    two = values("cross_entropy", jnp.concatenate([jnp.zeros_like(z), z], axis=1), labels)
+    np.testing.assert_allclose(values("binary_cross_entropy", z, labels), two, rtol=1e-12)
+    np.testing.assert_allclose(
+        gradient("binary_cross_entropy", z, labels)[:, 0], (expit(LOGITS[:, 0]) - label) / BATCH, rtol=1e-12
+    )
+
+
+def test_binary_cross_entropy_of_huge_logits_stays_finite():
+    huge = jnp.array([[1e30], [-1e30]])
+    np.testing.assert_allclose(values("binary_cross_entropy", huge, np.array([1, 0])), [0.0, 0.0])
+    np.testing.assert_allclose(values("binary_cross_entropy", huge, np.array([0, 1])), [1e30, 1e30])

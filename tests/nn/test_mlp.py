@@ -70,10 +70,29 @@ def test_d0_s_residual_net_has_the_ledger_s_modules():
     assert sum(spec.has_activation(layer) for layer in range(41)) == 31
     assert sum(spec.is_normalized(layer) for layer in range(41)) == 31
     plain, normed = MLPSpec(FORTY_ONE), MLPSpec(FORTY_ONE, norm="batch_norm")
-    children = [
-        sum(1 + s.has_activation(layer) + s.is_normalized(layer) for layer in range(41)) for s in (plain, normed)
-    ]
-    assert children == [81, 121]
+    assert [plain.num_children, normed.num_children] == [81, 121]
+
+
+@pytest.mark.parametrize(("depth", "norm", "count"), [(5, 0, 9), (5, 1, 13), (22, 0, 43), (22, 1, 64)])
+def test_children_are_counted_as_d0_counts_them(depth, norm, count):
+    """S-119, P-08: linears, activations and norms."""
+    spec = MLPSpec((4,) * (depth + 1), norm="batch_norm" if norm else "none")
+    assert (spec.num_children, spec.num_layers) == (count, depth)
+
+
+@pytest.mark.parity
+@pytest.mark.parametrize("options", [{}, {"norm": "batch_norm"}, {"dropout": "inverted", "output": "sigmoid"}])
+def test_children_are_those_of_a_torch_sequential(options):
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
+    spec, parts = MLPSpec((5, 4, 3, 2), **options), []
+    for layer, (inputs, outputs) in enumerate(zip(spec.widths, spec.widths[1:], strict=False)):
+        parts.append(torch.nn.Linear(inputs, outputs))
+        if layer < 2:
+            parts.append(torch.nn.ReLU())
+            parts += [torch.nn.BatchNorm1d(outputs)] * (spec.norm == "batch_norm")
+            parts += [torch.nn.Dropout()] * (spec.dropout == "inverted")
+    parts += [torch.nn.Sigmoid()] * (spec.output == "sigmoid")
+    assert spec.num_children == len(torch.nn.Sequential(*parts))
 
 
 def test_count_equals_the_size_of_what_is_drawn():

@@ -84,17 +84,18 @@ def test_a_net_that_was_not_kept_says_so(digits):
 def test_steps_are_kept_through_an_extension_and_only_for_arms_that_log(digits, tmp_path):
     arms = [make_arm("logs", log_every=2), make_arm("does not")]
     whole = study.run(arms, digits, seeds=4, lanes=2)
-    assert whole.steps is not None
-    assert set(whole.steps["arm"]) == {"logs"}
-    assert whole.steps.groupby("seed")["step"].apply(list).tolist() == [[*range(2, 19, 2)]] * 4
-    means = whole.steps.assign(epoch=(whole.steps["step"] - 1) // 6 + 1).groupby(["seed", "epoch"])["batch_loss"].mean()
+    steps = whole.table("steps")
+    assert set(steps["arm"]) == {"logs"}
+    assert steps.groupby("seed")["step"].apply(list).tolist() == [[*range(2, 19, 2)]] * 4
+    means = steps.assign(epoch=(steps["step"] - 1) // 6 + 1).groupby(["seed", "epoch"])["batch_loss"].mean()
     rows = whole.rows[(whole.rows["arm"] == "logs") & (whole.rows["epoch"] > 0)]
     np.testing.assert_allclose(means.to_numpy(), rows["train_loss"], rtol=1e-5)
     study.run(arms[:1], digits, seeds=2, lanes=2, out=tmp_path / "s")
     extended = study.run(arms, digits, seeds=4, lanes=2, out=tmp_path / "s", resume=True)
-    pd.testing.assert_frame_equal(extended.steps, whole.steps)
-    pd.testing.assert_frame_equal(study.Results.load(tmp_path / "s").steps, whole.steps)
-    assert study.run(arms[1:], digits, seeds=1).steps is None
+    pd.testing.assert_frame_equal(extended.table("steps"), steps)
+    pd.testing.assert_frame_equal(study.Results.load(tmp_path / "s").table("steps"), steps)
+    with pytest.raises(InputError, match=r"no table 'steps', it has epochs, runs: train with EvalSpec\(log_every=50\)"):
+        study.run(arms[1:], digits, seeds=1).table("steps")
 
 
 def test_tensorboard_gets_every_metric_of_every_epoch(digits, tmp_path):

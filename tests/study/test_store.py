@@ -18,13 +18,16 @@ from jaxmlp.files import DamagedFileError, check_seal, is_temporary, read_rows, 
 from jaxmlp.study.arms import make_run
 from jaxmlp.study.blocks import Layout
 from jaxmlp.study.checkpoint import find_blocks, save_block
-from jaxmlp.study.folder import LOCK_FILE
-from jaxmlp.study.results import ROW_KEYS, STEP_KEYS
+from jaxmlp.study.lock import LOCK_FILE
 from jaxmlp.study.store import Store
 from jaxmlp.training import EvalSpec
+from jaxmlp.training.state import EPOCHS
+from jaxmlp.training.step_log import STEPS
 from tests.study.small import Silent, make_spec, run
 
 XOR = Path(__file__).parents[2] / "experiments" / "published" / "xor"
+FILES = {"results.parquet", "runs.parquet", "steps.parquet", "manifest.json"}
+"""Of a finished study whose spec logs."""
 FLIPS = 50
 STATES = {"weights": np.arange(600.0).reshape(20, 30), "clock": np.array(7)}
 LOGGING = EvalSpec(batch_size=128, log_every=2)
@@ -99,8 +102,8 @@ def flipped(path):
 @pytest.mark.parametrize(
     ("name", "read"),
     [
-        ("results.parquet", lambda path: read_rows(path, ROW_KEYS)),
-        ("steps.parquet", lambda path: read_rows(path, STEP_KEYS)),
+        ("results.parquet", lambda path: read_rows(path, EPOCHS.required)),
+        ("steps.parquet", lambda path: read_rows(path, STEPS.required)),
         ("manifest.json", read_sealed_json),
     ],
 )
@@ -146,7 +149,9 @@ def test_a_changed_byte_of_a_block_has_its_runs_trained_again(half, tmp_path, ki
         assert all(path.name in line for line in store.damaged)
 
 
-@pytest.mark.parametrize("kind", ["blocks/*.parquet", "blocks/steps/*.parquet", "checkpoints/*.safetensors"])
+@pytest.mark.parametrize(
+    "kind", ["blocks/*.parquet", "blocks/steps/*.parquet", "blocks/runs/*.parquet", "checkpoints/*.safetensors"]
+)
 def test_damage_of_what_is_unfinished_changes_no_number(digits, arms, whole, half, tmp_path, kind):
     out = shutil.copytree(half, tmp_path / "s")
     (out / "checkpoints").mkdir(exist_ok=True)
@@ -154,12 +159,12 @@ def test_damage_of_what_is_unfinished_changes_no_number(digits, arms, whole, hal
     for path in out.glob(kind):
         path.write_bytes(path.read_bytes()[:-40] + bytes(40))
     run(arms, digits, seeds=4, lanes=None, out=out, resume=True)
-    for name in ("results.parquet", "steps.parquet"):
+    for name in FILES - {"manifest.json"}:
         pd.testing.assert_frame_equal(pd.read_parquet(out / name), pd.read_parquet(whole / name))
-    assert {path.name for path in out.iterdir()} == {"results.parquet", "steps.parquet", "manifest.json"}
+    assert {path.name for path in out.iterdir()} == FILES
 
 
-@pytest.mark.parametrize("name", ["results.parquet", "steps.parquet", "manifest.json"])
+@pytest.mark.parametrize("name", sorted(FILES))
 def test_a_damaged_finished_study_is_refused_and_stays_as_it_is(digits, arms, whole, tmp_path, name):
     out = shutil.copytree(whole, tmp_path / "s")
     content = bytearray((out / name).read_bytes())
@@ -262,7 +267,7 @@ def test_a_folder_in_which_a_study_could_not_begin_is_new(digits, arms, tmp_path
     (out / LOCK_FILE).touch()
     (out / ".manifest.json.a8_bcdef").write_text("{")
     run(arms, digits, out=out, resume=resume)
-    assert {path.name for path in out.iterdir()} == {"results.parquet", "steps.parquet", "manifest.json"}
+    assert {path.name for path in out.iterdir()} == FILES
 
 
 @pytest.mark.parametrize("name", ["notes.txt", "blocks/0.parquet", ".gitignore", "data/x.parquet"])

@@ -39,7 +39,7 @@ def made_up():
 
 @pytest.fixture
 def results():
-    return Results(assemble(made_up(), SETTINGS), {"experiment": "made up"})
+    return Results({"epochs": assemble(made_up(), SETTINGS)}, {"experiment": "made up"})
 
 
 def number(results, arm, seed, metric, epoch):
@@ -66,7 +66,8 @@ def test_a_study_read_back_has_the_same_values_and_types(results, tmp_path):
     results.save(tmp_path)
     back = Results.load(tmp_path)
     pd.testing.assert_frame_equal(back.rows, results.rows, check_exact=True)
-    assert back.manifest == results.manifest
+    assert back.manifest | results.manifest == back.manifest
+    assert {*back.manifest} - {*results.manifest} == {"version", "tables"}
     expected = {"seed": "int64", "epoch": "int32", "selected_epoch": "int32", "diverged": "bool"}
     expected |= dict.fromkeys(METRICS[:6], "float32") | {"hyper.learning_rate": "float64"}
     assert {name: str(back.rows[name].dtype) for name in expected} == expected
@@ -204,9 +205,9 @@ BAD = [
     (lambda r: r.paired_differences("val_loss", "hinge", "hinge 0.1"), "no row has arm 'hinge'"),
     (lambda r: r.curves("loss"), "unknown metric 'loss'"),
     (
-        lambda r: Results(r.rows[(r.rows["arm"] == "hinge 0.1") ^ (r.rows["seed"] > 2)], {}).paired_differences(
-            "val_loss", "hinge 0.1", "cross_entropy 0.01"
-        ),
+        lambda r: Results(
+            {"epochs": r.rows[(r.rows["arm"] == "hinge 0.1") ^ (r.rows["seed"] > 2)]}, {}
+        ).paired_differences("val_loss", "hinge 0.1", "cross_entropy 0.01"),
         "have no seed in common",
     ),
 ]
@@ -220,6 +221,6 @@ def test_wrong_questions_say_what_there_is(results, wrong, message):
 
 
 def test_a_message_lists_no_more_than_a_reader_takes_in(results):
-    many = Results(results.rows.assign(seed=np.arange(50)), {})
+    many = Results({"epochs": results.rows.assign(seed=np.arange(50))}, {})
     with pytest.raises(InputError, match=r"there are 0, 1, .*, 19 and 30 more$"):
         many.select(seed=50)

@@ -37,9 +37,8 @@ def test_runs_of_a_study_beside_it_are_taken_over_with_their_steps(digits, tmp_p
     assert set(results.rows["experiment"]) == {"second"}
     assert results.rows.groupby("arm")["seed"].nunique().to_dict() == {"b": 3, "same as a": 3}
     if log_every is not None:
-        assert results.steps is not None
-        assert results.steps.groupby(["arm", "seed"]).size().nunique() == 1
-        assert len(results.steps.groupby(["arm", "seed"])) == 6
+        assert results.table("steps").groupby(["arm", "seed"]).size().nunique() == 1
+        assert len(results.table("steps").groupby(["arm", "seed"])) == 6
     # All of it is in the study's own folder now: nothing is left to train.
     monkeypatch.setattr("jaxmlp.study.engine._Session.train", lambda session, work: work and pytest.fail("trained"))
     again = study.run(arms, digits, seeds=3, out=tmp_path / "second", resume=True, **options)
@@ -52,7 +51,7 @@ def test_steps_that_are_gone_are_trained_again(digits, tmp_path):
     (tmp_path / "first" / "steps.parquet").unlink()
     results = study.run(arms, digits, seeds=1, out=tmp_path / "second", beside=[tmp_path / "first"])
     assert results.manifest["taken_over"] == {}
-    assert results.steps is not None
+    assert len(results.table("steps"))
 
 
 def test_other_settings_other_seeds_and_kept_nets_are_trained(digits, tmp_path):

@@ -20,6 +20,7 @@ from jaxmlp.training import (
     OptimizerSpec,
     Plateau,
     RunSpec,
+    RunStatus,
     ScheduleSpec,
     end_epoch,
     end_run,
@@ -113,10 +114,10 @@ def test_plateaus_in_lanes_are_plateaus_alone_and_trace_once():
 @jax.jit
 def stops(losses, hyper):
     def step(state, item):
-        state = state.after_epoch(*item, hyper)
+        state = state.after_epoch(item, hyper)
         return state, state.stopped
 
-    return jax.lax.scan(step, EarlyStop.start(), (jnp.arange(1, len(losses) + 1), losses))[1]
+    return jax.lax.scan(step, EarlyStop.start(), losses)[1]
 
 
 @pytest.mark.parametrize("patience", [1, 2, 5])
@@ -191,18 +192,18 @@ def test_a_stopped_run_is_frozen_and_tested_where_it_stopped(digits):
     losses = np.asarray(free.history["val_loss"])[1:]
     end = next(e for e in range(3, 17) if (losses[e - 2 : e] >= losses[: e - 2].min()).all())
     assert 3 < end < 16, "the test needs a run that stops in between"
-    assert int(run.early_stop.last_epoch) == end
+    assert (RunStatus(int(run.status)), int(run.ended_epoch)) == (RunStatus.STOPPED_EARLY, end)
     for before, after in zip(jax.tree.leaves(runs[end]), jax.tree.leaves(runs[-1]), strict=True):
         np.testing.assert_array_equal(before, after)
     for metric in METRICS:
         ours, theirs = np.asarray(run.history[metric]), np.asarray(free.history[metric])
-        assert np.isnan(ours[end + 1 :]).all()
+        assert not run.measured[metric][end + 1 :].any()
         if metric not in ("test_accuracy", "test_loss"):
             np.testing.assert_array_equal(ours[: end + 1], theirs[: end + 1])
     net, rows = net_of(runs[end], spec=spec, hyper=hyper), jnp.arange(len(digits.test_labels))
     tested = evaluate(net, digits.test_images, digits.test_labels, rows)[1]
     assert float(run.history["test_accuracy"][end]) == pytest.approx(float(tested), rel=1e-6)
-    assert int(np.isfinite(run.history["test_accuracy"]).sum()) == 1
+    assert np.flatnonzero(run.measured["test_accuracy"]).tolist() == [end]
 
 
 @pytest.mark.parametrize(

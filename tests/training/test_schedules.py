@@ -23,10 +23,14 @@ from jaxmlp.training import (
     init_run,
     init_train_state,
     learning_rate,
+    optax_schedule,
     train_epoch,
     train_step,
 )
 from jaxmlp.training.schedules import Clock, schedule_factor
+from tests.user_rows import user_rows
+
+__all__ = ["user_rows"]
 
 STEPS, EPOCHS = 7, 10  # steps per epoch, epochs
 
@@ -78,6 +82,59 @@ def test_step_decay_is_optaxs_staircase(x64, every):
 def test_cosine_is_optaxs(x64):
     theirs = curve(optax.cosine_decay_schedule(1.0, STEPS * EPOCHS))
     np.testing.assert_allclose(factors(ScheduleSpec("cosine")).ravel(), theirs, rtol=1e-9)
+
+
+def test_in_float32_the_named_ones_are_optaxs_to_the_last_place():
+    """The staircase and the constant bit for bit, the cosine to one unit in the last place of 1."""
+    pairs = {
+        "constant": optax.constant_schedule(1.0),
+        "step_decay": optax.exponential_decay(1.0, 2 * STEPS, 0.3, staircase=True),
+        "cosine": optax.cosine_decay_schedule(1.0, STEPS * EPOCHS),
+    }
+    for name, theirs in pairs.items():
+        ours = factors(ScheduleSpec(name), Hyper(decay_factor=0.3)).ravel()
+        expected = np.float32(np.broadcast_to(curve(theirs), ours.shape))
+        np.testing.assert_allclose(ours, expected, rtol=0, atol=2**-23 if name == "cosine" else 0)
+
+
+ANY = {
+    "one cycle": lambda steps, hyper: optax.cosine_onecycle_schedule(steps, 1.0),
+    "linear": lambda steps, hyper: optax.linear_schedule(1.0, 0.1, steps // 2),
+    "polynomial to a number of the run's": lambda steps, hyper: optax.polynomial_schedule(
+        1.0, hyper.number("user.end"), 2, steps
+    ),
+    "joined": lambda steps, hyper: optax.join_schedules(
+        [optax.linear_schedule(0.1, 1.0, 5), optax.cosine_decay_schedule(1.0, steps - 5)], [5]
+    ),
+    "steps": lambda steps, hyper: optax.piecewise_constant_schedule(1.0, {10: 0.5, 30: 0.5}),
+}
+
+
+@pytest.mark.usefixtures("user_rows")
+@pytest.mark.parametrize("name", ANY)
+def test_any_schedule_of_optaxs_is_a_row(x64, name):
+    """With a warm-up on top, a fingerprint, and the run's own numbers traced."""
+    row = optax_schedule(ANY[name], numbers=("user.end",))
+    SCHEDULES.register("own", row)
+    hyper = Hyper(user={"end": 0.25})
+    theirs = curve(ANY[name](STEPS * EPOCHS, hyper))
+    np.testing.assert_allclose(
+        factors(ScheduleSpec("own"), hyper).ravel(), theirs, atol=1e-6
+    )  # some are float32 inside
+    warm = factors(ScheduleSpec("own", warmup_epochs=2), hyper).ravel()
+    np.testing.assert_allclose(warm, theirs * factors(ScheduleSpec(warmup_epochs=2)).ravel(), atol=1e-6)
+    assert len(SCHEDULES.fingerprint("own") or "") == 64
+
+
+@pytest.mark.usefixtures("user_rows")
+def test_a_run_trains_with_optaxs_rates(digits):
+    SCHEDULES.register("own", optax_schedule(ANY["one cycle"]))
+    spec, hyper = make_spec(ScheduleSpec("own")), Hyper(learning_rate=0.01)
+    run = start(spec, digits, hyper)
+    for epoch in (1, 2):
+        run = epoch_of(run, digits, hyper, epoch, spec=spec)
+    rates = 0.01 * curve(optax.cosine_onecycle_schedule(15, 1.0), 6)
+    np.testing.assert_allclose(run.history["learning_rate"][1:3], rates[[2, 5]], rtol=1e-5)
 
 
 @pytest.mark.parametrize("epochs", [1, 3])

@@ -94,11 +94,10 @@ def test_fewer_rows_than_a_batch_are_one_batch(digits, trained):
     np.testing.assert_allclose(over(run, digits, index, norm_stats="batch"), (loss, accuracy), rtol=1e-4)
 
 
-def test_no_rows_have_no_accuracy_and_move_nothing(digits, trained):
-    run, none = trained[RUNNING], jnp.zeros(0, jnp.int32)
-    loss, accuracy, state = over(run, digits, none, rule=evaluate_in_train_mode)
-    assert np.isnan([loss, accuracy]).all()
-    assert state is run.train.norm_state
+@pytest.mark.parametrize("rule", [evaluate, evaluate_in_train_mode])
+def test_no_rows_have_no_accuracy_and_are_refused(digits, trained, rule):
+    with pytest.raises(InputError, match="no rows to evaluate: give an index of at least one"):
+        over(trained[RUNNING], digits, jnp.zeros(0, jnp.int32), rule=rule)
 
 
 def test_batch_statistics_do_not_depend_on_the_evaluation_batch_size(digits, trained):
@@ -174,7 +173,7 @@ def before_validation(digits):
 def test_what_validation_leaves_is_what_is_kept_and_tested(digits, trained):
     run = trained[TRAIN_MODE]
     assert int(run.best.epoch) == 2, "the test needs a run whose last epoch is its best"
-    assert float(run.best.val_accuracy) == float(run.history["val_accuracy"][2])
+    assert float(run.best.val_score) == float(run.history["val_accuracy"][2])
     jax.tree.map(np.testing.assert_array_equal, run.selected.norm_state, run.train.norm_state)
     _, train_accuracy = over(run, digits, run.train_index)
     assert float(run.history["train_accuracy"][2]) == float(train_accuracy)

@@ -46,13 +46,18 @@ NETS = {
 }
 
 
+def stored(images, preprocessing):
+    """Images as this preprocessing takes them."""
+    return np.asarray(images) if PREPROCESSINGS[preprocessing].images else np.asarray(images, np.float32)
+
+
 def net_of(mlp, preprocessing="unit", hyper=None):
     """A net with statistics unlike any start, fitted on the digits."""
     hyper = hyper or Hyper(learning_rate=0.1 + 0.2, norm_momentum=1 / 3)
     rng = np.random.default_rng(0)
     params, state = init_mlp(jax.random.key(0), mlp, hyper)
     params, state = jax.tree.map(lambda a: a + jnp.asarray(rng.uniform(0.1, 0.9, a.shape), a.dtype), (params, state))
-    images = jnp.asarray(data.load("digits").train_images)
+    images = jnp.asarray(stored(data.load("digits").train_images, preprocessing))
     fitted = PREPROCESSINGS[preprocessing].fit(images, jnp.arange(200, dtype=jnp.int32))
     spec = RunSpec(mlp, data=DataSpec(preprocessing=preprocessing), optimizer=OptimizerSpec("adamw"), precision="tf32")
     return Net(params, state, fitted, hyper, replace(spec, evaluation=EvalSpec(batch_size=100)))
@@ -91,7 +96,7 @@ def test_every_fitted_preprocessing_comes_back(tmp_path, name):
     save_net(str(tmp_path / "net.safetensors"), net, {})
     loaded = load_net(str(tmp_path / "net.safetensors"))
     assert_equal(loaded, net)
-    images = data.load("digits").test_images
+    images = stored(data.load("digits").test_images, name)
     np.testing.assert_array_equal(loaded.logits(images), net.logits(images))
 
 

@@ -19,7 +19,7 @@ import jax
 from experiments.benchmarks.speed.peers import FLOOR, GRID_KEY, OURS, PEERS, VARIANTS, among
 from experiments.benchmarks.speed.report import microseconds
 from experiments.benchmarks.speed.workloads import WORKLOADS, dataset_of, make_task
-from experiments.lab.jax_settings import NUM_CPU_DEVICES, cpu_devices
+from jaxmlp.cli.jax_settings import NUM_CPU_DEVICES, cpu_devices
 from jaxmlp.errors import InputError
 from jaxmlp.nn import count_parameters
 

@@ -18,8 +18,8 @@ from experiments.benchmarks.speed.peak import forget_peak, peak_bytes
 from experiments.benchmarks.speed.workloads import blobs
 from experiments.d2 import GRID, Setting, arms_of
 from experiments.lab.base import Preset
-from experiments.lab.jax_settings import keep_programs
 from jaxmlp import study
+from jaxmlp.cli.jax_settings import keep_programs
 
 SAMPLE = tuple(dict.fromkeys(GRID))[2::8]
 SEEDS, EPOCHS = 6, 5

@@ -26,7 +26,7 @@ TINY = ["--seeds", "3", "--epochs", "1"]
 
 def make_light(patch):
     """No compile cache, which is process-wide: what a test set must not outlive it. And few, small nets to measure."""
-    patch.setattr("experiments.lab.jax_settings.keep_programs", lambda: None)
+    patch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
     patch.setattr("experiments.propagation.NETS", 12)
     patch.setattr("experiments.propagation.STARTS", {arm: one._replace(depth=12) for arm, one in STARTS.items()})
     patch.setattr("experiments.forbidden.HIDDEN_5", (8,))
@@ -66,8 +66,9 @@ def test_run_leaves_the_documented_files(finished):
     folder = finished / "initialization"
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     figures = {f"figures/{f.name}.{kind}" for f in EXPERIMENTS["initialization"].figures for kind in ("svg", "png")}
-    records = {"results.parquet", "verdicts.json", "beside.json", "manifest.json", "measured.parquet"}
-    assert names == records | {"report.html"} | figures
+    records = {"results.parquet", "verdicts.json", "beside.json", "manifest.json"}
+    measured = {"starts.parquet", "start_growth.parquet", "forbidden.parquet"}
+    assert names == records | measured | {"report.html"} | figures
     rows = pd.read_parquet(folder / "results.parquet")
     assert len(rows) == len(ARMS) * 3 * 2  # arms, seeds, epochs 0 and 1
     verdicts = json.loads((folder / "verdicts.json").read_text())
@@ -201,7 +202,7 @@ def test_a_saved_net_is_tested_and_shown(net, home, capsys):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (["net.safetensors", "--dataset", "cifar"], "unknown dataset 'cifar': choose one of digits, mnist"),
+        (["net.safetensors", "--dataset", "cifar"], "unknown dataset 'cifar': choose one of digits, xor"),
         (["net.safetensors", "--out", "nowhere/ten.svg"], "nowhere is not a folder this user may write to"),
         (["net.safetensors", "--out", "ten.png"], "ten.png: the picture is an SVG file"),
         (["net.safetensors", "--seed", "-1"], "--seed: '-1' is not an integer of at least 0"),
@@ -251,7 +252,7 @@ def test_list_and_claims_name_everything(capsys):
         (["train", "--widths", "64,0,10"], "at least two positive integers"),
         (["train", "--widths", "784,100,10"], "must start with its 64 inputs"),
         (["train", "--batch-size", "5000"], "batch size 5000 is larger than the training part of"),
-        (["train", "--batch-size", "-1"], "--batch-size: '-1' is not a positive integer"),
+        (["train", "--batch-size", "-1"], "batch size is -1: give a positive integer"),
         (["train", "--learning-rate", "nan"], "learning rate is nan: give a number above 0"),
         (["train", "--learning-rate", "-0.1"], "learning rate is -0.1"),
         (["train", "--learning-rate", "fast"], "--learning-rate: invalid float value: 'fast'"),
@@ -277,7 +278,7 @@ def test_mistakes_are_one_line_and_write_nothing(home, capsys, line, message):
 @pytest.mark.parametrize(
     ("line", "message"),
     [
-        (["train", "--ou", "somewhere"], "unrecognized arguments: --ou somewhere"),
+        (["train", "--ou", "somewhere"], "unrecognized arguments: --ou"),
         (["train", "--out", "~nobody_of_this_name/x"], "no path here"),
         (["test", ""], "no path"),
         (["publish", "a\0b"], "no path"),
@@ -356,7 +357,7 @@ def test_what_is_published_is_what_the_pages_are_made_of(finished, home, monkeyp
     assert "initialization is a preview" in failing(capsys, "publish", str(out))
     assert not published.exists()
     assert main(["publish", str(out / "norms")]) == 0
-    names = {"manifest.json", "results.parquet", "verdicts.json", "beside.json", "measured.parquet"}
+    names = {"manifest.json", "results.parquet", "verdicts.json", "beside.json"}
     assert {path.name for path in (published / "norms").iterdir()} == names
     assert all((published / "norms" / name).read_bytes() == (out / "norms" / name).read_bytes() for name in names)
     assert (published / "overview.html").is_file()

@@ -54,7 +54,7 @@ def named_ids(text: str) -> set[str]:
     ("kind", "expected"),
     [
         ("documents", 5),
-        ("components", 103),
+        ("components", 107),
         ("experiments", 53 + 4),
         ("claims", 34 + 19 + 24 + 14 + 35),
         ("counts", 14),

@@ -11,8 +11,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from experiments.lab.jax_settings import cpu_devices
 from experiments.lab.registry import EXPERIMENTS
+from jaxmlp.cli.jax_settings import cpu_devices
 
 # As a person's shell starts it: a shell without one starts programs in the background with SIGINT ignored.
 WITH_CTRL_C = (

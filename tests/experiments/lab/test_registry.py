@@ -1,6 +1,7 @@
 """What holds for every experiment: its rows, claims, arms, figures and numbers fit together, and it trains."""
 
 from collections import Counter
+from dataclasses import fields, is_dataclass
 from io import StringIO
 
 import numpy as np
@@ -14,7 +15,6 @@ from experiments.lab.not_run import NOT_RUN
 from experiments.lab.registry import EXPERIMENTS
 from experiments.lab.session import run_experiment
 from jaxmlp import data
-from jaxmlp.evidence import Ordering
 from jaxmlp.study.arms import check_arms
 
 EVERY = pytest.mark.parametrize("experiment", EXPERIMENTS.values(), ids=EXPERIMENTS)
@@ -40,10 +40,26 @@ def own(experiment, dataset):
 
 def arm_names(experiment, digits):
     trained = [arm.name for arm in experiment.arms(own(experiment, digits), experiment.presets["quick"])]
-    measured = () if experiment.measured is None else experiment.measured.arms
-    names = [*trained, *experiment.tuned, *experiment.averaged, *measured]
+    names = [*trained, *experiment.tuned, *experiment.averaged]
     assert len(names) == len(set(names))
     return set(names)
+
+
+def subjects(experiment):
+    """(table, what its rows may be of) of everything that it measures."""
+    measured = {} if experiment.measured is None else experiment.measured.subjects
+    return {(table, one) for table, of in measured.items() for one in of}
+
+
+def values_in(declared):
+    """Every (table, subject) that claims and numbers of documents read, however deep."""
+    if isinstance(declared, tuple | list):
+        return set().union(*map(values_in, declared))
+    if not is_dataclass(declared):
+        return set()
+    arms = (declared.arm, getattr(declared, "baseline", None)) if hasattr(declared, "table") else ()
+    own = {(declared.table, arm) for arm in arms if arm is not None}
+    return own.union(*(values_in(getattr(declared, field.name)) for field in fields(declared)))
 
 
 @pytest.mark.parametrize("document", ["D0", "D1", "D2", "D3", "D4"])
@@ -73,29 +89,21 @@ def test_its_arms_fit_its_data_in_both_presets(experiment, digits, mnist):
 
 @EVERY
 def test_what_it_shows_and_judges_has_arms(experiment, digits):
-    names = arm_names(experiment, digits)
-    parts = [part for claim in experiment.claims for part in claim.parts]
-    wanted = {arm for part in parts for one in _single(part) for arm in one.arms}
-    wanted |= {arm for figure in experiment.figures for arm in figure.arms}
-    wanted |= {arm for one in experiment.reported for arm in (one.arm, one.baseline) if arm is not None}
-    wanted |= {arm for of in (experiment.tuned, experiment.averaged) for arms in of.values() for arm in arms}
-    rivals = [claim.rival for claim in experiment.claims if claim.rival is not None]
-    wanted |= {side.arm for rival in rivals for side in (rival.a, rival.b) if hasattr(side, "arm")}
-    wanted |= set() if experiment.demo_arm is None else {experiment.demo_arm}
-    assert sorted(wanted - names) == []
-
-
-def _single(part):
-    return part.differences() if isinstance(part, Ordering) else [part]
+    there = {("epochs", name) for name in arm_names(experiment, digits)} | subjects(experiment)
+    assert sorted(values_in((experiment.claims, experiment.reported)) - there) == []
+    for figure in experiment.figures:
+        assert sorted(set(figure.arms) - {name for table, name in there if table in figure.tables}) == []
+    further = {arm for of in (experiment.tuned, experiment.averaged) for arms in of.values() for arm in arms}
+    further |= set() if experiment.demo_arm is None else {experiment.demo_arm}
+    assert sorted({("epochs", arm) for arm in further} - there) == []
 
 
 @EVERY
 def test_a_full_run_has_the_seeds_that_its_claims_plan_and_the_ledger_asks_for(experiment):
     seeds = experiment.presets["full"].seeds
-    measured = set() if experiment.measured is None else set(experiment.measured.arms)
     for claim in experiment.claims:
         assert claim.planned_n >= (load_ledger().claims[claim.id].seeds or 1)
-        if {arm for part in claim.parts for one in _single(part) for arm in one.arms} <= measured:
+        if {table for table, _ in values_in(claim.parts)}.isdisjoint({"epochs"}):
             continue  # not of runs
         # On two cores 22 and 41 layers have 3 seeds and 1: descriptive, and the verdict says how many are missing.
         assert experiment is DEPTH or seeds >= claim.planned_n
@@ -143,6 +151,7 @@ def test_it_trains_and_reports(experiment, digits, tmp_path):
     assert set(report.rows["arm"]) == {arm}
     assert [verdict["claim"] for verdict in report.verdicts] == [claim.id for claim in experiment.claims]
     assert (tmp_path / experiment.name / "report.html").is_file()
-    known = {arm} | (set() if experiment.measured is None else set(experiment.measured.arms))
-    shown = sum(bool(known & set(figure.arms)) for figure in experiment.figures) + (experiment.demo_arm == arm)
+    known = {("epochs", arm)} | subjects(experiment)
+    drawn = [{(table, one) for table in figure.tables for one in figure.arms} & known for figure in experiment.figures]
+    shown = sum(map(bool, drawn)) + (experiment.demo_arm == arm)
     assert len(report.figures) == shown

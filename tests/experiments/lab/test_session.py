@@ -1,18 +1,18 @@
 """From saved results to pages: what a study kept reaches its figures."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 from rich.console import Console
 
 from experiments.lab.base import Experiment
-from experiments.lab.measured import MEASURED_FILE
 from experiments.lab.session import run_experiment, write_pages
-from experiments.lab.timed import RUN_SECONDS
+from experiments.lab.timed import RUN_SECONDS, TIMES
 from experiments.prediction_mode import PREDICTION_MODE
 from jaxmlp import data, study
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import Reported, StepCurves
-from jaxmlp.files import write_rows
 from jaxmlp.nn import MLPSpec
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, RunSpec
 
@@ -28,18 +28,15 @@ def test_a_study_s_own_steps_reach_its_report(tmp_path):
     arms = [study.Arm("plain", spec, Hyper(learning_rate=0.01))]
     results = study.run(arms, data.load("digits"), seeds=2, name="own", out=tmp_path / "own", about=about)
     figure = StepCurves(("plain",))
-    write_rows(
-        tmp_path / "own" / MEASURED_FILE,
-        pd.DataFrame({"arm": ["plain alone"], "seed": [0], "epoch": [0], "seconds_per_run": [2.5], "runs": [""]}),
-    )
-    printed = Reported("E-060", "plain alone", RUN_SECONDS, 1158.0, "doc")
+    times = pd.DataFrame({"arm": ["plain"], "round": [1], **dict.fromkeys([one.name for one in TIMES.columns], 2.5)})
+    replace(results, tables=results.tables | {TIMES.name: times}).save(tmp_path / "own")
+    printed = Reported("E-060", "plain", RUN_SECONDS, 1158.0, "doc", table=TIMES.name)
     report = write_pages(
         Experiment("own", "?", (), {}, lambda dataset, preset: arms, figures=(figure,), reported=(printed,)),
         tmp_path / "own",
     )
     assert [one["mean"] for one in report.reported] == [2.5]  # and so does what it measured
-    assert results.steps is not None
-    assert len(results.steps) == 12
+    assert len(results.table("steps")) == 12
     ((caption, svg),) = report.figures
     assert caption == figure.caption
     assert "No logged steps" not in svg

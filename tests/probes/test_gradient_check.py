@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 from scipy.optimize import approx_fprime
 
-from jaxmlp.baselines import linear_objective, numeric_gradient, relative_error
+from jaxmlp.baselines import linear_objective
 from jaxmlp.errors import InputError
+from jaxmlp.probes import numeric_gradient, relative_error
+from tests.probes.small_nets import net_and_loss
 
 X = np.random.default_rng(0).normal(size=6)
 
@@ -44,6 +46,12 @@ def test_it_confirms_the_gradient_of_a_pytree_of_parameters(x64, loss, kind):
     assert error(exact, differences) < 1e-5
     wrong = exact | {"bias": 1.1 * exact["bias"]}
     assert error(wrong, differences) > 1e-3
+
+
+@pytest.mark.parametrize("name", ["batch_norm", "residual"])
+def test_it_confirms_the_gradient_of_a_whole_net(x64, name):
+    params, loss = net_and_loss(name)
+    assert error(jax.jit(jax.grad(loss))(params), numeric(loss, params, 1e-5)) < 1e-7
 
 
 @pytest.mark.parametrize(("factor", "expected"), [(1, 0), (-1, 2), (0, 1), (2, 0.5)])

@@ -1,0 +1,1 @@
+"""The command `jaxmlp`, also `python -m jaxmlp`: train, test and predict with a user's own data and net."""
