@@ -6,16 +6,24 @@ first; see `jaxmlp.diagnosis.trials`.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import NamedTuple
 
 from jaxmlp.components import Components
-from jaxmlp.data import PREPROCESSINGS, Dataset
+from jaxmlp.data import Dataset
+from jaxmlp.diagnosis.bar import class_shares
+from jaxmlp.diagnosis.outcomes import check_setting
+from jaxmlp.diagnosis.reference import fitting_loss, fitting_preprocessing
 from jaxmlp.diagnosis.setting import Setting
 from jaxmlp.errors import InputError
-from jaxmlp.nn.spec import MAXOUTS
+from jaxmlp.nn.activations import MAXOUTS
 
 WIDE = 64
 """A layer of so many units is no bottleneck for the small tables and images that are diagnosed."""
+FEW_OF_A_CLASS = 20
+"""Rows of the rarest class below which a random split may leave too few of it in a part."""
+UNEVEN = 2.0
+"""Times as many rows of the commonest class as of the rarest, from which on weights of classes may matter."""
 
 
 class Change(NamedTuple):
@@ -40,11 +48,39 @@ def _number(name: str, factor: float) -> Callable[[Setting, Dataset], Setting | 
     return lambda given, _: given.with_numbers(**{name: factor * float(getattr(given.hyper, name))})
 
 
-def _value(part: str, name: str, value: object) -> Callable[[Setting, Dataset], Setting | None]:
-    def apply(given: Setting, _: Dataset) -> Setting | None:
-        return None if getattr(getattr(given.spec, part), name) == value else given.with_part(part, **{name: value})
+def _fitting_loss(given: Setting, dataset: Dataset) -> Setting | None:
+    """One output for two classes has a loss of its own."""
+    shared = dataset.task == "classes" and given.spec.mlp.widths[-1] == 1
+    name = "binary_cross_entropy" if shared else fitting_loss(dataset)
+    return None if given.spec.loss.name == name else given.with_part("loss", name=name)
 
-    return apply
+
+def _no_output_activation(given: Setting, _: Dataset) -> Setting | None:
+    return None if given.spec.mlp.output == "none" else given.with_part("mlp", output="none")
+
+
+def _scaled_targets(given: Setting, dataset: Dataset) -> Setting | None:
+    numbers = dataset.task == "numbers" and not given.scaled_targets
+    return replace(given, scaled_targets=True) if numbers else None
+
+
+def _class_weights(given: Setting, dataset: Dataset) -> Setting | None:
+    if dataset.task != "classes" or given.spec.loss.class_weights != "none":
+        return None
+    shares = class_shares(dataset)
+    if shares.max() <= UNEVEN * shares[shares > 0].min():
+        return None
+    return given.with_part("loss", class_weights="balanced")
+
+
+def _stratified(given: Setting, dataset: Dataset) -> Setting | None:
+    """Where classes may be missing from a part: in the order as it is, or of a rare one."""
+    if dataset.task != "classes" or given.spec.data.split not in ("last_tenth", "random_fifth"):
+        return None
+    rarest = class_shares(dataset).min() * len(dataset.train_labels)
+    if given.spec.data.split == "random_fifth" and rarest >= FEW_OF_A_CLASS:
+        return None
+    return given.with_part("data", split="stratified_fifth")
 
 
 def _longer(given: Setting, _: Dataset) -> Setting:
@@ -109,12 +145,9 @@ def _residual(given: Setting, _: Dataset) -> Setting | None:
 
 
 def _scaled_inputs(given: Setting, dataset: Dataset) -> Setting | None:
-    """Every column to mean 0 and variance 1."""
-    images = dataset.train_images.dtype == "uint8"
-    name = "standardize" if images else "standardize_columns"
-    if name not in PREPROCESSINGS or given.spec.data.preprocessing == name:
-        return None
-    return given.with_part("data", preprocessing=name)
+    """Every column to mean 0 and variance 1, unless a whitening has done more already."""
+    now, name = given.spec.data.preprocessing, fitting_preprocessing(dataset)
+    return None if now == name or "whiten" in now else given.with_part("data", preprocessing=name)
 
 
 def _batch(factor: float) -> Callable[[Setting, Dataset], Setting | None]:
@@ -192,7 +225,15 @@ CHANGES: Components[Change] = Components(
         "momentum": Change(
             "optimizer", "use SGD with momentum 0.9 at rate 0.01", _optimizer("momentum", 1e-2, momentum=0.9)
         ),
-        "cross_entropy": Change("loss", "use the cross-entropy loss", _value("loss", "name", "cross_entropy")),
+        "fitting_loss": Change(
+            "loss", "use the loss that fits: cross-entropy of classes, squared error of numbers", _fitting_loss
+        ),
+        "no_output_activation": Change(
+            "output", "take the activation at the output away: the loss takes it in", _no_output_activation
+        ),
+        "scaled_targets": Change("scale of the targets", "standardize the numbers to predict", _scaled_targets),
+        "class_weights": Change("class weights", "let every class count alike in the loss", _class_weights),
+        "stratified": Change("split", "give every class its share in both parts", _stratified),
         "longer": Change("number of epochs", "train four times as long", _longer),
         "clip": Change("gradient norm", "clip the gradient to norm 1", _clipped),
         "smaller_batch": Change("batch size", "use a quarter of the batch size", _batch(0.25)),
@@ -212,14 +253,19 @@ CHANGES: Components[Change] = Components(
 def applicable(given: Setting, dataset: Dataset) -> dict[str, Setting]:
     """The changed settings of all changes that apply, by the change's name.
 
-    A change that makes a setting which its own spec refuses does not apply.
+    A change that makes a setting which its own spec refuses, or which cannot be trained on these data, does not apply.
     """
-    found: dict[str, Setting] = {}
-    for name, change in CHANGES.items():
-        try:
-            changed = change.apply(given, dataset)
-        except InputError:
-            continue
-        if changed is not None and changed != given:
-            found[name] = changed
-    return found
+    changed = {name: changed_by(name, given, dataset) for name in CHANGES}
+    return {name: setting for name, setting in changed.items() if setting is not None}
+
+
+def changed_by(name: str, given: Setting, dataset: Dataset) -> Setting | None:
+    """The setting after one change; None where it does not apply."""
+    try:
+        changed = CHANGES[name].apply(given, dataset)
+        if changed is None or changed == given:
+            return None
+        check_setting(changed, dataset)
+    except InputError:
+        return None
+    return changed

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from jaxmlp.diagnosis.changes import CHANGES
-from jaxmlp.diagnosis.outcomes import Bar
+from jaxmlp.diagnosis.bar import Bar
 from jaxmlp.diagnosis.setting import Setting, as_options, as_python
 from jaxmlp.diagnosis.symptoms import Symptom
 from jaxmlp.diagnosis.verdict import Effect, share_in_words

@@ -13,6 +13,7 @@ import pandas as pd
 from jaxmlp import study
 from jaxmlp.data import Dataset
 from jaxmlp.diagnosis.setting import Setting
+from jaxmlp.study.arms import check_arms
 from jaxmlp.study.progress import Display
 from jaxmlp.study.tables import last_rows
 
@@ -27,20 +28,36 @@ class Trials:
     rows: pd.DataFrame
     """As a study's table `epochs`."""
     seconds: float
+    """All of it."""
+    compile_seconds: tuple[float, ...] = ()
+    """Of every program."""
 
     @property
     def names(self) -> list[str]:
         """Of the settings, in the order in which they were given."""
         return list(self.rows["arm"].unique())
 
-    def scores(self, name: str) -> pd.Series:
-        """Test accuracy of every run's last model, by seed; a diverged run has chance."""
-        last = last_rows(self.rows[self.rows["arm"] == name])
-        return last.set_index("seed")["test_accuracy"].sort_index()
+    def of(self, name: str) -> pd.DataFrame:
+        """The rows of one setting."""
+        return self.rows[self.rows["arm"] == name]
 
-    def joined(self, other: "Trials") -> "Trials":
-        """Both, one after the other."""
-        return Trials(pd.concat([self.rows, other.rows], ignore_index=True), self.seconds + other.seconds)
+    def scores(self, name: str) -> pd.Series:
+        """Test score of every run's last model, by seed; a diverged run has that of guessing."""
+        last = last_rows(self.of(name))
+        return last.set_index("seed")[test_score(self.rows)].sort_index().astype(float)
+
+    def only(self, seeds: Sequence[int]) -> "Trials":
+        """The runs with these seeds."""
+        return replace(self, rows=self.rows[self.rows["seed"].isin(list(seeds))])
+
+    def until(self, epoch: int) -> "Trials":
+        """What they would have been, had training ended after this epoch: so where the rate is constant."""
+        return replace(self, rows=self.rows[self.rows["epoch"] <= epoch])
+
+
+def test_score(rows: pd.DataFrame) -> str:
+    """The column of the test score: of numbers R², else the accuracy."""
+    return "test_score" if "test_score" in rows else "test_accuracy"
 
 
 def as_trained(setting: Setting) -> Setting:
@@ -49,10 +66,16 @@ def as_trained(setting: Setting) -> Setting:
     return setting.with_spec(evaluation=evaluation)
 
 
+def check_setting(setting: Setting, dataset: Dataset) -> None:
+    """Raise `InputError` where a setting cannot be trained on these data."""
+    trained = as_trained(setting)
+    check_arms([study.Arm("as given", trained.spec, trained.hyper)], dataset)
+
+
 def train(
     settings: Mapping[str, Setting], dataset: Dataset, seeds: Sequence[int], *, display: Display | None = None
 ) -> Trials:
-    """Train every setting with every seed, in one study in memory.
+    """Train every setting with every seed, in memory.
 
     Args:
         settings: by name; those that train the same runs are trained once.
@@ -70,60 +93,29 @@ def train(
     first: dict[Setting, str] = {}
     for name, setting in trained.items():
         first.setdefault(setting, name)
-    arms = [study.Arm(name, setting.spec, setting.hyper) for setting, name in first.items()]
-    results = study.run(arms, dataset, seeds=list(seeds), lanes=LANES, strategy="vmap", display=display)
-    of_arm = dict(iter(results.rows.groupby("arm", sort=False)))
+    of_arm: dict[str, pd.DataFrame] = {}
+    seconds, compiling = 0.0, []
+    for scaled, data in ((False, dataset), (True, with_scaled_targets(dataset))):
+        arms = [study.Arm(name, one.spec, one.hyper) for one, name in first.items() if one.scaled_targets == scaled]
+        if not arms:
+            continue
+        results = study.run(arms, data, seeds=list(seeds), lanes=LANES, strategy="vmap", display=display)
+        of_arm |= {str(name): rows for name, rows in results.rows.groupby("arm", sort=False)}
+        seconds += float(results.manifest["seconds"])
+        compiling += [float(program["compile_seconds"]) for program in results.manifest["programs"]]
     rows = [of_arm[first[setting]].assign(arm=name) for name, setting in trained.items()]
-    return Trials(pd.concat(rows, ignore_index=True), float(results.manifest["seconds"]))
+    return Trials(pd.concat(rows, ignore_index=True), seconds, tuple(compiling))
 
 
-@dataclass(frozen=True)
-class Bar:
-    """What a run must reach to count as a success."""
+def with_scaled_targets(dataset: Dataset) -> Dataset:
+    """The same with numbers to predict of mean 0 and variance 1 over the training part; classes stay."""
+    if dataset.task == "classes":
+        return dataset
+    trained = np.asarray(dataset.train_labels, np.float64)
+    mean, std = trained.mean(0), trained.std(0)
+    std = np.where(std > 0, std, 1.0)
 
-    constant: float
-    """Test accuracy of the best constant answer: the most frequent class of the training part."""
-    reference: float
-    """Median of the reference's runs."""
-    noise: float
-    """Standard deviation of the reference's runs."""
+    def scaled(targets: object) -> np.ndarray:
+        return ((np.asarray(targets, np.float64) - mean) / std).astype(np.float32)
 
-    SHARE = 0.95
-    """Of the way from the constant answer to the reference."""
-
-    @property
-    def value(self) -> float:
-        """The least score of a success: 95 % of the way to the reference, less its noise; always above constant."""
-        way = self.reference - self.constant
-        return self.constant + max(self.SHARE * way - self.noise, 0.5 * way)
-
-    @property
-    def is_learnable(self) -> bool:
-        """Whether the reference beats the constant answer by more than its runs' own noise, and by a point."""
-        return self.reference - self.constant > max(0.01, 2 * self.noise)
-
-    def reached(self, scores: pd.Series) -> np.ndarray:
-        """Whether each run succeeded, in the order of the seeds."""
-        return scores.to_numpy(float) >= self.value
-
-
-def bar_of(reference: pd.Series, dataset: Dataset) -> Bar:
-    """The bar that a reference's scores set on these data."""
-    values = reference.to_numpy(float)
-    return Bar(constant_score(dataset), float(np.median(values)), float(values.std(ddof=1)))
-
-
-def constant_score(dataset: Dataset) -> float:
-    """Test accuracy of the class that is most frequent in the training part."""
-    counts = np.bincount(np.asarray(dataset.train_labels), minlength=dataset.num_classes)
-    return float(np.mean(np.asarray(dataset.test_labels) == counts.argmax()))
-
-
-def constant_loss(dataset: Dataset) -> float:
-    """Cross-entropy of the best constant answer, in nats: the entropy of the training part's classes.
-
-    It is ln K where all K classes are equally frequent.
-    """
-    shares = np.bincount(np.asarray(dataset.train_labels), minlength=dataset.num_classes)
-    shares = shares[shares > 0] / shares.sum()
-    return float(-(shares * np.log(shares)).sum())
+    return dataset.replace(train_labels=scaled(dataset.train_labels), test_labels=scaled(dataset.test_labels))

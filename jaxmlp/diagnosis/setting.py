@@ -18,6 +18,8 @@ class Setting:
 
     spec: RunSpec
     hyper: Hyper = field(default_factory=Hyper)
+    scaled_targets: bool = False
+    """Numbers to predict are trained on with mean 0 and variance 1; R² does not depend on it."""
 
     @property
     def learning_rate(self) -> float:
@@ -37,10 +39,13 @@ class Setting:
         return replace(self, hyper=self.hyper.replace(**numbers))
 
 
+SCALED_TARGETS = "scaled_targets"
+
+
 def flat(setting: Setting) -> dict[str, Any]:
     """Every field of a setting by its dotted name: `mlp.norm`, `epochs`, `hyper.learning_rate`."""
     numbers = {f"hyper.{one.name}": getattr(setting.hyper, one.name) for one in fields(setting.hyper)}
-    return _flat_spec(setting.spec) | numbers
+    return _flat_spec(setting.spec) | numbers | {SCALED_TARGETS: setting.scaled_targets}
 
 
 def _flat_spec(part: Any, prefix: str = "") -> dict[str, Any]:
@@ -68,7 +73,9 @@ def transplanted(receiver: Setting, donor: Setting, names: Mapping[str, Any]) ->
     values = flat(donor)
     for name in names:
         head, _, rest = name.partition(".")
-        if head == "hyper":
+        if name == SCALED_TARGETS:
+            receiver = replace(receiver, scaled_targets=values[name])
+        elif head == "hyper":
             receiver = receiver.with_numbers(**{rest: values[name]})
         elif rest:
             receiver = receiver.with_part(head, **{rest: values[name]})
@@ -82,13 +89,18 @@ def as_python(before: Setting, after: Setting) -> str:
     calls: dict[str, list[str]] = {}
     for name, (_, value) in differences(before, after).items():
         head, _, rest = name.partition(".")
-        calls.setdefault(_CLASSES.get(head, "RunSpec"), []).append(f"{rest or head}={_literal(value)}")
-    return ", ".join(f"{name}({', '.join(arguments)})" for name, arguments in calls.items())
+        if name != SCALED_TARGETS:
+            calls.setdefault(_CLASSES.get(head, "RunSpec"), []).append(f"{rest or head}={_literal(value)}")
+    told = [f"{name}({', '.join(arguments)})" for name, arguments in calls.items()]
+    if after.scaled_targets and not before.scaled_targets:
+        told.append("targets = (targets - targets.mean(0)) / targets.std(0)")
+    return ", ".join(told)
 
 
 def as_options(before: Setting, after: Setting) -> str:
-    """The same as options of the command line: `--norm batch_norm --learning-rate 0.1`."""
-    return " ".join(_option(name, value) for name, (_, value) in differences(before, after).items())
+    """The same as options of the command line: `--norm batch_norm --learning-rate 0.1`; what has none is left out."""
+    told = [_option(name, value, after) for name, (_, value) in differences(before, after).items()]
+    return " ".join(dict.fromkeys(word for word in told if word))
 
 
 _CLASSES = {
@@ -101,6 +113,10 @@ _CLASSES = {
     "hyper": "Hyper",
 }
 """The class that holds a part of a setting."""
+_OTHER_WORDS = {"evaluation.batch_size": "evaluation-batch-size", "hyper.penalty": "penalty-strength"}
+_BY_NUMBER = {"optimizer.clip": "clip_norm", "optimizer.weight_decay": "weight_decay"}
+"""Switches that the command line turns on by a number, and off by leaving it out."""
+_IN_PYTHON = (SCALED_TARGETS, "interventions", "hyper.user", "optimizer.hold_second_moment")
 
 
 def _literal(value: Any) -> str:
@@ -109,10 +125,14 @@ def _literal(value: Any) -> str:
     return f"{value:g}" if isinstance(value, float) else str(value)
 
 
-def _option(name: str, value: Any) -> str:
+def _option(name: str, value: Any, after: Setting) -> str:
     head, _, rest = name.partition(".")
+    if name in _IN_PYTHON or (name in _BY_NUMBER and not value):
+        return ""
+    if name in _BY_NUMBER:
+        rest, value = _BY_NUMBER[name], float(getattr(after.hyper, _BY_NUMBER[name]))
     # The name of a table's row goes by the table: `--loss`, `--optimizer`, `--schedule`.
-    word = (head if rest == "name" else rest or head).replace("_", "-")
+    word = _OTHER_WORDS.get(name, (head if rest == "name" else rest or head).replace("_", "-"))
     if isinstance(value, bool):
         return f"--{word}" if value else f"--no-{word}"
     if isinstance(value, tuple):

@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 
 from jaxmlp.data import Dataset
-from jaxmlp.diagnosis.outcomes import Bar, constant_loss
+from jaxmlp.diagnosis.bar import Bar, constant_loss
+from jaxmlp.diagnosis.outcomes import test_score
 from jaxmlp.diagnosis.setting import Setting
 from jaxmlp.study.tables import last_rows
 
@@ -30,7 +31,9 @@ Rule = Callable[[pd.DataFrame, Setting, Dataset, Bar], str | None]
 """From the rows of the runs as given to the sentence, or None where they do not show it."""
 
 POINTS = 0.1
-"""Ten points of accuracy: a fall or a gap of at least so much is a symptom."""
+"""Ten points of accuracy, or a tenth of the variance: a fall or a gap of at least so much is a symptom."""
+HUGE = 1000.0
+"""Times the loss of a constant answer: a loss above it has exploded."""
 
 
 def symptoms_of(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> list[Symptom]:
@@ -64,32 +67,39 @@ def _diverged(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) ->
 
 
 def _exploded(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
-    loss = _finals(rows)["train_loss"]
-    huge = loss > 1000 * constant_loss(dataset)
+    loss, constant = _finals(rows)["train_loss"], constant_loss(given.spec.loss, dataset)
+    if constant is None:
+        return None
+    huge = loss > HUGE * constant
     return f"{_share(huge)} the loss ends above {loss[huge].min():.2g}." if huge.any() else None
 
 
 def _constant(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
     """All runs stay at the loss of a constant answer."""
-    if given.spec.loss.name != "cross_entropy":
+    constant, last = constant_loss(given.spec.loss, dataset), _finals(rows)
+    if constant is None:
         return None
-    loss, constant = _finals(rows)["train_loss"], constant_loss(dataset)
-    there = (loss - constant).abs() < 0.02 * constant
+    there = ((last["train_loss"] - constant).abs() < 0.02 * constant) & _is_at_chance(last, bar)
     if there.mean() < 0.5:
         return None
-    of_equals = abs(constant - np.log(dataset.num_classes)) < 0.01
-    value = f"{np.log(dataset.num_classes):.3f} = ln {dataset.num_classes}" if of_equals else f"{constant:.3f}"
     return (
-        f"{_share(there)} the training loss ends at {value}, the loss of a constant answer: the net answers every "
-        "input alike."
+        f"{_share(there)} the training loss ends at {_constant_shown(constant, dataset)}, the loss of a constant "
+        "answer: the net answers every input alike."
     )
 
 
+def _constant_shown(constant: float, dataset: Dataset) -> str:
+    classes = dataset.num_classes
+    if classes and abs(constant - np.log(classes)) < 0.01:
+        return f"{np.log(classes):.3f} = ln {classes}"
+    return f"{constant:.3g}"
+
+
 def _worse_than_constant(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
-    if given.spec.loss.name != "cross_entropy":
+    loss, constant = _finals(rows)["train_loss"], constant_loss(given.spec.loss, dataset)
+    if constant is None:
         return None
-    loss, constant = _finals(rows)["train_loss"], constant_loss(dataset)
-    above = (loss > 1.02 * constant) & (loss <= 1000 * constant)
+    above = (loss > 1.02 * constant) & (loss <= HUGE * constant)
     if above.mean() < 0.5:
         return None
     return (
@@ -98,33 +108,41 @@ def _worse_than_constant(rows: pd.DataFrame, given: Setting, dataset: Dataset, b
     )
 
 
+def _is_at_chance(last: pd.DataFrame, bar: Bar) -> pd.Series:
+    return last[test_score(last)] <= bar.constant + 0.02
+
+
 def _at_chance(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
-    accuracy = _finals(rows)["test_accuracy"]
-    there = accuracy <= bar.constant + 0.02
+    there = _is_at_chance(_finals(rows), bar)
     if there.mean() < 0.5:
         return None
-    return f"{_share(there)} the test accuracy ends at most 2 points above the {bar.constant:.0%} of a constant answer."
+    most = "at R² 0.02 or below" if bar.task == "numbers" else f"at most 2 points above {bar.constant:.0%}"
+    return f"{_share(there)} the test score ends {most}; a constant answer gets {bar.shown(bar.constant)}."
 
 
 def _collapsed(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
-    best = rows.groupby("seed")["test_accuracy"].max()
-    fall = best - _finals(rows)["test_accuracy"]
+    score = test_score(rows)
+    fall = rows.groupby("seed")[score].max() - _finals(rows)[score]
     fell = fall > POINTS
     if not fell.any():
         return None
-    return f"{_share(fell)} the test accuracy falls from its best by {100 * fall[fell].median():.0f} points."
+    return f"{_share(fell)} the test score falls from its best by {_size(fall[fell].median(), bar)}."
 
 
 def _unstable(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
     late = rows[rows["epoch"] > given.spec.epochs // 2].sort_values("epoch")
-    falls = late.groupby("seed")["test_accuracy"].apply(lambda values: values.diff().clip(upper=0).abs().mean())
+    score = test_score(rows)
+    falls = late.groupby("seed")[score].apply(lambda values: values.diff().clip(upper=0).abs().mean())
     unsteady = falls > POINTS / 2
     if not unsteady.any():
         return None
-    points = 100 * falls[unsteady].median()
-    return (
-        f"{_share(unsteady)} the test accuracy falls by {points:.0f} points an epoch, in the mean of the second half."
-    )
+    size = _size(falls[unsteady].median(), bar)
+    return f"{_share(unsteady)} the test score falls by {size} an epoch, in the mean of the second half."
+
+
+def _size(difference: float, bar: Bar) -> str:
+    """A fall or a gap in words."""
+    return f"{min(difference, 999.0):.2f} of R²" if bar.task == "numbers" else f"{100 * difference:.0f} points"
 
 
 def _slow(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
@@ -135,20 +153,20 @@ def _slow(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str
         return None
     loss = rows.pivot_table(index="seed", columns="epoch", values="train_loss", aggfunc="first")
     falls = loss[epochs] < 0.98 * loss[max(1, epochs - quarter)] if epochs in loss else pd.Series(dtype=bool)
-    below = _finals(rows)["test_accuracy"] < bar.value
+    below = _finals(rows)[test_score(rows)] < bar.value
     slow = falls.reindex(below.index, fill_value=False) & below
     if slow.mean() < 0.5:
         return None
-    return f"{_share(slow)} the training loss still falls at the end, and the accuracy is not there yet."
+    return f"{_share(slow)} the training loss still falls at the end, and the score is not there yet."
 
 
 def _overfits(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
-    last = _finals(rows)
-    gap = last["train_accuracy"] - last["test_accuracy"]
-    wide = gap > POINTS
+    last, tested = _finals(rows), test_score(rows)
+    gap = last[tested.replace("test", "train")] - last[tested]
+    wide = (gap > POINTS) & (last[tested.replace("test", "train")] > bar.constant + POINTS)
     if wide.mean() < 0.5:
         return None
-    return f"{_share(wide)} the training accuracy ends {100 * gap[wide].median():.0f} points above the test accuracy."
+    return f"{_share(wide)} the training score ends {_size(gap[wide].median(), bar)} above the test score."
 
 
 _STATISTICS = "the statistics that batch norm keeps for testing do not fit the net"
@@ -156,27 +174,89 @@ _STATISTICS = "the statistics that batch norm keeps for testing do not fit the n
 
 def _modes_differ(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
     """Trained well in training mode, tested badly: only batch norm's running statistics stand between the two."""
-    if given.spec.mlp.norm != "batch_norm" or given.spec.loss.name != "cross_entropy":
+    constant = constant_loss(given.spec.loss, dataset)
+    if given.spec.mlp.norm != "batch_norm" or constant is None:
         return None
     last = _finals(rows)
-    differ = (last["train_loss"] < 0.5 * constant_loss(dataset)) & (last["train_accuracy"] < bar.constant + 0.25)
+    train_score = last[test_score(rows).replace("test", "train")]
+    differ = (last["train_loss"] < 0.5 * constant) & (train_score < bar.constant + 0.25)
+    return f"{_share(differ)} the training loss is low and the score is not: {_STATISTICS}." if differ.any() else None
+
+
+def _output_activation(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+    """No symptom of runs but of the net: what stands before a loss that takes logits."""
+    output, last = given.spec.mlp.output, _finals(rows)
+    if output == "none" or (
+        dataset.task == "numbers" and output in ("sigmoid", "tanh", "relu") and _fits(output, dataset)
+    ):
+        return None
+    below = last[test_score(rows)] < bar.value
+    if below.mean() < 0.5:
+        return None
+    if dataset.task == "classes":
+        return f"The loss {given.spec.loss.name} takes logits, and a {output} stands before it."
+    targets = np.asarray(dataset.train_labels)
+    return f"The output goes through {output}, and the targets lie from {targets.min():.3g} to {targets.max():.3g}."
+
+
+_RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf)}
+
+
+def _mostly_fails(last: pd.DataFrame, bar: Bar) -> bool:
+    return bool((last[test_score(last)] < bar.value).mean() >= 0.5)
+
+
+def _fits(output: str, dataset: Dataset) -> bool:
+    """Whether the targets are numbers that lie in the range of an output."""
+    if dataset.task == "classes" or output not in _RANGES:
+        return False
+    low, high = _RANGES[output]
+    targets = np.asarray(dataset.train_labels)
+    return bool(low <= targets.min() and targets.max() <= high)
+
+
+def _unscaled(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+    """Float inputs as they are, far from mean 0 and variance 1."""
+    if given.spec.data.preprocessing != "none" or not _mostly_fails(_finals(rows), bar):
+        return None
+    inputs = np.asarray(dataset.train_images, np.float64)
+    sizes = np.sqrt(np.square(inputs).mean(0))
+    if sizes.max() <= LARGE and sizes.max() <= LARGE**2 * max(sizes.min(), 1e-12):
+        return None
     return (
-        f"{_share(differ)} the training loss is low and the accuracy is not: {_STATISTICS}." if differ.any() else None
+        f"The inputs are not scaled: their columns' root mean squares go from {sizes.min():.3g} to {sizes.max():.3g}."
     )
 
 
+def _unscaled_targets(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+    if dataset.task != "numbers" or not _mostly_fails(_finals(rows), bar):
+        return None
+    size = float(np.sqrt(np.square(np.asarray(dataset.train_labels, np.float64)).mean()))
+    return f"The numbers to predict are of size {size:.3g}, far from 1." if not 1 / LARGE < size < LARGE else None
+
+
+LARGE = 10.0
+"""Inputs or targets of this size, or its inverse, are far from 1."""
+
+
 _RULES: dict[str, tuple[Rule, tuple[str, ...]]] = {
-    "diverged": (_diverged, ("rate_/10", "rate_/100", "scaled_inputs", "clip", "he", "smaller_start")),
-    "exploded": (_exploded, ("rate_/10", "rate_/100", "scaled_inputs", "clip", "he", "smaller_start")),
-    "answers all alike": (_constant, ("relu", "batch_norm", "he", "adam", "rate_x10", "rate_x100", "scaled_inputs")),
+    "diverged": (
+        _diverged,
+        ("rate_/10", "rate_/100", "scaled_inputs", "clip", "scaled_targets", "he", "smaller_start"),
+    ),
+    "exploded": (_exploded, ("rate_/10", "rate_/100", "scaled_inputs", "clip", "scaled_targets", "he")),
+    "activation at the output": (_output_activation, ("no_output_activation", "fitting_loss")),
+    "unscaled inputs": (_unscaled, ("scaled_inputs",)),
+    "unscaled targets": (_unscaled_targets, ("scaled_targets",)),
+    "answers all alike": (_constant, ("rate_x10", "rate_x100", "batch_norm", "relu", "he", "adam", "scaled_inputs")),
     "worse than a constant answer": (
         _worse_than_constant,
-        ("rate_/10", "scaled_inputs", "he", "smaller_start", "rate_/100"),
+        ("rate_/10", "rate_/100", "scaled_inputs", "he", "smaller_start", "fitting_loss"),
     ),
-    "at chance": (_at_chance, ("adam", "he", "batch_norm", "relu", "rate_x10", "scaled_inputs", "cross_entropy")),
-    "collapsed": (_collapsed, ("rate_/10", "clip", "steady_statistics", "residual", "rate_/100")),
+    "at chance": (_at_chance, ("rate_x10", "adam", "he", "batch_norm", "relu", "scaled_inputs", "fitting_loss")),
+    "collapsed": (_collapsed, ("rate_/10", "rate_/100", "clip", "steady_statistics", "residual")),
     "unstable": (_unstable, ("rate_/10", "larger_batch", "steady_statistics", "rate_/100")),
-    "slow": (_slow, ("rate_x10", "longer", "adam", "rate_x100", "momentum", "scaled_inputs")),
+    "slow": (_slow, ("rate_x10", "rate_x100", "longer", "adam", "momentum", "scaled_inputs")),
     "overfits": (_overfits, ("shallower", "rate_/10", "larger_batch")),
     "training and testing differ": (_modes_differ, ("steady_statistics", "larger_batch", "layer_norm")),
 }

@@ -15,7 +15,8 @@ import numpy as np
 from jaxmlp.data import Dataset
 from jaxmlp.diagnosis.changes import CHANGES, applicable
 from jaxmlp.diagnosis.diagnosis import HEALTHY, NOT_LEARNABLE, REPAIRED, UNDECIDED, Diagnosis, Repair
-from jaxmlp.diagnosis.outcomes import Bar, Trials, bar_of, train
+from jaxmlp.diagnosis.bar import Bar, bar_of
+from jaxmlp.diagnosis.outcomes import Trials, train
 from jaxmlp.diagnosis.reference import reference_settings
 from jaxmlp.diagnosis.setting import Setting, differences, transplanted
 from jaxmlp.diagnosis.symptoms import Symptom, symptoms_of

@@ -34,6 +34,10 @@ ALTERED = {
         "hyper.momentum",
     },
     "loss": {"loss.name"},
+    "output": {"mlp.output"},
+    "scale of the targets": {"scaled_targets"},
+    "class weights": {"loss.class_weights"},
+    "split": {"data.split"},
     "number of epochs": {"epochs"},
     "gradient norm": {"optimizer.clip"},
     "batch size": {"data.batch_size"},
@@ -84,7 +88,11 @@ def test_rates_are_multiplied(name, value):
         ("shallower", DEEP.with_part("mlp", widths=(64, 64, 10))),
         ("steady_statistics", DEEP),
         ("larger_start", DEEP.with_part("mlp", initializer="zeros")),
-        ("cross_entropy", DEEP),
+        ("fitting_loss", DEEP),
+        ("no_output_activation", DEEP),
+        ("scaled_targets", DEEP),
+        ("class_weights", DEEP),
+        ("stratified", DEEP),
     ],
 )
 def test_a_change_that_changes_nothing_does_not_apply(name, given):

@@ -2,15 +2,16 @@
 
 import math
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from jaxmlp import data
 from jaxmlp.diagnosis import Setting
-from jaxmlp.diagnosis.outcomes import Bar, bar_of, constant_loss, constant_score
+from jaxmlp.diagnosis.bar import Bar, bar_of, constant_loss, constant_score
 from jaxmlp.diagnosis.symptoms import symptoms_of
 from jaxmlp.nn import MLPSpec
-from jaxmlp.training import RunSpec
+from jaxmlp.training import LossSpec, RunSpec
 
 DIGITS = data.load("digits")
 BAR = Bar(constant=0.1, reference=0.97, noise=0.005)
@@ -42,7 +43,7 @@ def runs(train_loss, test_accuracy, train_accuracy=None, *, diverged=False):
 
 LEARNING = [1.0, 0.5, 0.3, 0.2, 0.15, 0.15, 0.15, 0.15]
 RISING = [0.6, 0.8, 0.9, 0.95, 0.96, 0.96, 0.96, 0.96]
-LN10 = constant_loss(DIGITS)
+LN10 = constant_loss(LossSpec(), DIGITS)
 CASES = {
     "healthy": (PLAIN, runs(LEARNING, RISING), set()),
     "overfits a little": (PLAIN, runs(LEARNING, RISING, [value + 0.03 for value in RISING]), set()),
@@ -71,8 +72,37 @@ def test_a_symptom_has_its_number_in_words():
 
 
 def test_the_constant_answer_of_the_digits_is_nearly_that_of_equal_classes():
-    assert constant_loss(DIGITS) == pytest.approx(math.log(10), abs=1e-3)
-    assert 0.08 < constant_score(DIGITS) < 0.12
+    assert pytest.approx(math.log(10), abs=1e-3) == LN10
+    score, error = constant_score(DIGITS)
+    assert 0.08 < score < 0.12
+    assert error == pytest.approx(math.sqrt(score * (1 - score) / len(DIGITS.test_labels)))
+
+
+SPREAD = np.linspace(-3, 5, 40, dtype=np.float32)
+NUMBERS = data.from_arrays(np.arange(80.0).reshape(40, 2), SPREAD, name="numbers")
+
+
+@pytest.mark.parametrize(
+    ("loss", "best"),
+    [
+        ("squared_error", lambda answer, t: np.mean((answer - t) ** 2)),
+        ("absolute_error", lambda answer, t: np.mean(np.abs(answer - t))),
+    ],
+)
+def test_no_constant_answer_has_a_lower_loss_than_the_best_one(loss, best):
+    targets = np.asarray(NUMBERS.train_labels, np.float64)
+    searched = min(best(answer, targets) for answer in np.linspace(-3, 5, 8001))
+    assert constant_loss(LossSpec(loss), NUMBERS) == pytest.approx(searched, rel=1e-5)
+
+
+def test_a_constant_answer_explains_no_variance():
+    score, _ = constant_score(NUMBERS)
+    assert -0.2 < score <= 0
+
+
+@pytest.mark.parametrize("spec", [LossSpec("hinge"), LossSpec(penalty="l2"), LossSpec(class_weights="balanced")])
+def test_a_loss_whose_constant_is_not_known_has_none(spec):
+    assert constant_loss(spec, DIGITS) is None
 
 
 def test_a_bar_is_most_of_the_way_to_the_reference_and_never_at_the_constant_answer():
@@ -80,5 +110,13 @@ def test_a_bar_is_most_of_the_way_to_the_reference_and_never_at_the_constant_ans
     assert 0.9 < near.value < 0.95
     assert near.is_learnable
     noisy = Bar(constant=0.1, reference=0.2, noise=0.2)
-    assert noisy.value == pytest.approx(0.15)
     assert not noisy.is_learnable
+    assert noisy.value == pytest.approx(0.1 + 2 * 0.2)
+    wavering = Bar(constant=0.1, reference=0.5, noise=0.19)
+    assert wavering.is_learnable
+    assert wavering.value == pytest.approx(0.3)
+
+
+def test_a_test_part_of_few_rows_asks_for_more():
+    assert Bar(constant=0.5, reference=0.6, noise=0.0, sampling=0.01).is_learnable
+    assert not Bar(constant=0.5, reference=0.6, noise=0.0, sampling=0.07).is_learnable
