@@ -2,7 +2,8 @@
 
 The rooms; imports only point downwards in this list:
 
-    cli        the command jaxmlp: train, test, predict
+    cli        the command jaxmlp: train, why, test, predict
+    diagnosis  why a net does not train: counterfactuals, trained and judged
     evidence   statistics, claims and verdicts, figures, the HTML report
     study      grid -> groups -> blocks of lanes; progress, tidy results
     probes     what is watched while runs train, each into a table of its own

@@ -85,13 +85,13 @@ def recorded_command(program: Sequence[str], argv: Sequence[str]) -> str:
 def run_line(parser: Parser, argv: Sequence[str], program: Sequence[str]) -> int:
     """Read one command line and do what it says; returns the exit code.
 
-    A command of the parser is a function of the arguments and a console.
+    A command of the parser is a function of the arguments and a console; it may return an exit code.
     """
     try:
         arguments = parser.parse_args(argv)
         arguments.line = recorded_command(program, argv)
-        command: Callable[[argparse.Namespace, Console], None] = arguments.command
-        command(arguments, Console())
+        command: Callable[[argparse.Namespace, Console], int | None] = arguments.command
+        return command(arguments, Console()) or 0
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
@@ -99,7 +99,6 @@ def run_line(parser: Parser, argv: Sequence[str], program: Sequence[str]) -> int
         print("interrupted: what was finished is kept; the same command with --resume goes on", file=sys.stderr)
         (number,) = stop.args or (signal.SIGINT,)
         return SIGNALLED + number
-    return 0
 
 
 def run_program(main: Callable[[], int]) -> NoReturn:

@@ -1,8 +1,22 @@
 """Why does a net not train? The answer is an experiment: counterfactual training with many seeds."""
 
+from jaxmlp.diagnosis.bar import Bar
 from jaxmlp.diagnosis.changes import CHANGES, Change, applicable
 from jaxmlp.diagnosis.diagnosis import Diagnosis, Repair
+from jaxmlp.diagnosis.page import trials_table
 from jaxmlp.diagnosis.setting import Setting
+from jaxmlp.diagnosis.telling import sentences
 from jaxmlp.diagnosis.why import why
 
-__all__ = ["CHANGES", "Change", "Diagnosis", "Repair", "Setting", "applicable", "why"]
+__all__ = [
+    "CHANGES",
+    "Bar",
+    "Change",
+    "Diagnosis",
+    "Repair",
+    "Setting",
+    "applicable",
+    "sentences",
+    "trials_table",
+    "why",
+]

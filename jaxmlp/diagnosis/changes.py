@@ -22,6 +22,20 @@ WIDE = 64
 """A layer of so many units is no bottleneck for the small tables and images that are diagnosed."""
 FEW_OF_A_CLASS = 20
 """Rows of the rarest class below which a random split may leave too few of it in a part."""
+USUAL_RATES = {
+    "sgd": 0.1,
+    "momentum": 0.01,
+    "momentum_d2": 0.01,
+    "nesterov": 0.01,
+    "adagrad": 0.01,
+    "rmsprop": 0.001,
+    "adam": 0.001,
+    "adam_nobc": 0.001,
+    "adamw": 0.001,
+}
+"""What each rule is mostly used with."""
+FAR = 5.0
+"""Times more or less than the usual rate."""
 UNEVEN = 2.0
 """Times as many rows of the commonest class as of the rarest, from which on weights of classes may matter."""
 
@@ -81,6 +95,14 @@ def _stratified(given: Setting, dataset: Dataset) -> Setting | None:
     if given.spec.data.split == "random_fifth" and rarest >= FEW_OF_A_CLASS:
         return None
     return given.with_part("data", split="stratified_fifth")
+
+
+def _usual_rate(given: Setting, _: Dataset) -> Setting | None:
+    """However far the rate is from it; nearer, ten times more or less is the finer question."""
+    usual = USUAL_RATES.get(given.spec.optimizer.name)
+    if usual is None or 1 / FAR < given.learning_rate / usual < FAR:
+        return None
+    return given.with_numbers(learning_rate=usual)
 
 
 def _longer(given: Setting, _: Dataset) -> Setting:
@@ -208,6 +230,7 @@ CHANGES: Components[Change] = Components(
     {
         "rate_x10": Change("learning rate", "raise the learning rate tenfold", _number("learning_rate", 10)),
         "rate_x100": Change("learning rate", "raise the learning rate a hundredfold", _number("learning_rate", 100)),
+        "usual_rate": Change("learning rate", "use the optimizer's usual learning rate", _usual_rate),
         "rate_/10": Change("learning rate", "divide the learning rate by 10", _number("learning_rate", 0.1)),
         "rate_/100": Change("learning rate", "divide the learning rate by 100", _number("learning_rate", 0.01)),
         "smaller_start": Change("start", "start from weights ten times smaller", _gain(0.1)),

@@ -1,27 +1,37 @@
 """What `why` answers: whether a net trains, what is wrong with it, and which change repairs it."""
 
-import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-from jaxmlp.diagnosis.changes import CHANGES
 from jaxmlp.diagnosis.bar import Bar
+from jaxmlp.diagnosis.changes import CHANGES
 from jaxmlp.diagnosis.setting import Setting, as_options, as_python
 from jaxmlp.diagnosis.symptoms import Symptom
-from jaxmlp.diagnosis.verdict import Effect, share_in_words
+from jaxmlp.diagnosis.verdict import REPAIRED_SHARE, Effect, runs_to_decide, share_in_words
 from jaxmlp.files import write_json
 
 HEALTHY = "trains"
 REPAIRED = "repaired"
 NOT_LEARNABLE = "nothing learnable"
 UNDECIDED = "undecided"
+AS_GIVEN, REFERENCE = "as given", "reference"
+FILE = "diagnosis.json"
+
+
+class Tried(NamedTuple):
+    """What the screening runs of a change did."""
+
+    successes: int
+    n: int
+    median: float
+    """Of the scores."""
 
 
 @dataclass(frozen=True)
 class Repair:
-    """A set of changes that was confirmed on fresh seeds."""
+    """A set of changes that was judged with fresh seeds."""
 
     changes: tuple[str, ...]
     """Names of changes, made together."""
@@ -39,7 +49,7 @@ class Repair:
     @property
     def touches(self) -> frozenset[str]:
         """What it alters."""
-        return frozenset(CHANGES[name].touches for name in self.changes)
+        return frozenset(CHANGES[name].touches for name in self.changes if name in CHANGES)
 
 
 @dataclass(frozen=True)
@@ -47,24 +57,43 @@ class Diagnosis:
     """The answer to why a net does not train, established by training other nets."""
 
     given: Setting
-    status: str
-    """`trains`, `repaired` (it does not, and something repairs it), `nothing learnable` or `undecided`."""
+    dataset: str
+    """Its name."""
+    bar: Bar
     before: tuple[int, int]
     """(successes, runs) of the net as given, on the seeds that judge."""
-    bar: Bar
-    symptoms: tuple[Symptom, ...]
-    repairs: tuple[Repair, ...]
-    """Confirmed minimal sets that repair, the cheapest first."""
-    helps: tuple[Repair, ...]
-    """Confirmed sets that help and do not repair."""
-    tried: Mapping[str, tuple[int, int, float]]
-    """Of every change that was screened: successes, runs, median score."""
+    median: float
+    """Score of the net as given, in the middle of its screening runs."""
+    learnable: bool
+    """Whether any net beat a constant answer on these data."""
+    symptoms: tuple[Symptom, ...] = ()
+    repairs: tuple[Repair, ...] = ()
+    """Minimal sets that repair, the cheapest first."""
+    confirmed: tuple[Repair, ...] = ()
+    """All sets that were judged with fresh seeds, whatever they did."""
+    unconfirmed: tuple[str, ...] = ()
+    """Changes that screened well and were not judged."""
+    tried: Mapping[str, Tried] = field(default_factory=dict)
+    """Of every set of changes that was screened."""
     not_tried: tuple[str, ...] = ()
     """Changes that did not fit into the budget."""
+    scores: Mapping[str, tuple[float, ...]] = field(default_factory=dict)
+    """Of the runs that judge, by what was trained: `as given`, `reference`, and every confirmed set."""
     seconds: float = 0.0
+    seconds_more: float = 0.0
+    """About what trying the rest would take."""
     runs: int = 0
     """Nets trained, all stages together."""
-    more: Mapping[str, Any] = field(default_factory=dict)
+    interrupted: bool = False
+
+    @property
+    def status(self) -> str:
+        """`trains`, `repaired` (it does not, and something repairs it), `nothing learnable` or `undecided`."""
+        if not self.learnable:
+            return NOT_LEARNABLE
+        if self.before[0] >= REPAIRED_SHARE * self.before[1]:
+            return HEALTHY
+        return REPAIRED if self.repairs else UNDECIDED
 
     @property
     def trains(self) -> bool:
@@ -72,131 +101,113 @@ class Diagnosis:
         return self.status == HEALTHY
 
     @property
-    def learnable(self) -> bool:
-        """Whether any net beat a constant answer on these data."""
-        return self.status != NOT_LEARNABLE
-
-    @property
     def minimal_sets(self) -> list[list[str]]:
         """The changes of each repair, by name."""
         return [list(repair.changes) for repair in self.repairs]
 
     @property
+    def helps(self) -> tuple[Repair, ...]:
+        """Confirmed sets that help and do not repair."""
+        return tuple(one for one in self.confirmed if one.effect.helps and not one.effect.repairs)
+
+    @property
     def cause(self) -> str | None:
-        """What all repairs alter, where they alter one thing alone; else no single cause is named."""
-        touched = {repair.touches for repair in self.repairs}
-        if len(touched) != 1:
+        """What every repair alters, where there is such a thing; None where the repairs share nothing.
+
+        A change that screened well and was not judged may be one more repair, so it must share it too.
+        """
+        if not self.repairs:
             return None
-        (one,) = touched
-        return " and ".join(sorted(one))
+        touched = [repair.touches for repair in self.repairs]
+        touched += [frozenset({CHANGES[name].touches}) for name in self.unconfirmed if name in CHANGES]
+        shared = frozenset.intersection(*touched)
+        return " and ".join(sorted(shared)) or None
 
     @property
-    def answer(self) -> str:
-        """The answer in one or two sentences."""
-        return _ANSWERS[self.status](self)
+    def gain(self) -> tuple[str, float] | None:
+        """(change, difference of median scores) of the best change that was screened."""
+        if not self.tried:
+            return None
+        best = max(self.tried, key=lambda name: self.tried[name].median)
+        return best, self.tried[best].median - self.median
 
     @property
-    def sentences(self) -> list[str]:
-        """The whole answer: the answer, symptoms, what was tried, and what repairs."""
-        lines = [self.answer]
-        if self.status != HEALTHY:
-            lines += [symptom.sentence for symptom in self.symptoms]
-        lines += [_repair_sentence(self, repair) for repair in self.repairs]
-        lines += [f"It helps, and does not repair, to {repair.sentence}." for repair in self.helps]
-        if self.repairs and self.cause is None:
-            lines.append("These changes do not share what they alter, so no single cause is named.")
-        if self.cause is not None:
-            lines.append(f"All that repairs it alters one thing: the {self.cause}.")
+    def would_decide(self) -> str | None:
+        """What would decide an undecided question: more seeds, or a larger budget; else None."""
+        if self.status != UNDECIDED:
+            return None
+        near = [one for one in self.confirmed if one.effect.successes >= REPAIRED_SHARE * one.effect.n]
+        needed = [runs_to_decide(one.effect, len(self.confirmed)) for one in near]
+        if seeds := [count for count in needed if count is not None and count > self.before[1]]:
+            return f"about {min(seeds)} seeds would tell whether to {near[0].sentence} makes the difference"
         if self.not_tried:
-            lines.append(f"Not tried, for lack of time: {', '.join(self.not_tried)}.")
-        return lines
+            more = 10 * round((self.seconds + 1.5 * self.seconds_more) / 10 + 1)
+            return f"a budget of about {more} s would try the {len(self.not_tried)} changes that are left"
+        return None
 
     def to_json(self) -> dict[str, Any]:
         """What `diagnosis.json` holds."""
+        from jaxmlp.diagnosis.telling import answer
+
         return {
             "status": self.status,
             "trains": self.trains,
             "learnable": self.learnable,
-            "answer": self.answer,
+            "answer": answer(self),
             "cause": self.cause,
+            "dataset": self.dataset,
+            "task": self.bar.task,
             "before": {"successes": self.before[0], "n": self.before[1]},
             "bar": asdict(self.bar) | {"value": self.bar.value},
             "symptoms": [{"name": one.name, "sentence": one.sentence} for one in self.symptoms],
             "minimal_sets": self.minimal_sets,
-            "repairs": [_repair_json(self, repair) for repair in self.repairs],
-            "helps": [_repair_json(self, repair) for repair in self.helps],
-            "tried": {name: {"successes": s, "n": n, "median": m} for name, (s, n, m) in self.tried.items()},
+            "repairs": [self._repair_json(repair) for repair in self.repairs],
+            "confirmed": [self._repair_json(repair) for repair in self.confirmed],
+            "unconfirmed": list(self.unconfirmed),
+            "tried": {name: found._asdict() for name, found in self.tried.items()},
             "not_tried": list(self.not_tried),
+            "would_decide": self.would_decide,
+            "scores": {name: list(scores) for name, scores in self.scores.items()},
             "n": self.before[1],
             "runs": self.runs,
             "seconds": round(self.seconds, 1),
+            "interrupted": self.interrupted,
         }
 
     def save(self, folder: Path) -> None:
-        """Write `diagnosis.json` into a folder."""
-        write_json(folder / "diagnosis.json", json.loads(json.dumps(self.to_json())))
+        """Write `diagnosis.json` and the page `diagnosis.html` into a folder, which is made."""
+        from jaxmlp.diagnosis.page import write_page
 
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / FILE, self.to_json())
+        write_page(self, folder)
 
-def _repair_json(diagnosis: Diagnosis, repair: Repair) -> dict[str, Any]:
-    effect = repair.effect
-    return {
-        "changes": list(repair.changes),
-        "sentence": repair.sentence,
-        "successes": effect.successes,
-        "n": effect.n,
-        "effect": effect.estimate,
-        "low": effect.low,
-        "high": effect.high,
-        "p_value": effect.p_value,
-        "python": as_python(diagnosis.given, repair.setting),
-        "options": as_options(diagnosis.given, repair.setting),
-        "but_for": None if repair.but_for is None else {"failures": repair.but_for[0], "n": repair.but_for[1]},
-    }
+    def _repr_html_(self) -> str:
+        """The page's body, for a notebook."""
+        from jaxmlp.diagnosis.page import page_body
 
+        return page_body(self)
 
-def _repair_sentence(diagnosis: Diagnosis, repair: Repair) -> str:
-    effect = repair.effect
-    done = share_in_words(effect.successes, effect.n)
-    python = as_python(diagnosis.given, repair.setting)
-    sentence = f"What repairs it: {repair.sentence}: {done} reach {diagnosis.bar.value:.0%} then; in Python {python}."
-    if repair.but_for is not None:
-        failures, n = repair.but_for
-        sentence += f" Put back into a net that trains, what was there before makes {failures} of {n} runs fail."
-    return sentence
+    def __str__(self) -> str:
+        from jaxmlp.diagnosis.telling import sentences
 
+        return "\n".join(sentences(self))
 
-def _trains(diagnosis: Diagnosis) -> str:
-    successes, n = diagnosis.before
-    gain = diagnosis.more.get("gain")
-    largest = "" if gain is None else f" The largest gain found is {gain[1]:+.1f} points ({gain[0]})."
-    return (
-        f"The net trains: {share_in_words(successes, n)} reach {diagnosis.bar.value:.0%}. Nothing to repair.{largest}"
-    )
-
-
-def _repaired(diagnosis: Diagnosis) -> str:
-    successes, n = diagnosis.before
-    count = len(diagnosis.repairs)
-    ways = "One repair was" if count == 1 else f"{count} repairs were"
-    return (
-        f"The net does not train: {share_in_words(successes, n)} reach {diagnosis.bar.value:.0%}. "
-        f"{ways} confirmed among {len(diagnosis.tried)} changes tried; the first is to {diagnosis.repairs[0].sentence}."
-    )
-
-
-def _not_learnable(diagnosis: Diagnosis) -> str:
-    return (
-        f"Nothing learnable was found in these data: the best of the reference nets reaches "
-        f"{diagnosis.bar.reference:.1%}, and a constant answer {diagnosis.bar.constant:.1%}."
-    )
-
-
-def _undecided(diagnosis: Diagnosis) -> str:
-    successes, n = diagnosis.before
-    return (
-        f"Undecided: {share_in_words(successes, n)} of the net as given reach {diagnosis.bar.value:.0%}, and none of "
-        f"{len(diagnosis.tried)} changes tried repairs it. Give a larger budget to try more changes and pairs of them."
-    )
-
-
-_ANSWERS = {HEALTHY: _trains, REPAIRED: _repaired, NOT_LEARNABLE: _not_learnable, UNDECIDED: _undecided}
+    def _repair_json(self, repair: Repair) -> dict[str, Any]:
+        effect = repair.effect
+        return {
+            "changes": list(repair.changes),
+            "sentence": repair.sentence,
+            "successes": effect.successes,
+            "before": effect.before,
+            "n": effect.n,
+            "share": share_in_words(effect.successes, effect.n),
+            "effect": effect.estimate,
+            "low": effect.low,
+            "high": effect.high,
+            "p_value": effect.p_value,
+            "repairs": effect.repairs,
+            "python": as_python(self.given, repair.setting),
+            "options": as_options(self.given, repair.setting),
+            "but_for": None if repair.but_for is None else {"failures": repair.but_for[0], "n": repair.but_for[1]},
+        }

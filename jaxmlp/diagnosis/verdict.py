@@ -19,6 +19,8 @@ REPAIRED_SHARE = 0.9
 """Of the fresh runs that must succeed with a change that repairs."""
 LEVEL = 0.05
 """Chance that any of the confirmed changes is said to help and does not (Holm over them all)."""
+MOST_TIMES = 10
+"""More than ten times the runs is no advice."""
 
 
 @dataclass(frozen=True)
@@ -139,6 +141,28 @@ def _phi(x: np.ndarray, y: np.ndarray) -> float:
     excess = both * neither - only_x * only_y
     excess = max(excess - n / 2, 0.0) if excess > 0 else float(excess)
     return excess / math.sqrt(margins)
+
+
+def runs_to_decide(effect: Effect, compared: int) -> int | None:
+    """How many pairs would tell an effect of this size from none, half of the time or more often; None: none would.
+
+    The least n, in steps of the pairs there are, whose exact McNemar p value, times `compared` for Holm, is at most
+    `LEVEL` where shares stay as they are and all pairs that differ go one way.
+
+    Args:
+        effect: as measured.
+        compared: changes that are confirmed together.
+
+    >>> runs_to_decide(Effect(24, 20, 24, -0.01, 0.35, 0.25), compared=2)
+    48
+    """
+    gained = effect.successes - effect.before
+    if gained <= 0:
+        return None
+    for times in range(1, MOST_TIMES + 1):
+        if compared * 2 * 0.5 ** (gained * times) <= LEVEL:
+            return effect.n * times
+    return None
 
 
 def share_in_words(successes: int, n: int) -> str:
