@@ -18,7 +18,7 @@ def why(arguments: argparse.Namespace, console: Console) -> int:
     """Diagnose the net that was asked for; returns the exit code, that of Ctrl-C where it was interrupted."""
     from jaxmlp.cli.settings import given_settings
 
-    settings = {"seeds": SEEDS} | given_settings(arguments)
+    settings = given_settings(arguments)
     if "compare" in settings:
         raise InputError("compare asks for several nets, and why is about one: leave it out")
     from jaxmlp import diagnosis, study
@@ -30,6 +30,8 @@ def why(arguments: argparse.Namespace, console: Console) -> int:
     dataset = load_data(settings)
     spec, hyper = make_setting(settings, dataset)
     folder: Path = arguments.out / FOLDER
+    if folder.exists():
+        raise InputError(f"{folder} exists already: give another --out")
     check_writable(folder)
     keep_programs()
 
@@ -43,7 +45,8 @@ def why(arguments: argparse.Namespace, console: Console) -> int:
         spec,
         hyper,
         dataset,
-        seeds=settings["seeds"],
+        # Not those of a spec file, which are how many nets `jaxmlp train` trained.
+        seeds=SEEDS if arguments.seeds is None else arguments.seeds,
         budget=arguments.budget,
         say=say,
         display=study.LineDisplay("", Console(quiet=True)),

@@ -5,7 +5,7 @@ setting, or to None where it does not apply. `CHANGES.register` adds a user's. T
 first; see `jaxmlp.diagnosis.trials`.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -273,12 +273,12 @@ CHANGES: Components[Change] = Components(
 """Every change that is tried, the library's own and what `CHANGES.register` adds."""
 
 
-def applicable(given: Setting, dataset: Dataset) -> dict[str, Setting]:
-    """The changed settings of all changes that apply, by the change's name.
+def applicable(given: Setting, dataset: Dataset, names: Iterable[str] = CHANGES) -> dict[str, Setting]:
+    """The changed settings of those of the named changes that apply, by the change's name.
 
     A change that makes a setting which its own spec refuses, or which cannot be trained on these data, does not apply.
     """
-    changed = {name: changed_by(name, given, dataset) for name in CHANGES}
+    changed = {name: changed_by(name, given, dataset) for name in names}
     return {name: setting for name, setting in changed.items() if setting is not None}
 
 

@@ -50,9 +50,17 @@ class Inquiry:
     """What is asked, what is known, and what is left of the budget."""
 
     def __init__(
-        self, given: Setting, dataset: Dataset, seeds: int, clock: Clock, say: Say, display: Display | None
+        self,
+        given: Setting,
+        dataset: Dataset,
+        seeds: int,
+        clock: Clock,
+        changes: Sequence[str],
+        say: Say,
+        display: Display | None,
     ) -> None:
         self._given, self._dataset, self._clock, self._say, self._display = given, dataset, clock, say, display
+        self._names = changes
         self._judging = range(FIRST_JUDGING_SEED, FIRST_JUDGING_SEED + seeds)
         self._runs, self._interrupted = 0, False
         self._bar: Bar | None = None
@@ -150,7 +158,7 @@ class Inquiry:
 
     def _changes(self) -> dict[str, Setting]:
         """What applies: numbers alone first, as the program is there; then as the symptoms suggest; then the rest."""
-        changed = applicable(self._given, self._dataset)
+        changed = applicable(self._given, self._dataset, self._names)
         suggested = [name for symptom in self._symptoms for name in symptom.suggests if name in changed]
         ordered = dict.fromkeys([*suggested, *changed])
         numbers = [name for name in ordered if changed[name].spec == self._given.spec]
@@ -165,7 +173,7 @@ class Inquiry:
             free = sum(one.spec == self._given.spec for one in waiting.values())
             taken = fitting[: max(free, TOGETHER)]
             if not taken and not self._tried and share >= 0.5:
-                taken = list(waiting)[:LEAST_TRIED]
+                taken = list(waiting)[: max(free, LEAST_TRIED)]
             if not taken:
                 return
             self._say(f"Trying one at a time: {', '.join(taken)}.")
@@ -279,7 +287,7 @@ class Inquiry:
 
     def _train(self, settings: Mapping[str, Setting], seeds: Sequence[int]) -> Trials:
         trials = train(settings, self._dataset, list(seeds), display=self._display)
-        self._clock.note(trials, len(seeds) * sum(work(one, self._dataset) for one in settings.values()))
+        self._clock.note(trials, settings.values(), self._dataset, len(seeds))
         self._runs += len(settings) * len(seeds)
         return trials
 
