@@ -20,19 +20,19 @@ from jaxmlp.study import Arm
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, LossSpec, OptimizerSpec, RunSpec
 
 # As its legends abbreviate them; what D2 does not have keeps its own name.
-ACTIVATIONS = {"sigmoid": "Sig", "relu": "Relu", "gelu_tanh": "Gelu", "gelu_finite_difference": "GeluFD"}
-LOSSES = {"euclidean": "Euc", "cross_entropy": "CE", "hinge": "Hinge"}
+_ACTIVATIONS = {"sigmoid": "Sig", "relu": "Relu", "gelu_tanh": "Gelu", "gelu_finite_difference": "GeluFD"}
+_LOSSES = {"euclidean": "Euc", "cross_entropy": "CE", "hinge": "Hinge"}
 D2_ACTIVATIONS = ("sigmoid", "relu", "gelu_tanh")
 D2_LOSSES = ("euclidean", "cross_entropy", "hinge")
 
 EPOCHS, BATCH_SIZE = 50, 100
-SEEDS = 20
+_SEEDS = 20
 """The ledger's for D2."""
-FULL = Preset(seeds=SEEDS, epochs=EPOCHS, batch_size=BATCH_SIZE)
+FULL = Preset(seeds=_SEEDS, epochs=EPOCHS, batch_size=BATCH_SIZE)
 # A tenth of the batch size gives the digits 144 updates per epoch (MNIST: 600).
 QUICK = Preset(seeds=4, epochs=EPOCHS, batch_size=BATCH_SIZE // 10)
 
-RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+D2_RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Candidates where a rate is tuned: D2's, with a step between them."""
 
 REMEDIES = {
@@ -116,8 +116,8 @@ def d2_name(spec: RunSpec, hyper: Hyper) -> str:
     `hidden` counts hidden layers; a net without any has its activation in the name all the same. The weight decay is 0
     where the optimizer does not decay. `GeluFD` is GELU with D2's difference quotient, `Gelu` with its true derivative.
     """
-    activation = ACTIVATIONS.get(spec.mlp.activation, spec.mlp.activation)
-    loss = LOSSES.get(spec.loss.name, spec.loss.name)
+    activation = _ACTIVATIONS.get(spec.mlp.activation, spec.mlp.activation)
+    loss = _LOSSES.get(spec.loss.name, spec.loss.name)
     decay = hyper.weight_decay if spec.optimizer.decays else 0.0
     numbers = f"{hyper.learning_rate:g}_{decay:g}_{spec.data.batch_size}"
     return f"{spec.mlp.num_layers - 1}_{activation}_{loss}_{numbers}"
@@ -174,17 +174,17 @@ def d2_reported(ledger_id: str, arms: Mapping[str, str]) -> tuple[Reported, ...]
     return tuple(one for one in numbers if one.measure.column != "train_accuracy")
 
 
-def tested(setting: Setting | str) -> Value:
+def d2_tested(setting: Setting | str) -> Value:
     """Its test accuracy after the last epoch."""
     return base.tested(setting if isinstance(setting, str) else setting.name)
 
 
-def tuning(setting: Setting, rates: Sequence[float] = RATES) -> tuple[Setting, ...]:
+def tuning(setting: Setting, rates: Sequence[float] = D2_RATES) -> tuple[Setting, ...]:
     """The candidates where a setting's rate is tuned."""
     return tuple(replace(setting, rate=rate, held_out=True) for rate in rates)
 
 
-def sweep(label: str, settings: Mapping[Any, Setting]) -> Sweep:
+def sweep_line(label: str, settings: Mapping[Any, Setting]) -> Sweep:
     """A line of a figure over a setting, from the setting's values to arms."""
     return Sweep(label, tuple((float(value), setting.name) for value, setting in settings.items()))
 

@@ -16,9 +16,9 @@ from jaxmlp.training import DataSpec, EvalSpec, Hyper, LossSpec, OptimizerSpec, 
 
 BASE = (256,)
 CROSS_ENTROPY = LossSpec()
-HYPER = Hyper(learning_rate=0.1)
+D3_HYPER = Hyper(learning_rate=0.1)
 
-PRESETS = {
+D3_PRESETS = {
     # Batches of 8 give the digits 180 updates per epoch; 64 would give 22 (MNIST: 937).
     "quick": Preset(seeds=5, epochs=5, batch_size=8),
     "full": Preset(seeds=20, epochs=20, batch_size=64),

@@ -30,7 +30,8 @@ AFTER_UPDATES = declare(
 )
 """One row per net; a case is a start and the rule of the updates after it. Each has one of the two numbers."""
 
-STEPS, SEEDS = 50, 10
+STEPS, SEEDS = 50, range(1000, 1012)
+"""Updates, and the seeds of the starts: the first ten, 0 to 9, belong to rules that have been declared anew."""
 RULES = ("sgd", "momentum", "adam")
 ZEROS, ALIKE = (tuple(f"{start}_after_{rule}" for rule in RULES) for start in ("zeros", "symmetric"))
 WITH_DROPOUT = "symmetric_dropout_after_adam"
@@ -52,7 +53,7 @@ def largest_difference(params: Params) -> float:
 
 
 def _nets_after_updates(rule: str, dropout: str, arms: Mapping[str, str], dataset: Dataset) -> dict[str, list[Params]]:
-    """The parameters of `SEEDS` nets of every arm after `STEPS` updates; `arms` are initializers by arm."""
+    """The parameters of one net per seed of every arm after `STEPS` updates; `arms` are initializers by arm."""
     widths = (dataset.train_images.shape[1], *HIDDEN_5, dataset.num_classes)
     size = min(64, dataset.train_images.shape[0] // (2 * STEPS))
     data, optimizer = DataSpec("random_fifth", batch_size=size), OptimizerSpec(rule)
@@ -69,7 +70,7 @@ def _nets_after_updates(rule: str, dropout: str, arms: Mapping[str, str], datase
         return init_mlp(jax.random.key(seed), replace(spec.mlp, initializer=initializer), hyper)[0]
 
     return {
-        arm: [update(start(initializer, seed), jnp.asarray(seed), dataset) for seed in range(SEEDS)]
+        arm: [update(start(initializer, seed), jnp.asarray(seed), dataset) for seed in SEEDS]
         for arm, initializer in arms.items()
     }
 
@@ -84,7 +85,7 @@ def measure_forbidden(finished: Finished) -> dict[str, pd.DataFrame]:
     rows = [
         {"case": case, "seed": seed, measures[case].__name__: measures[case](net)}
         for case, of in nets.items()
-        for seed, net in enumerate(of)
+        for seed, net in zip(SEEDS, of, strict=True)
     ]
     return {AFTER_UPDATES.name: pd.DataFrame(rows)}
 

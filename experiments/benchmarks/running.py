@@ -32,7 +32,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.nets import HIDDEN
+from experiments.nets import HIDDEN_WIDTHS
 from jaxmlp import nn, study, training
 from jaxmlp.evidence.plotting import svg_bytes
 from jaxmlp.files import write_json, write_whole
@@ -48,7 +48,7 @@ PUBLISHED_BENCHMARKS = Path(__file__).parents[1] / "published" / "benchmark"
 
 def startup(rounds: int) -> dict[str, Any]:
     """By number of layers: `cold` and `warm`, a list of `rounds` measurements each."""
-    measured = {str(layers): {"cold": [], "warm": []} for layers in HIDDEN}
+    measured = {str(layers): {"cold": [], "warm": []} for layers in HIDDEN_WIDTHS}
     for _ in range(rounds):
         for layers, kinds in measured.items():
             with tempfile.TemporaryDirectory() as cache:

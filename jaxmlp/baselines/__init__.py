@@ -3,7 +3,7 @@
 from jaxmlp.baselines.cross_validation import Fold, cross_validate, k_folds
 from jaxmlp.baselines.ensemble import ensemble_vote, mean_probabilities
 from jaxmlp.baselines.hyperparameter_search import SearchResult, log_grid_search, log_random_search
-from jaxmlp.baselines.knn import METRICS, knn_classify, nearest_neighbours, neighbour_votes
+from jaxmlp.baselines.knn import DISTANCES, knn_classify, nearest_neighbours, neighbour_votes
 from jaxmlp.baselines.linear_classifier import (
     LINEAR_LOSSES,
     linear_classify,
@@ -15,8 +15,8 @@ from jaxmlp.baselines.random_search import random_search
 from jaxmlp.baselines.voting import majority_vote
 
 __all__ = [
+    "DISTANCES",
     "LINEAR_LOSSES",
-    "METRICS",
     "Fold",
     "SearchResult",
     "cross_validate",

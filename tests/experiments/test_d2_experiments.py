@@ -9,7 +9,7 @@ from experiments.lab.base import Preset
 from experiments.lab.ledger import load_ledger
 from experiments.lab.registry import EXPERIMENTS
 from experiments.lab.session import run_experiment
-from experiments.losses import LOSSES
+from experiments.losses import LOSSES_EXPERIMENT
 from jaxmlp import data, study
 from jaxmlp.nn import count_parameters
 from jaxmlp.training import METRICS
@@ -85,10 +85,17 @@ def test_batch_sizes_scale_with_the_preset():
 
 def test_a_study_s_pages_have_its_tuned_arms(tmp_path, digits):
     preset = Preset(seeds=2, epochs=1, batch_size=10, train_size=100)
-    arms = [losses.HINGE.name, *LOSSES.tuned["hinge_best_rate"]]
+    arms = [losses.HINGE.name, *LOSSES_EXPERIMENT.tuned["hinge_best_rate"]]
     console = Console(quiet=True)
     report = run_experiment(
-        LOSSES, digits, preset_name="quick", preset=preset, out=tmp_path, console=console, command="-", arms=arms
+        LOSSES_EXPERIMENT,
+        digits,
+        preset_name="quick",
+        preset=preset,
+        out=tmp_path,
+        console=console,
+        command="-",
+        arms=arms,
     )
     assert report is not None
     assert set(report.rows["arm"]) == {*arms, "hinge_best_rate"}
