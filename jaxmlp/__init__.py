@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jaxmlp import baselines as baselines
     from jaxmlp import data as data
+    from jaxmlp import diagnosis as diagnosis
     from jaxmlp import evidence as evidence
     from jaxmlp import nn as nn
     from jaxmlp import probes as probes

@@ -14,11 +14,11 @@ from rich.console import Console
 from experiments.benchmarks.situations import HEALTHY, NOTHING, PLANTED, SITUATIONS, Situation, half
 from jaxmlp import diagnosis, study
 from jaxmlp.data import Dataset
-from jaxmlp.diagnosis.outcomes import train
+from jaxmlp.diagnosis.outcomes import train_trials
+from jaxmlp.diagnosis.verdict import REPAIRED_SHARE
 
 FRESH_SEEDS = range(5000, 5030)
 """No stage of `why` has them."""
-REPAIRED_SHARE = 0.9
 
 
 def diagnose(part: str, rounds: int, say: Callable[[str], None]) -> dict[str, Any]:
@@ -55,11 +55,11 @@ def answer_of(situation: Situation, **how: Any) -> dict[str, Any]:
         "runs": found.runs,
         "seconds": found.seconds,
         "repaired": _holds(found, dataset) if found.repairs else None,
-        **judged(situation, found.status, touches),
+        **held_against(situation, found.status, touches),
     }
 
 
-def judged(situation: Situation, status: str, touches: list[frozenset[str]]) -> dict[str, Any]:
+def held_against(situation: Situation, status: str, touches: list[frozenset[str]]) -> dict[str, Any]:
     """Right or wrong, and the counts that recall and precision are made of."""
     true = [one for one in touches if one in situation.faults]
     right = {
@@ -79,7 +79,9 @@ def judged(situation: Situation, status: str, touches: list[frozenset[str]]) -> 
 def _holds(found: diagnosis.Diagnosis, dataset: Dataset) -> bool:
     """Whether the first repair reaches the bar in nine of ten fresh runs."""
     quiet = study.LineDisplay("", Console(quiet=True))
-    scores = train({"repaired": found.repairs[0].setting}, dataset, FRESH_SEEDS, display=quiet).scores("repaired")
+    scores = train_trials({"repaired": found.repairs[0].setting}, dataset, FRESH_SEEDS, display=quiet).scores(
+        "repaired"
+    )
     return bool(found.bar.reached(scores).mean() >= REPAIRED_SHARE)
 
 

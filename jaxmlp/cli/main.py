@@ -13,7 +13,7 @@ from jaxmlp import __version__
 from jaxmlp.cli import training, using
 from jaxmlp.cli.options import add_data_options, add_run_options, add_study_options
 from jaxmlp.cli.parsing import Parser, as_natural, as_path, as_positive, run_line, run_program
-from jaxmlp.cli.why import BUDGET, SEEDS, why
+from jaxmlp.cli.why import BUDGET, SEEDS, tell_why
 
 
 def make_parser() -> Parser:
@@ -56,8 +56,8 @@ def add_why(commands: Any) -> None:
     add.add_argument(
         "--budget", type=float, default=BUDGET, metavar="SECONDS", help=f"time for the answer; default {BUDGET:g}"
     )
-    add.add_argument("--out", type=as_path, default=training.RESULTS, metavar="DIR", help="default results/")
-    add.set_defaults(command=why)
+    add.add_argument("--out", type=as_path, default=training.TRAINING_RESULTS, metavar="DIR", help="default results/")
+    add.set_defaults(command=tell_why)
 
 
 def add_test(commands: Any) -> None:

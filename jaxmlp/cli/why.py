@@ -9,12 +9,12 @@ from rich.console import Console
 from jaxmlp.cli.parsing import SIGNALLED
 from jaxmlp.errors import InputError
 
-FOLDER = "why"
+WHY_FOLDER = "why"
 SEEDS, BUDGET = 24, 60.0
 """As `diagnosis.why` has them: written out, so that `--help` need not wait for JAX."""
 
 
-def why(arguments: argparse.Namespace, console: Console) -> int:
+def tell_why(arguments: argparse.Namespace, console: Console) -> int:
     """Diagnose the net that was asked for; returns the exit code, that of Ctrl-C where it was interrupted."""
     from jaxmlp.cli.settings import given_settings
 
@@ -29,7 +29,7 @@ def why(arguments: argparse.Namespace, console: Console) -> int:
 
     dataset = load_data(settings)
     spec, hyper = make_setting(settings, dataset)
-    folder: Path = arguments.out / FOLDER
+    folder: Path = arguments.out / WHY_FOLDER
     if folder.exists():
         raise InputError(f"{folder} exists already: give another --out")
     check_writable(folder)

@@ -8,7 +8,7 @@ import pandas as pd
 from jaxmlp.data import Dataset
 from jaxmlp.training import LossSpec
 
-SHARE = 0.95
+BAR_SHARE = 0.95
 """Of the way from the constant answer to the reference, which a success has gone."""
 LEAST_WAY = 0.01
 """A point of accuracy, or a hundredth of the variance: less is not worth a question."""
@@ -45,7 +45,7 @@ class Bar:
         way = self.reference - self.constant
         if not self.is_learnable:
             return self.constant + self.margin
-        return self.constant + max(SHARE * way - self.noise, 0.5 * way)
+        return self.constant + max(BAR_SHARE * way - self.noise, 0.5 * way)
 
     @property
     def is_learnable(self) -> bool:

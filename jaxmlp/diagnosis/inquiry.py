@@ -9,10 +9,10 @@ import pandas as pd
 
 from jaxmlp.data import Dataset
 from jaxmlp.diagnosis.bar import Bar, bar_of, constant_score, is_constant
+from jaxmlp.diagnosis.budget import Budget, work
 from jaxmlp.diagnosis.changes import CHANGES, applicable, changed_by
-from jaxmlp.diagnosis.clock import Clock, work
 from jaxmlp.diagnosis.diagnosis import AS_GIVEN, REFERENCE, Diagnosis, Repair, Tried
-from jaxmlp.diagnosis.outcomes import Trials, train
+from jaxmlp.diagnosis.outcomes import Trials, train_trials
 from jaxmlp.diagnosis.reference import LONGER, reference_settings
 from jaxmlp.diagnosis.setting import Setting, differences, transplanted
 from jaxmlp.diagnosis.symptoms import Symptom, symptoms_of
@@ -34,7 +34,7 @@ CONFIRMED = 5
 PAIRED = 6
 """Where no change repairs alone, the best so many are tried in pairs."""
 TOGETHER = 4
-"""Changes whose programs are compiled in one go; the clock is read in between."""
+"""Changes whose programs are compiled in one go; the budget is looked at in between."""
 LEAST_TRIED = 3
 """So many changes are tried whatever the budget is."""
 CHEAP = 1e8
@@ -54,7 +54,7 @@ class Inquiry:
         given: Setting,
         dataset: Dataset,
         seeds: int,
-        clock: Clock,
+        clock: Budget,
         changes: Sequence[str],
         say: Say,
         display: Display | None,
@@ -286,7 +286,7 @@ class Inquiry:
         return None if setting == self._reference else setting
 
     def _train(self, settings: Mapping[str, Setting], seeds: Sequence[int]) -> Trials:
-        trials = train(settings, self._dataset, list(seeds), display=self._display)
+        trials = train_trials(settings, self._dataset, list(seeds), display=self._display)
         self._clock.note(trials, settings.values(), self._dataset, len(seeds))
         self._runs += len(settings) * len(seeds)
         return trials

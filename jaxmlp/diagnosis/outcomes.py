@@ -72,7 +72,7 @@ def check_setting(setting: Setting, dataset: Dataset) -> None:
     check_arms([study.Arm("as given", trained.spec, trained.hyper)], dataset)
 
 
-def train(
+def train_trials(
     settings: Mapping[str, Setting], dataset: Dataset, seeds: Sequence[int], *, display: Display | None = None
 ) -> Trials:
     """Train every setting with every seed, in memory.

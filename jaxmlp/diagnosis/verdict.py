@@ -17,7 +17,7 @@ from jaxmlp.evidence.statistics import mcnemar, proportion_interval
 
 REPAIRED_SHARE = 0.9
 """Of the fresh runs that must succeed with a change that repairs."""
-LEVEL = 0.05
+FAMILY_LEVEL = 0.05
 """Chance that any of the confirmed changes is said to help and does not (Holm over them all)."""
 MOST_TIMES = 10
 """More than ten times the runs is no advice."""
@@ -47,7 +47,7 @@ class Effect:
     @property
     def helps(self) -> bool:
         """Whether more runs succeed than before, beyond chance."""
-        return self.low > 0 and self.p_value <= LEVEL
+        return self.low > 0 and self.p_value <= FAMILY_LEVEL
 
     @property
     def repairs(self) -> bool:
@@ -147,7 +147,7 @@ def runs_to_decide(effect: Effect, compared: int) -> int | None:
     """How many pairs would tell an effect of this size from none, half of the time or more often; None: none would.
 
     The least n, in steps of the pairs there are, whose exact McNemar p value, times `compared` for Holm, is at most
-    `LEVEL` where shares stay as they are and all pairs that differ go one way.
+    `FAMILY_LEVEL` where shares stay as they are and all pairs that differ go one way.
 
     Args:
         effect: as measured.
@@ -160,7 +160,7 @@ def runs_to_decide(effect: Effect, compared: int) -> int | None:
     if gained <= 0:
         return None
     for times in range(1, MOST_TIMES + 1):
-        if compared * 2 * 0.5 ** (gained * times) <= LEVEL:
+        if compared * 2 * 0.5 ** (gained * times) <= FAMILY_LEVEL:
             return effect.n * times
     return None
 

@@ -9,8 +9,8 @@ import math
 from collections.abc import Sequence
 
 from jaxmlp.data import Dataset, check_dataset
+from jaxmlp.diagnosis.budget import Budget
 from jaxmlp.diagnosis.changes import CHANGES
-from jaxmlp.diagnosis.clock import Clock
 from jaxmlp.diagnosis.diagnosis import Diagnosis
 from jaxmlp.diagnosis.inquiry import JUDGING_RUNS, Inquiry, Say
 from jaxmlp.diagnosis.outcomes import check_setting
@@ -69,4 +69,4 @@ def why(
     check_dataset(dataset)
     given = Setting(spec, hyper)
     check_setting(given, dataset)
-    return Inquiry(given, dataset, seeds, Clock(budget), changes or tuple(CHANGES), say, display).answer()
+    return Inquiry(given, dataset, seeds, Budget(budget), changes or tuple(CHANGES), say, display).answer()

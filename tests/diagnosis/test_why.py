@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from jaxmlp import data, diagnosis, study
-from jaxmlp.cli.main import main
+from jaxmlp.cli.main import run_jaxmlp_line
 from jaxmlp.errors import InputError
 from jaxmlp.nn import MLPSpec
 from jaxmlp.training import DataSpec, Hyper, LossSpec, OptimizerSpec, RunSpec
@@ -30,7 +30,7 @@ NUMBERS = RunSpec(
 
 
 def ask(spec, hyper, dataset=CLOUDS, **how):
-    """A question with the fewest seeds, quietly and without a clock."""
+    """A question with the fewest seeds, quietly and without a budget."""
     quiet = study.LineDisplay("", Console(quiet=True))
     return diagnosis.why(spec, hyper, dataset, **{"seeds": 12, "budget": 3600.0, "display": quiet} | how)
 
@@ -180,7 +180,10 @@ def table(tmp_path, monkeypatch):
     ],
 )
 def test_a_wrong_command_line_is_one_line_and_writes_nothing(table, capsys, options, message):
-    assert main(["why", "points.csv", *(["--target", "kind"] if "--target" not in options else []), *options]) == 2
+    assert (
+        run_jaxmlp_line(["why", "points.csv", *(["--target", "kind"] if "--target" not in options else []), *options])
+        == 2
+    )
     error = capsys.readouterr().err
     assert error.startswith("error: ")
     assert error.count("\n") == 1
@@ -191,8 +194,8 @@ def test_a_wrong_command_line_is_one_line_and_writes_nothing(table, capsys, opti
 @pytest.mark.slow
 def test_the_command_answers_and_leaves_a_page(table, capsys):
     line = ["why", "points.csv", "--target", "kind", "--widths", "8", "--epochs", "30", "--learning-rate", "0.02"]
-    assert main([*line, "--seeds", "12"]) == 0
+    assert run_jaxmlp_line([*line, "--seeds", "12"]) == 0
     printed = capsys.readouterr().out
     assert "The net trains" in printed
     assert {path.name for path in (table / "results" / "why").iterdir()} == {"diagnosis.json", "diagnosis.html"}
-    assert main([*line, "--seeds", "12"]) == 2
+    assert run_jaxmlp_line([*line, "--seeds", "12"]) == 2

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.benchmarks.diagnosis import diagnosis_table, judged
+from experiments.benchmarks.diagnosis import diagnosis_table, held_against
 from experiments.benchmarks.situations import HALVES, HEALTHY, NOTHING, PLANTED, SITUATIONS, Situation, half
 from jaxmlp.data import Dataset
 from jaxmlp.diagnosis import CHANGES
@@ -62,14 +62,14 @@ HEALTHY_ONE = Situation(HEALTHY, Dataset, SITUATIONS["T1"].setting)
     ],
 )
 def test_an_answer_is_held_against_what_was_planted(situation, status, touches, right, named_true, found):
-    counts = judged(situation, status, touches)
+    counts = held_against(situation, status, touches)
     assert (counts["right"], counts["named_true"], counts["found"]) == (right, named_true, found)
 
 
 def test_the_table_has_the_figures_of_each_column_and_what_was_wrong():
-    hit = judged(FAULTY, "repaired", [RATE]) | {"column": PLANTED, "status": "repaired", "repaired": True}
-    miss = judged(FAULTY, "undecided", []) | {"column": PLANTED, "status": "undecided", "repaired": None}
-    alarm = judged(HEALTHY_ONE, "repaired", [RATE]) | {"column": HEALTHY, "status": "repaired", "repaired": False}
+    hit = held_against(FAULTY, "repaired", [RATE]) | {"column": PLANTED, "status": "repaired", "repaired": True}
+    miss = held_against(FAULTY, "undecided", []) | {"column": PLANTED, "status": "undecided", "repaired": None}
+    alarm = held_against(HEALTHY_ONE, "repaired", [RATE]) | {"column": HEALTHY, "status": "repaired", "repaired": False}
     answers = {"a": hit | {"seconds": [10.0]}, "b": miss | {"seconds": [30.0]}, "c": alarm | {"seconds": [5.0]}}
     table = diagnosis_table({"answers": answers})
     assert "| planted | 2 | 1 | 0.25 | 1.00 | 1.00 | 20 (at most 30) |" in table

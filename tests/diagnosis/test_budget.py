@@ -1,4 +1,4 @@
-"""The clock: what is dearer costs more, what was compiled is cheap, and what does not fit is left out."""
+"""The budget: what is dearer costs more, what was compiled is cheap, and what does not fit is left out."""
 
 from dataclasses import replace
 
@@ -7,7 +7,7 @@ import pytest
 
 from jaxmlp import data
 from jaxmlp.diagnosis import Setting
-from jaxmlp.diagnosis.clock import Clock, work
+from jaxmlp.diagnosis.budget import Budget, work
 from jaxmlp.diagnosis.outcomes import Trials
 from jaxmlp.nn import MLPSpec
 from jaxmlp.training import Hyper, RunSpec
@@ -20,7 +20,7 @@ FASTER = GIVEN.with_numbers(learning_rate=0.1)
 
 def timed(seconds=5.0, compiling=(4.0,)):
     """A clock that has seen one program compiled, and eight runs of it."""
-    clock = Clock(60.0)
+    clock = Budget(60.0)
     clock.note(Trials(pd.DataFrame(), seconds, compiling), [GIVEN], DIGITS, 8)
     return clock
 
@@ -47,5 +47,5 @@ def test_what_does_not_fit_is_left_out_with_all_that_comes_after():
 
 
 def test_a_budget_runs_out():
-    clock = Clock(60.0, began=-1e9)
+    clock = Budget(60.0, began=-1e9)
     assert clock.left < 0

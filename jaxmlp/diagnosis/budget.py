@@ -29,7 +29,7 @@ def work(setting: Setting, dataset: Dataset) -> float:
 
 
 @dataclass
-class Clock:
+class Budget:
     """A budget that began with it; learns from every stage what the next ones cost."""
 
     budget: float
