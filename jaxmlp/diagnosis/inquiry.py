@@ -86,7 +86,8 @@ class Inquiry:
 
     def _ask(self) -> None:
         if is_constant(self._dataset):
-            self._bar = Bar(*constant_score(self._dataset)[:1] * 2, 0.0, task=self._dataset.task)
+            constant, _ = constant_score(self._dataset)
+            self._bar = Bar(constant, constant, 0.0, task=self._dataset.task)
             return
         self._look_at_given()
         if not self._is_learnable():

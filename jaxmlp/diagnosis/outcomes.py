@@ -37,22 +37,18 @@ class Trials:
         """Of the settings, in the order in which they were given."""
         return list(self.rows["arm"].unique())
 
-    def of(self, name: str) -> pd.DataFrame:
-        """The rows of one setting."""
-        return self.rows[self.rows["arm"] == name]
-
     def scores(self, name: str) -> pd.Series:
         """Test score of every run's last model, by seed; a diverged run has that of guessing."""
-        last = last_rows(self.of(name))
-        return last.set_index("seed")[test_score(self.rows)].sort_index().astype(float)
+        last = last_rows(self.rows.loc[self.rows["arm"] == name]).sort_values("seed")
+        return pd.Series(last[test_score(self.rows)].to_numpy(float), index=last["seed"].to_numpy(), name=name)
 
     def only(self, seeds: Sequence[int]) -> "Trials":
         """The runs with these seeds."""
-        return replace(self, rows=self.rows[self.rows["seed"].isin(list(seeds))])
+        return replace(self, rows=self.rows.loc[self.rows["seed"].isin(list(seeds))])
 
     def until(self, epoch: int) -> "Trials":
         """What they would have been, had training ended after this epoch: so where the rate is constant."""
-        return replace(self, rows=self.rows[self.rows["epoch"] <= epoch])
+        return replace(self, rows=self.rows.loc[self.rows["epoch"] <= epoch])
 
 
 def test_score(rows: pd.DataFrame) -> str:

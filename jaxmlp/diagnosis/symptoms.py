@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from jaxmlp.data import Dataset
 from jaxmlp.diagnosis.bar import Bar, constant_loss
 from jaxmlp.diagnosis.outcomes import test_score
 from jaxmlp.diagnosis.setting import Setting
-from jaxmlp.study.tables import last_rows
 
 
 @dataclass(frozen=True)
@@ -27,8 +27,55 @@ class Symptom:
     """Names of changes to try first."""
 
 
-Rule = Callable[[pd.DataFrame, Setting, Dataset, Bar], str | None]
-"""From the rows of the runs as given to the sentence, or None where they do not show it."""
+@dataclass(frozen=True)
+class RunCurves:
+    """What runs measured, by run and epoch from 0 on, [S, E + 1]; NaN after a run has ended."""
+
+    loss: np.ndarray
+    """Of training."""
+    trained: np.ndarray
+    """Training score."""
+    tested: np.ndarray
+    """Test score."""
+    diverged: np.ndarray
+    """[S]."""
+
+    @property
+    def last_loss(self) -> np.ndarray:
+        """[S], of the last epoch of each run."""
+        return _last(self.loss)
+
+    @property
+    def last_tested(self) -> np.ndarray:
+        """[S]."""
+        return _last(self.tested)
+
+    @property
+    def last_trained(self) -> np.ndarray:
+        """[S]."""
+        return _last(self.trained)
+
+
+def run_curves(rows: pd.DataFrame) -> RunCurves:
+    """The curves in a table of epochs, seeds in their order."""
+    tested = test_score(rows)
+
+    def wide(column: str) -> np.ndarray:
+        return rows.pivot_table(index="seed", columns="epoch", values=column, dropna=False).to_numpy(float)
+
+    lost = rows.groupby("seed")["diverged"].any().to_numpy(bool)
+    return RunCurves(wide("train_loss"), wide(tested.replace("test", "train")), wide(tested), lost)
+
+
+def _last(values: np.ndarray) -> np.ndarray:
+    """The last number of each row that there is; NaN where there is none."""
+    ends = [row[~np.isnan(row)] for row in values]
+    return np.array([row[-1] if len(row) else np.nan for row in ends])
+
+
+Mask = NDArray[np.bool_]
+Rule = Callable[[RunCurves, Setting, Dataset, Bar], str | None]
+"""From the runs as given to the sentence, or None where they do not show it."""
 
 POINTS = 0.1
 """Ten points of accuracy, or a tenth of the variance: a fall or a gap of at least so much is a symptom."""
@@ -45,41 +92,36 @@ def symptoms_of(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) 
         dataset: what it was trained on.
         bar: what a success is.
     """
-    found = []
+    found, seen = [], run_curves(rows)
     for name, (rule, suggests) in _RULES.items():
-        sentence = rule(rows, given, dataset, bar)
+        sentence = rule(seen, given, dataset, bar)
         if sentence is not None:
             found.append(Symptom(name, sentence, suggests))
     return found
 
 
-def _share(rows: pd.Series) -> str:
-    return f"In {int(rows.sum())} of {len(rows)} runs"
+def _share(runs: Mask) -> str:
+    return f"In {int(runs.sum())} of {len(runs)} runs"
 
 
-def _finals(rows: pd.DataFrame) -> pd.DataFrame:
-    return last_rows(rows).set_index("seed")
+def _diverged(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+    return f"{_share(seen.diverged)} the loss becomes infinite or NaN." if seen.diverged.any() else None
 
 
-def _diverged(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
-    lost = _finals(rows)["diverged"].astype(bool)
-    return f"{_share(lost)} the loss becomes infinite or NaN." if lost.any() else None
-
-
-def _exploded(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
-    loss, constant = _finals(rows)["train_loss"], constant_loss(given.spec.loss, dataset)
+def _exploded(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+    loss, constant = seen.last_loss, constant_loss(given.spec.loss, dataset)
     if constant is None:
         return None
-    huge = loss > HUGE * constant
+    huge = ~seen.diverged & (loss > HUGE * constant)
     return f"{_share(huge)} the loss ends above {loss[huge].min():.2g}." if huge.any() else None
 
 
-def _constant(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
-    """All runs stay at the loss of a constant answer."""
-    constant, last = constant_loss(given.spec.loss, dataset), _finals(rows)
+def _constant(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+    """Runs stay at the loss of a constant answer."""
+    constant = constant_loss(given.spec.loss, dataset)
     if constant is None:
         return None
-    there = ((last["train_loss"] - constant).abs() < 0.02 * constant) & _is_at_chance(last, bar)
+    there = (np.abs(seen.last_loss - constant) < 0.02 * constant) & _is_at_chance(seen, bar)
     if there.mean() < 0.5:
         return None
     return (
@@ -95,103 +137,89 @@ def _constant_shown(constant: float, dataset: Dataset) -> str:
     return f"{constant:.3g}"
 
 
-def _worse_than_constant(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
-    loss, constant = _finals(rows)["train_loss"], constant_loss(given.spec.loss, dataset)
+def _worse_than_constant(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+    loss, constant = seen.last_loss, constant_loss(given.spec.loss, dataset)
     if constant is None:
         return None
     above = (loss > 1.02 * constant) & (loss <= HUGE * constant)
     if above.mean() < 0.5:
         return None
-    return (
-        f"{_share(above)} the training loss ends at {loss[above].median():.3g}, above the {constant:.3g} of a constant "
-        "answer."
-    )
+    size = float(np.median(loss[above]))
+    return f"{_share(above)} the training loss ends at {size:.3g}, above the {constant:.3g} of a constant answer."
 
 
-def _is_at_chance(last: pd.DataFrame, bar: Bar) -> pd.Series:
-    return last[test_score(last)] <= bar.constant + 0.02
+def _is_at_chance(seen: RunCurves, bar: Bar) -> Mask:
+    return seen.last_tested <= bar.constant + 0.02
 
 
-def _at_chance(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
-    there = _is_at_chance(_finals(rows), bar)
+def _at_chance(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+    there = _is_at_chance(seen, bar)
     if there.mean() < 0.5:
         return None
     most = "at R² 0.02 or below" if bar.task == "numbers" else f"at most 2 points above {bar.constant:.0%}"
     return f"{_share(there)} the test score ends {most}; a constant answer gets {bar.shown(bar.constant)}."
 
 
-def _collapsed(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
-    score = test_score(rows)
-    fall = rows.groupby("seed")[score].max() - _finals(rows)[score]
+def _collapsed(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+    fall = np.fmax.reduce(seen.tested, axis=1) - seen.last_tested
     fell = fall > POINTS
     if not fell.any():
         return None
-    return f"{_share(fell)} the test score falls from its best by {_size(fall[fell].median(), bar)}."
+    return f"{_share(fell)} the test score falls from its best by {_size(fall[fell], bar)}."
 
 
-def _unstable(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
-    late = rows[rows["epoch"] > given.spec.epochs // 2].sort_values("epoch")
-    score = test_score(rows)
-    falls = late.groupby("seed")[score].apply(lambda values: values.diff().clip(upper=0).abs().mean())
+def _unstable(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+    late = seen.tested[:, -max(2, given.spec.epochs - given.spec.epochs // 2) :]
+    falls = np.nan_to_num(np.maximum(-np.diff(late, axis=1), 0.0)).mean(axis=1)
     unsteady = falls > POINTS / 2
     if not unsteady.any():
         return None
-    size = _size(falls[unsteady].median(), bar)
+    size = _size(falls[unsteady], bar)
     return f"{_share(unsteady)} the test score falls by {size} an epoch, in the mean of the second half."
 
 
-def _size(difference: float, bar: Bar) -> str:
-    """A fall or a gap in words."""
-    return f"{min(difference, 999.0):.2f} of R²" if bar.task == "numbers" else f"{100 * difference:.0f} points"
+def _size(differences: np.ndarray, bar: Bar) -> str:
+    """Falls or gaps in words, by their median."""
+    size = float(np.median(differences))
+    return f"{min(size, 999.0):.2f} of R²" if bar.task == "numbers" else f"{100 * size:.0f} points"
 
 
-def _slow(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+def _slow(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
     """The loss still falls at the end, by more than 2 % over the last quarter."""
     epochs = given.spec.epochs
-    quarter = max(1, epochs // 4)
-    if epochs < 2:
+    if epochs < 2 or seen.loss.shape[1] < 3:
         return None
-    loss = rows.pivot_table(index="seed", columns="epoch", values="train_loss", aggfunc="first")
-    falls = loss[epochs] < 0.98 * loss[max(1, epochs - quarter)] if epochs in loss else pd.Series(dtype=bool)
-    below = _finals(rows)[test_score(rows)] < bar.value
-    slow = falls.reindex(below.index, fill_value=False) & below
+    falls = seen.loss[:, -1] < 0.98 * seen.loss[:, -1 - max(1, epochs // 4)]
+    slow = falls & (seen.last_tested < bar.value)
     if slow.mean() < 0.5:
         return None
     return f"{_share(slow)} the training loss still falls at the end, and the score is not there yet."
 
 
-def _overfits(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
-    last, tested = _finals(rows), test_score(rows)
-    gap = last[tested.replace("test", "train")] - last[tested]
-    wide = (gap > POINTS) & (last[tested.replace("test", "train")] > bar.constant + POINTS)
+def _overfits(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+    gap = seen.last_trained - seen.last_tested
+    wide = (gap > POINTS) & (seen.last_trained > bar.constant + POINTS)
     if wide.mean() < 0.5:
         return None
-    return f"{_share(wide)} the training score ends {_size(gap[wide].median(), bar)} above the test score."
+    return f"{_share(wide)} the training score ends {_size(gap[wide], bar)} above the test score."
 
 
 _STATISTICS = "the statistics that batch norm keeps for testing do not fit the net"
 
 
-def _modes_differ(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+def _modes_differ(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
     """Trained well in training mode, tested badly: only batch norm's running statistics stand between the two."""
     constant = constant_loss(given.spec.loss, dataset)
     if given.spec.mlp.norm != "batch_norm" or constant is None:
         return None
-    last = _finals(rows)
-    train_score = last[test_score(rows).replace("test", "train")]
-    differ = (last["train_loss"] < 0.5 * constant) & (train_score < bar.constant + 0.25)
+    differ = (seen.last_loss < 0.5 * constant) & (seen.last_trained < bar.constant + 0.25)
     return f"{_share(differ)} the training loss is low and the score is not: {_STATISTICS}." if differ.any() else None
 
 
-def _output_activation(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+def _output_activation(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
     """No symptom of runs but of the net: what stands before a loss that takes logits."""
-    output, last = given.spec.mlp.output, _finals(rows)
-    if output == "none" or (
-        dataset.task == "numbers" and output in ("sigmoid", "tanh", "relu") and _fits(output, dataset)
-    ):
-        return None
-    below = last[test_score(rows)] < bar.value
-    if below.mean() < 0.5:
+    output = given.spec.mlp.output
+    if output == "none" or _fits(output, dataset) or not _mostly_fails(seen, bar):
         return None
     if dataset.task == "classes":
         return f"The loss {given.spec.loss.name} takes logits, and a {output} stands before it."
@@ -200,10 +228,12 @@ def _output_activation(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar
 
 
 _RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf)}
+LARGE = 10.0
+"""Inputs or targets of this size, or its inverse, are far from 1."""
 
 
-def _mostly_fails(last: pd.DataFrame, bar: Bar) -> bool:
-    return bool((last[test_score(last)] < bar.value).mean() >= 0.5)
+def _mostly_fails(seen: RunCurves, bar: Bar) -> bool:
+    return bool((~(seen.last_tested >= bar.value)).mean() >= 0.5)
 
 
 def _fits(output: str, dataset: Dataset) -> bool:
@@ -215,28 +245,21 @@ def _fits(output: str, dataset: Dataset) -> bool:
     return bool(low <= targets.min() and targets.max() <= high)
 
 
-def _unscaled(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+def _unscaled(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
     """Float inputs as they are, far from mean 0 and variance 1."""
-    if given.spec.data.preprocessing != "none" or not _mostly_fails(_finals(rows), bar):
+    if given.spec.data.preprocessing != "none" or not _mostly_fails(seen, bar):
         return None
-    inputs = np.asarray(dataset.train_images, np.float64)
-    sizes = np.sqrt(np.square(inputs).mean(0))
+    sizes = np.sqrt(np.square(np.asarray(dataset.train_images, np.float64)).mean(0))
     if sizes.max() <= LARGE and sizes.max() <= LARGE**2 * max(sizes.min(), 1e-12):
         return None
-    return (
-        f"The inputs are not scaled: their columns' root mean squares go from {sizes.min():.3g} to {sizes.max():.3g}."
-    )
+    return f"The inputs are not scaled: root mean squares of columns go from {sizes.min():.3g} to {sizes.max():.3g}."
 
 
-def _unscaled_targets(rows: pd.DataFrame, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
-    if dataset.task != "numbers" or not _mostly_fails(_finals(rows), bar):
+def _unscaled_targets(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
+    if dataset.task != "numbers" or given.scaled_targets or not _mostly_fails(seen, bar):
         return None
     size = float(np.sqrt(np.square(np.asarray(dataset.train_labels, np.float64)).mean()))
     return f"The numbers to predict are of size {size:.3g}, far from 1." if not 1 / LARGE < size < LARGE else None
-
-
-LARGE = 10.0
-"""Inputs or targets of this size, or its inverse, are far from 1."""
 
 
 _RULES: dict[str, tuple[Rule, tuple[str, ...]]] = {

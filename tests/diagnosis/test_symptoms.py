@@ -120,3 +120,38 @@ def test_a_bar_is_most_of_the_way_to_the_reference_and_never_at_the_constant_ans
 def test_a_test_part_of_few_rows_asks_for_more():
     assert Bar(constant=0.5, reference=0.6, noise=0.0, sampling=0.01).is_learnable
     assert not Bar(constant=0.5, reference=0.6, noise=0.0, sampling=0.07).is_learnable
+
+
+LINE = Setting(RunSpec(MLPSpec((2, 8, 1), output="relu"), loss=LossSpec("squared_error"), epochs=EPOCHS)).with_part(
+    "data", preprocessing="none"
+)
+LOW = Bar(constant=0.0, reference=0.9, noise=0.01, task="numbers")
+
+
+def r2_runs(train_loss, test_score):
+    """The runs of a net for numbers: no accuracies, but R²."""
+    return runs(train_loss, test_score).rename(columns={"test_accuracy": "test_score", "train_accuracy": "train_score"})
+
+
+def test_what_is_wrong_with_numbers_is_seen_where_the_runs_fail():
+    failing = {one.name for one in symptoms_of(r2_runs(8.0, 0.1), LINE, NUMBERS, LOW)}
+    assert failing >= {"activation at the output", "unscaled inputs"}
+    assert "unscaled targets" not in failing  # from −3 to 5
+    assert symptoms_of(r2_runs(0.5, 0.9), LINE, NUMBERS, LOW) == []
+
+
+def test_an_output_that_fits_the_targets_is_no_symptom():
+    above = NUMBERS.replace(train_labels=np.abs(np.asarray(NUMBERS.train_labels)))
+    assert "activation at the output" not in {one.name for one in symptoms_of(r2_runs(8.0, 0.1), LINE, above, LOW)}
+
+
+def test_large_numbers_to_predict_are_named():
+    large = NUMBERS.replace(train_labels=1000 * np.asarray(NUMBERS.train_labels))
+    sentences = [one.sentence for one in symptoms_of(r2_runs(8e6, 0.0), LINE, large, LOW)]
+    assert any(line.startswith("The numbers to predict are of size") for line in sentences)
+
+
+def test_a_run_that_ended_early_counts_by_its_last_epoch():
+    rows = runs(LEARNING, RISING)
+    ended = rows[(rows["seed"] != 0) | (rows["epoch"] <= 4)]
+    assert symptoms_of(ended, PLAIN, DIGITS, BAR) == []
