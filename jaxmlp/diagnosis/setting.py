@@ -99,7 +99,10 @@ def as_python(before: Setting, after: Setting) -> str:
 
 def as_options(before: Setting, after: Setting) -> str:
     """The same as options of the command line: `--norm batch_norm --learning-rate 0.1`; what has none is left out."""
-    told = [_option(name, value, after) for name, (_, value) in differences(before, after).items()]
+    changed = {name: value for name, (_, value) in differences(before, after).items()}
+    if "data.batch_size" in changed:
+        changed.setdefault("epochs", after.spec.epochs)  # where they are not given, they depend on the batch size
+    told = [_option(name, value, after) for name, value in changed.items()]
     return " ".join(dict.fromkeys(word for word in told if word))
 
 
