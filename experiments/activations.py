@@ -11,7 +11,8 @@ import math
 from dataclasses import replace
 from typing import Literal
 
-from experiments.d2 import (
+from experiments.lab.base import FRESH, Experiment
+from experiments.lab.documents.d2 import (
     CELL_NAMES,
     CELLS,
     D2_ACTIVATIONS,
@@ -23,7 +24,6 @@ from experiments.d2 import (
     names_of,
     tuning,
 )
-from experiments.lab.base import FRESH, Experiment
 from experiments.lab.timed import LOG_SECONDS, reported_seconds, seconds_of, times_of
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value
 from jaxmlp.evidence.wording import LN_SECONDS

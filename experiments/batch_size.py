@@ -9,11 +9,11 @@ smallest and the largest size are timed alone.
 
 import math
 from dataclasses import replace
-from typing import Literal
 
-from experiments.d2 import (
-    BATCHES,
+from experiments.lab.base import FRESH, Experiment
+from experiments.lab.documents.d2 import (
     CROSS_ENTROPY_BATCHES,
+    D2_BATCHES,
     EUCLIDEAN_BATCHES,
     FULL,
     QUICK,
@@ -26,7 +26,6 @@ from experiments.d2 import (
     sweep_line,
     swept_names,
 )
-from experiments.lab.base import FRESH, Experiment
 from experiments.lab.timed import LOG_SECONDS, reported_seconds, seconds_of, times_of
 from jaxmlp.evidence import (
     Claim,
@@ -40,6 +39,7 @@ from jaxmlp.evidence import (
     at,
     fluctuation,
 )
+from jaxmlp.evidence.parts import Scope
 from jaxmlp.evidence.wording import LN_SECONDS
 
 BATCH_SIZE_SWEEPS = {"1_Sig_Euc": EUCLIDEAN_BATCHES, "2_Sig_CE": CROSS_ENTROPY_BATCHES}
@@ -56,14 +56,13 @@ _SETTINGS = tuple(
     for sizes in sweeps.values()
     for setting in sizes.values()
 )
-Scope = Literal["primary", "beyond"]
 NOTABLE = 0.03
 """Three points: D2 calls 1.9 (0.978 and 0.959, figure 12) not notable, and that of one run."""
 
 
 def _same_epochs(sizes: dict[int, Setting], level: str, scope: Scope = "primary") -> list[Equivalence]:
     """Every batch size against 100."""
-    others = (b for b in BATCHES if b != 100)
+    others = (b for b in D2_BATCHES if b != 100)
     return [Equivalence(d2_tested(sizes[b]), d2_tested(sizes[100]), NOTABLE, level=level, scope=scope) for b in others]
 
 
@@ -87,6 +86,11 @@ def _times_longer(slow: Setting, fast: Setting, times: float) -> Difference:
     a, b = (seconds_of(setting.name, LOG_SECONDS) for setting in (slow, fast))
     return Difference(a, b, margin=0.5 * math.log(times), unit=LN_SECONDS, expected=math.log(times))
 
+
+_ROUGHNESS: tuple[tuple[str, Scope, dict[str, dict[int, Setting]]], ...] = (
+    ("", "primary", BATCH_SIZE_SWEEPS),
+    (", rate in proportion", "beyond", BATCH_SIZE_IN_PROPORTION),
+)
 
 _CLAIMS = (
     Claim(
@@ -118,10 +122,7 @@ _CLAIMS = (
                 scope=scope,
                 expected=0.005,
             )
-            for told, scope, sweeps in (
-                ("", "primary", BATCH_SIZE_SWEEPS),
-                (", rate in proportion", "beyond", BATCH_SIZE_IN_PROPORTION),
-            )
+            for told, scope, sweeps in _ROUGHNESS
             for net, sizes in sweeps.items()
         ),
         planned_n=12,

@@ -7,24 +7,24 @@ All 51 settings of D2's report (S-098), one of which it has twice: 50 arms, and 
 what it has trained.
 """
 
-from experiments.d2 import (
+from experiments.lab.base import Experiment
+from experiments.lab.documents.d2 import (
     CELL_NAMES,
     D2_LOSSES,
+    D2_SETTINGS,
     FULL,
-    GRID,
     QUICK,
     arms_of,
     d2_reported,
     names_of,
 )
-from experiments.lab.base import Experiment
 from jaxmlp.evidence import CompareArms, EveryRun
 
 _REPORTED = (*d2_reported("E-021", CELL_NAMES), *d2_reported("E-022", CELL_NAMES))
 
 
 def _of(hidden: int, loss: str | None = None) -> tuple[str, ...]:
-    return names_of([one for one in GRID[:21] if one.hidden == hidden and loss in (None, one.loss)])
+    return names_of([one for one in D2_SETTINGS[:21] if one.hidden == hidden and loss in (None, one.loss)])
 
 
 D2_GRID_EXPERIMENT = Experiment(
@@ -32,7 +32,7 @@ D2_GRID_EXPERIMENT = Experiment(
     question="What does D2's whole report give with many seeds instead of one?",
     ledger=("E-020", "E-021", "E-022"),
     presets={"quick": QUICK, "full": FULL},
-    arms=lambda dataset, preset: arms_of(GRID, dataset, preset),
+    arms=lambda dataset, preset: arms_of(D2_SETTINGS, dataset, preset),
     figures=(
         EveryRun("test_accuracy", _of(0) + _of(1) + _of(2), reported=_REPORTED, document="D2"),
         CompareArms(_of(0), "test_accuracy", part="0_hidden"),

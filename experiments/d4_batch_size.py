@@ -12,8 +12,8 @@ as many updates at 200 (S-101). Here the updates are timed alone.
 
 import math
 
-from experiments.d4 import AS_SHIPPED, CORRECTED, D4_HYPER, D4Program, d4_spec
 from experiments.lab.base import FRESH, Experiment, Preset, reported_by, tested
+from experiments.lab.documents.d4 import AS_SHIPPED, CORRECTED, D4_HYPER, D4Program, d4_spec
 from experiments.lab.timed import LOG_SECONDS, reported_seconds, seconds_of, times_of
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Ordering, Rival

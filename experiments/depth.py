@@ -20,7 +20,7 @@ from math import log
 from typing import Literal
 
 from experiments.lab.base import FRESH, SEED_NOISE, Experiment, Preset, reported_by, tested
-from experiments.nets import HIDDEN_20, HIDDEN_56, HIDDEN_WIDTHS
+from experiments.lab.documents.d0 import HIDDEN_20, HIDDEN_56, HIDDEN_WIDTHS
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import (
     Claim,
@@ -124,7 +124,7 @@ def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     return [Arm(name, spec(net), hyper(net)) for name, net in DEPTH_NETS.items()]
 
 
-VAL = "val_accuracy"
+_VAL = "val_accuracy"
 # D0 calls a fluctuation of 3 points normal (E-012): what falls by more oscillates, what ends 5 below its best has
 # degraded. Seeds of a net that trains differ by 0.1 to 0.15 points: 0.3 is what two of them could not show.
 NORMAL, DEGRADED, CLEARLY = 0.03, 0.05, 0.003
@@ -154,10 +154,10 @@ def _steady(
     arm: str, level: str | None = None, scope: Literal["primary", "beyond"] = "primary"
 ) -> tuple[Probability | Difference, ...]:
     """It learns, does not degrade, and falls less than `bn_41_30` does."""
-    falls = Value("bn_41_30", fall(VAL)), Value(arm, fall(VAL))
+    falls = Value("bn_41_30", fall(_VAL)), Value(arm, fall(_VAL))
     return (
-        _most(arm, final(VAL), "above", 0.5, level=level, scope=scope),
-        _most(arm, fall(VAL), "below", DEGRADED, level=level, scope=scope),
+        _most(arm, final(_VAL), "above", 0.5, level=level, scope=scope),
+        _most(arm, fall(_VAL), "below", DEGRADED, level=level, scope=scope),
         Difference(*falls, margin=DEGRADED, level=level, scope=scope),
     )
 
@@ -165,13 +165,13 @@ def _steady(
 def _trains(arm: str) -> tuple[Probability | Difference, ...]:
     """It ends above 90 % (D0's plateau run stood at 92 %), and 10 points above the net without a remedy."""
     return (
-        _most(arm, final(VAL), "above", 0.9),
-        Difference(Value(arm, final(VAL)), Value("bn_41_30", final(VAL)), margin=0.10),
+        _most(arm, final(_VAL), "above", 0.9),
+        Difference(Value(arm, final(_VAL)), Value("bn_41_30", final(_VAL)), margin=0.10),
     )
 
 
-REACHED = reached(VAL, 0.95)
-DROP_22, DROP_BN_22 = (Value(arm, largest_drop(VAL)) for arm in ("plain_22", "bn_22"))
+REACHED = reached(_VAL, 0.95)
+DROP_22, DROP_BN_22 = (Value(arm, largest_drop(_VAL)) for arm in ("plain_22", "bn_22"))
 # 41 layers: one run an arm was seen before these rules were declared anew.
 _DEEP = partial(Claim, planned_n=12, required_n=6, first_seed=FRESH)
 AS_D0_SAYS = (
@@ -210,8 +210,8 @@ DEPTH_CLAIMS = (
             for rate in ("3e-4", "1e-4")
             for part in (
                 Difference(
-                    Value("plain_22", largest_drop(VAL)),
-                    Value(f"plain_22_lr{rate}", largest_drop(VAL)),
+                    Value("plain_22", largest_drop(_VAL)),
+                    Value(f"plain_22_lr{rate}", largest_drop(_VAL)),
                     margin=0.01,
                     level=rate,
                     expected=0.09,
@@ -228,7 +228,7 @@ DEPTH_CLAIMS = (
     _DEEP(
         "C-014",
         (
-            _most("plain_41", best(VAL), "below", 0.2),
+            _most("plain_41", best(_VAL), "below", 0.2),
             _most("plain_41", lowest("train_loss"), "above", log(10) - 0.1, unit="nats"),
         ),
         margin_reason="Guessing gives 10 to 11.35 % and a loss of ln 10: twice the one, a tenth below the other.",
@@ -238,18 +238,18 @@ DEPTH_CLAIMS = (
     _DEEP(
         "C-016",
         (
-            _most("bn_41", best(VAL), "above", 0.5),
-            _most("bn_41", change(VAL, since=1), "below", 0.0),
+            _most("bn_41", best(_VAL), "above", 0.5),
+            _most("bn_41", change(_VAL, since=1), "below", 0.0),
             Difference(
                 Value("bn_41", final("train_loss")),
-                Value("bn_41", at_best("train_loss", of=VAL)),
+                Value("bn_41", at_best("train_loss", of=_VAL)),
                 0.1,
                 unit="nats",
                 scope="beyond",
                 level="the training loss rises too",
             ),
             Equivalence(
-                Value("bn_41", best_epoch(VAL)), 7.0, margin=3.0, unit="epochs", scope="beside", level="around epoch 7"
+                Value("bn_41", best_epoch(_VAL)), 7.0, margin=3.0, unit="epochs", scope="beside", level="around epoch 7"
             ),
         ),
         margin_reason=AS_D0_SAYS,
@@ -262,7 +262,7 @@ DEPTH_CLAIMS = (
             *_steady("bn_41_sgd"),
             *_steady("bn_41_sgd_lr1e-1", "SGD at 0.1", "beyond"),
             Difference(
-                Value("bn_41_30", at_best("train_loss", of=VAL)),
+                Value("bn_41_30", at_best("train_loss", of=_VAL)),
                 Value("bn_41_sgd_lr1e-1", lowest("train_loss")),
                 margin=0.0,
                 unit="nats",
@@ -277,15 +277,15 @@ DEPTH_CLAIMS = (
     _DEEP(
         "C-020",
         (
-            _most("bn_41_lr3e-4", fall(VAL), "above", DEGRADED),
-            _later("bn_41_lr3e-4", "bn_41_30", best_epoch(VAL)),
+            _most("bn_41_lr3e-4", fall(_VAL), "above", DEGRADED),
+            _later("bn_41_lr3e-4", "bn_41_30", best_epoch(_VAL)),
         ),
         margin_reason=AS_D0_SAYS,
     ),
     # Rescued, and after each of the two cuts that D0 saw, before the next one, better than ever before.
     _DEEP(
         "C-021",
-        (*_trains("bn_41_plateau")[1:], _most("bn_41_plateau", gain_after_cuts(VAL, first=2), "above", 0.0)),
+        (*_trains("bn_41_plateau")[1:], _most("bn_41_plateau", gain_after_cuts(_VAL, first=2), "above", 0.0)),
         margin_reason="Ten points: what separates D0's rescued run from the end of the one without a remedy is more.",
     ),
     _DEEP(
@@ -293,7 +293,7 @@ DEPTH_CLAIMS = (
         (
             Difference(tested("residual_41"), tested("bn_41_plateau"), margin=CLEARLY),
             _later("bn_41_plateau", "residual_41", REACHED),
-            _most("residual_41", largest_drop(VAL), "below", NORMAL),
+            _most("residual_41", largest_drop(_VAL), "below", NORMAL),
         ),
         margin_reason=SEED_NOISE,
     ),
@@ -314,7 +314,7 @@ DEPTH_CLAIMS = (
         "C-032",
         (
             _most("bn_41", final("test_accuracy"), "above", 0.8),
-            Difference(tested("bn_41"), Value("bn_41", final(VAL)), margin=0.10),
+            Difference(tested("bn_41"), Value("bn_41", final(_VAL)), margin=0.10),
         ),
         margin_reason="Still high is 80 %, and ten points less for the last model are not.",
     ),
@@ -363,8 +363,8 @@ DEPTH_EXPERIMENT = Experiment(
         ),
         PeakCurves(("bn_41", "bn_41_plateau", "bn_41_sgd", "residual_41"), DEGRADED),
         PeakCurves(("bn_41_30", "bn_41_lr3e-4", "bn_41_lr1e-4", "bn_41_lr3e-5"), DEGRADED, part="rates"),
-        CompareArms(D0_22, VAL, part="22"),
-        CompareArms(("bn_41_plateau", "residual_41", "residual_41_identity", "residual_41_plateau"), VAL, part="41"),
+        CompareArms(D0_22, _VAL, part="22"),
+        CompareArms(("bn_41_plateau", "residual_41", "residual_41_identity", "residual_41_plateau"), _VAL, part="41"),
         CompareArms(W64, "train_accuracy"),
         *(TrainingCurves(arm, reported=DEPTH_REPORTED, document="D0") for arm in AS_D0),
     ),

@@ -7,8 +7,8 @@ D4's figure 3: ten consecutive test images from a random offset, each under the 
 saved net.
 """
 
-from experiments.d4 import CORRECTED, D4_HYPER, d4_spec
 from experiments.lab.base import Experiment, Preset
+from experiments.lab.documents.d4 import CORRECTED, D4_HYPER, d4_spec
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import TrainingCurves
 from jaxmlp.study import Arm

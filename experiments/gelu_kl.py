@@ -8,8 +8,8 @@ exactly the gradient of cross-entropy with smoothed labels. So a tenth of the ra
 that alone, and `kl_mean_lr1` has the loss without it.
 """
 
-from experiments.d3 import D3_HYPER, D3_PRESETS, d3_spec
 from experiments.lab.base import SEED_NOISE, Experiment, Preset, tested
+from experiments.lab.documents.d3 import D3_HYPER, D3_PRESETS, d3_spec
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Rival, Value, at
 from jaxmlp.study import Arm

@@ -13,8 +13,8 @@ import math
 
 from experiments.forbidden import AFTER_UPDATES, ALIKE, FORBIDDEN, ZEROS
 from experiments.lab.base import FRESH, SEED_NOISE, Experiment, Preset, reported_by, tested
+from experiments.lab.documents.d0 import HIDDEN_5
 from experiments.lab.measured import both
-from experiments.nets import HIDDEN_5
 from experiments.propagation import DRAWN, GROWTH, LAYERS, PROFILES, PROPAGATION_STARTS
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import (

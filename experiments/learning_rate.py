@@ -10,7 +10,8 @@ are here at D2's one rate too: where a hidden layer gains nothing, the rate may 
 
 from dataclasses import replace
 
-from experiments.d2 import (
+from experiments.lab.base import FRESH, Experiment
+from experiments.lab.documents.d2 import (
     BEST,
     CELLS,
     CROSS_ENTROPY_RATES,
@@ -31,7 +32,6 @@ from experiments.d2 import (
     sweep_line,
     swept_names,
 )
-from experiments.lab.base import FRESH, Experiment
 from jaxmlp.evidence import (
     Claim,
     CompareArms,

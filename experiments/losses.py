@@ -9,7 +9,8 @@ the hinge loss at a tenth, each at its best rate; and margins at a fixed rate an
 
 from dataclasses import replace
 
-from experiments.d2 import (
+from experiments.lab.base import FRESH, Experiment
+from experiments.lab.documents.d2 import (
     CELL_NAMES,
     CELLS,
     FULL,
@@ -21,7 +22,6 @@ from experiments.d2 import (
     names_of,
     tuning,
 )
-from experiments.lab.base import FRESH, Experiment
 from experiments.lab.timed import reported_seconds, times_of
 from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Rival, Value, at, reached
 

@@ -10,8 +10,8 @@ and Maxout are trained at five rates around D3's 0.1.
 
 from typing import Literal
 
-from experiments.d3 import D3_HYPER, D3_PRESETS, d3_spec, one_layer_width
 from experiments.lab.base import FRESH, Experiment, Preset, reported_by, tested
+from experiments.lab.documents.d3 import D3_HYPER, D3_PRESETS, d3_spec, one_layer_width
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Probability, Rival, Value, reached
 from jaxmlp.nn import count_parameters

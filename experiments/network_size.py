@@ -9,8 +9,8 @@ seconds include its validation (S-101); here a net's updates are timed alone.
 
 import pandas as pd
 
-from experiments.d4 import AS_SHIPPED, CORRECTED, D4_HYPER, d4_spec
 from experiments.lab.base import FRESH, Experiment, Preset, reported_by
+from experiments.lab.documents.d4 import AS_SHIPPED, CORRECTED, D4_HYPER, d4_spec
 from experiments.lab.measured import Finished, Measurement, both
 from experiments.lab.timed import reported_seconds, seconds_of, times_of
 from jaxmlp.data import Dataset

@@ -8,7 +8,7 @@ and those of a layer are not.
 """
 
 from experiments.lab.base import FRESH, SEED_NOISE, Experiment, Preset
-from experiments.nets import HIDDEN_5
+from experiments.lab.documents.d0 import HIDDEN_5
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value, final, reached
 from jaxmlp.nn import MLPSpec

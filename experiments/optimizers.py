@@ -15,8 +15,8 @@ machine's; here it is epochs.
 
 from dataclasses import replace
 
-from experiments.d4 import AS_SHIPPED, CORRECTED, D4_HYPER, d4_spec
 from experiments.lab.base import FRESH, SEED_NOISE, Experiment, Preset, reported_by, tested
+from experiments.lab.documents.d4 import AS_SHIPPED, CORRECTED, D4_HYPER, d4_spec
 from experiments.lab.timed import reported_seconds, times_of
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Value, final, reached

@@ -19,8 +19,8 @@ import pandas as pd
 from jax import Array
 
 from experiments.lab.base import FRESH, SEED_NOISE, Experiment, Preset, tested
+from experiments.lab.documents.d0 import HIDDEN_5
 from experiments.lab.measured import Finished, Measurement
-from experiments.nets import HIDDEN_5
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Identity, Value, final
 from jaxmlp.nn import MLPSpec, apply_mlp, dropout, keep_probability_dropout
@@ -44,7 +44,7 @@ MASKS = declare(
 
 RATE = 0.2
 PREDICTION_MODE_ARMS = ("dropout", "batch_norm")
-UNITS, SMALL_NETS = 12, range(1000, 1200)
+_UNITS, SMALL_NETS = 12, range(1000, 1200)
 """Hidden units of the small nets, and their seeds: 0 to 19 and 100 to 299 belong to rules declared before this one."""
 PREDICTION_MODE_WRONG = {
     "dropout_with_masks": "dropout",
@@ -110,11 +110,11 @@ def mask_gaps(seed: int, rate: float = RATE) -> dict[str, float]:
     """
     rng = np.random.default_rng(seed)
     x = rng.normal(size=(64, 8))
-    hidden = np.maximum(x @ rng.normal(size=(UNITS, 8)).T * np.sqrt(2 / 8), 0)
-    weight = rng.normal(size=(4, UNITS)) * np.sqrt(2 / UNITS)
-    masks = (np.arange(2**UNITS)[:, None] >> np.arange(UNITS)) & 1
+    hidden = np.maximum(x @ rng.normal(size=(_UNITS, 8)).T * np.sqrt(2 / 8), 0)
+    weight = rng.normal(size=(4, _UNITS)) * np.sqrt(2 / _UNITS)
+    masks = (np.arange(2**_UNITS)[:, None] >> np.arange(_UNITS)) & 1
     kept = masks.sum(1)
-    chances = (1 - rate) ** kept * rate ** (UNITS - kept)
+    chances = (1 - rate) ** kept * rate ** (_UNITS - kept)
 
     def mean(act, scale: float) -> np.ndarray:
         """Over masks, of act(W (mask ∘ hidden) · scale)."""

@@ -11,7 +11,7 @@ fitted, is fitted on the training part.
 from dataclasses import replace
 
 from experiments.lab.base import Experiment, Preset
-from experiments.nets import HIDDEN_5
+from experiments.lab.documents.d0 import HIDDEN_5
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value, final, reached
 from jaxmlp.nn import MLPSpec

@@ -14,8 +14,8 @@ the outputs alone. And it divides any scale of the pixels out again, in the forw
 `scaled_pixels` is a check of that.
 """
 
-from experiments.d4 import AS_SHIPPED, CORRECTED, D4_HYPER, D4Program, d4_spec
 from experiments.lab.base import FRESH, SEED_NOISE, Experiment, Preset, reported_by, tested
+from experiments.lab.documents.d4 import AS_SHIPPED, CORRECTED, D4_HYPER, D4Program, d4_spec
 from experiments.lab.timed import reported_seconds, times_of
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import (

@@ -12,10 +12,11 @@ measured as the gap, training minus test accuracy.
 from dataclasses import replace
 from typing import Any
 
-from experiments.d3 import D3_HYPER, D3_PRESETS, d3_spec
 from experiments.lab.base import FRESH, Experiment, Preset, tested
+from experiments.lab.documents.d3 import D3_HYPER, D3_PRESETS, d3_spec
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, Equivalence, EveryRun, Value, final
+from jaxmlp.evidence.parts import Scope
 from jaxmlp.study import Arm
 from jaxmlp.training import Hyper, LossSpec, RunSpec
 
@@ -85,18 +86,17 @@ def _regularizes(technique: str) -> list[Difference]:
     ]
 
 
+_OVERFITTING: tuple[tuple[str, str, Scope], ...] = (
+    ("batches of 64", "base", "primary"),
+    ("batches of 128", "base_batch_x2", "primary"),
+    ("ten times as long", "base_10_times", "beyond"),
+)
+
 REGULARIZATION_CLAIMS = (
     # D3 prints effects of 1, 2 and 3.5 points, and no gap: it is smaller than a point.
     Claim(
         "C-307",
-        tuple(
-            Equivalence(_gap(arm), 0.0, margin=0.01, level=level, scope=scope)
-            for level, arm, scope in (
-                ("batches of 64", "base", "primary"),
-                ("batches of 128", "base_batch_x2", "primary"),
-                ("ten times as long", "base_10_times", "beyond"),
-            )
-        ),
+        tuple(Equivalence(_gap(arm), 0.0, margin=0.01, level=level, scope=scope) for level, arm, scope in _OVERFITTING),
         planned_n=8,
         factor="batch size, which D3 does not give",
         first_seed=FRESH,

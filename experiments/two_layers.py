@@ -9,12 +9,13 @@ and two layers with momentum, batch norm, a residual connection or dropout, each
 
 from dataclasses import replace
 
-from experiments.d2 import (
+from experiments.lab.base import FRESH, Experiment
+from experiments.lab.documents.d2 import (
     BEST,
     CELL_NAMES,
     CELLS,
+    D2_EPOCHS,
     D2_LOSSES,
-    EPOCHS,
     FULL,
     MAPPED,
     QUICK,
@@ -27,12 +28,11 @@ from experiments.d2 import (
     names_of,
     tuning,
 )
-from experiments.lab.base import FRESH, Experiment
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Probability
 
 SIGMOIDS = {loss: CELLS[2, "sigmoid", loss] for loss in D2_LOSSES}
 FAILING = ("cross_entropy", "euclidean")
-TWO_LAYERS_LONGER = {loss: replace(SIGMOIDS[loss], epochs=10 * EPOCHS) for loss in FAILING}
+TWO_LAYERS_LONGER = {loss: replace(SIGMOIDS[loss], epochs=10 * D2_EPOCHS) for loss in FAILING}
 
 # D2's nets with two layers and cross-entropy: one that fails, and one that trains.
 TREATED = {"sigmoid": CELLS[2, "sigmoid", "cross_entropy"], "relu": CELLS[2, "relu", "cross_entropy"]}

@@ -9,7 +9,8 @@ images best, with the hinge loss and ReLU or GELU or with cross-entropy at rate 
 from dataclasses import replace
 from itertools import pairwise
 
-from experiments.d2 import (
+from experiments.lab.base import FRESH, Experiment
+from experiments.lab.documents.d2 import (
     CELLS,
     CROSS_ENTROPY_BATCHES,
     CROSS_ENTROPY_DECAYS,
@@ -25,7 +26,6 @@ from experiments.d2 import (
     sweep_line,
     swept_names,
 )
-from experiments.lab.base import FRESH, Experiment
 from jaxmlp.evidence import (
     Claim,
     CompareArms,
@@ -51,7 +51,7 @@ WEIGHT_DECAY_LONGER = tuple(replace(setting, epochs=200) for setting in FITTING)
 _SETTINGS = (*WITHOUT.values(), *HINGE_DECAYS.values(), *CROSS_ENTROPY_DECAYS.values(), *FITTING, *WEIGHT_DECAY_LONGER)
 
 
-SMALLEST = {"2_Gelu_Hinge": 0.0, "2_Sig_CE": 0.003}
+_SMALLEST = {"2_Gelu_Hinge": 0.0, "2_Sig_CE": 0.003}
 """What D2's figures lose with a decay of 1e-4."""
 _STEPS = {"2_Gelu_Hinge": (0.0, 0.001, 0.048), "2_Sig_CE": (0.024, 0.666, 0.1715)}
 """What D2's figures lose with each step from 1e-4 to 0.1."""
@@ -71,7 +71,7 @@ def _harm(net: str) -> tuple[Difference | Equivalence, ...]:
             d2_tested(WEIGHT_DECAY_SWEEPS[net][DECADES[0]]),
             -0.003,
             level=net,
-            expected=SMALLEST[net],
+            expected=_SMALLEST[net],
         ),
         *(
             Difference(

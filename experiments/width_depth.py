@@ -7,8 +7,8 @@ One hidden layer from 12 units to 2048, and two hidden layers, the first twice a
 parameters as the net of two layers it is named after: what is left between them is depth.
 """
 
-from experiments.d3 import D3_HYPER, D3_PRESETS, d3_spec, one_layer_width
 from experiments.lab.base import FRESH, Experiment, Preset, reported_by, tested
+from experiments.lab.documents.d3 import D3_HYPER, D3_PRESETS, d3_spec, one_layer_width
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value
 from jaxmlp.nn import MLPSpec, count_parameters

@@ -9,8 +9,8 @@ activations and He's start are beside them, and no hidden layer at all, which ge
 
 import numpy as np
 
-from experiments.d3 import D3_HYPER
 from experiments.lab.base import Experiment, Preset
+from experiments.lab.documents.d3 import D3_HYPER
 from jaxmlp import data
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, EveryRun, Probability, Value, final
@@ -18,14 +18,14 @@ from jaxmlp.nn import MLPSpec
 from jaxmlp.study import Arm
 from jaxmlp.training import DataSpec, EvalSpec, OptimizerSpec, RunSpec
 
-UNITS = (2, 3, 4, 8)
+XOR_UNITS = (2, 3, 4, 8)
 _ACTIVATIONS = {"relu": "torch_linear", "relu_he": "he_normal"} | dict.fromkeys(
     ("gelu_erf", "tanh", "sigmoid"), "torch_linear"
 )
 """Beginnings of the arms' names, and the initializer of each."""
 XOR_STEPS = 937
 """Steps of an epoch: those of 60,000 images in batches of 64."""
-XOR_ARMS = ("linear", *(f"{name}_{units}" for name in _ACTIVATIONS for units in UNITS))
+XOR_ARMS = ("linear", *(f"{name}_{units}" for name in _ACTIVATIONS for units in XOR_UNITS))
 
 
 def four_points() -> Dataset:
@@ -58,7 +58,7 @@ def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
         *(
             Arm(f"{name}_{units}", spec((units,), name.removesuffix("_he"), initializer), D3_HYPER)
             for name, initializer in _ACTIVATIONS.items()
-            for units in UNITS
+            for units in XOR_UNITS
         ),
     ]
 
@@ -69,7 +69,7 @@ XOR_CLAIMS = (
         "C-312",
         tuple(
             Probability(Value(f"relu_{units}", final("test_accuracy")), "above", 0.99, bound=0.5, level=f"{units}")
-            for units in UNITS
+            for units in XOR_UNITS
         ),
         planned_n=100,
         factor="number of hidden units",
@@ -90,7 +90,7 @@ XOR_EXPERIMENT = Experiment(
     figures=(
         EveryRun("test_accuracy", XOR_ARMS, note="100 % is all four points right."),
         CompareArms(
-            ("linear", *(f"relu_{units}" for units in UNITS)),
+            ("linear", *(f"relu_{units}" for units in XOR_UNITS)),
             "train_loss",
             note=f"An epoch is {XOR_STEPS} steps on the four points.",
         ),

@@ -216,7 +216,7 @@ def test_a_table_is_a_mapping_with_a_short_text():
 
 EXAMPLES = [
     "jaxmlp.components",
-    "jaxmlp.fingerprint",
+    "jaxmlp.fingerprints",
     "jaxmlp.nn.activations",
     "jaxmlp.nn.foreign.nnx_nets",
     "jaxmlp.nn.foreign.sklearn_nets",

@@ -15,7 +15,7 @@ BEGIN = time.perf_counter()
 import jax
 
 import experiments.lab.session  # noqa: F401
-from experiments.nets import HIDDEN_WIDTHS
+from experiments.lab.documents.d0 import HIDDEN_WIDTHS
 from jaxmlp import data, nn, study, training
 from jaxmlp.study.arms import make_run
 from jaxmlp.study.blocks import Layout, usual_strategy

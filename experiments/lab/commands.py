@@ -9,6 +9,7 @@ from rich.table import Table
 
 from jaxmlp.cli.options import join_processes, study_options
 from jaxmlp.errors import InputError, check_choice
+from jaxmlp.files import REPORT_FILE
 
 MNIST_LIKE = ("digits", "mnist", "fashion_mnist", "kmnist")
 _PRESETS = ("quick", "full")
@@ -20,7 +21,7 @@ EXPERIMENT_RESULTS = Path("results")
 def tour(arguments: argparse.Namespace, console: Console) -> None:
     """The quick studies on the digits, one page for all."""
     from experiments.lab.registry import EXPERIMENTS, TOUR
-    from experiments.lab.session import REPORT_FILE, run_experiment
+    from experiments.lab.session import run_experiment
     from jaxmlp import data
     from jaxmlp.cli.jax_settings import keep_programs
     from jaxmlp.evidence import print_verdicts, write_report
@@ -79,7 +80,7 @@ def run_named(arguments: argparse.Namespace, console: Console) -> None:
     check_choice("preset", arguments.preset, _PRESETS)
     from experiments.lab.base import choose_arms, resize
     from experiments.lab.registry import EXPERIMENTS
-    from experiments.lab.session import REPORT_FILE, run_experiment
+    from experiments.lab.session import run_experiment
     from jaxmlp import data
     from jaxmlp.cli.jax_settings import keep_programs
     from jaxmlp.evidence import print_verdicts
@@ -134,7 +135,7 @@ def report(arguments: argparse.Namespace, console: Console) -> None:
     """Pages from results: nothing is trained."""
     from experiments.lab.own import OWN
     from experiments.lab.published import rebuild_reports
-    from experiments.lab.session import REPORT_FILE, changed_rules, find_studies, write_pages
+    from experiments.lab.session import changed_rules, find_studies, write_pages
     from jaxmlp.cli.training import write_own_page
     from jaxmlp.evidence import print_verdicts
 

@@ -11,7 +11,7 @@ from jaxmlp import study
 from jaxmlp.files import write_text
 
 FOLDER = Path(__file__).parents[2] / "docs" / "figures"
-INK, QUIET = "#1a1a1a", "#5c5c5c"
+_INK, QUIET = "#1a1a1a", "#5c5c5c"
 STARTS = (
     ("randn", "N(0, 1), rate 0.001", "#b3261e"),
     ("randn_lr1e-2", "N(0, 1), rate 0.01", "#b3261e"),
@@ -81,7 +81,7 @@ def write_figure(name: str) -> Path:
 
 
 def _text(
-    x: float, y: float, words: str, fill: str = INK, *, size: int = 14, weight: str = "400", anchor: str = "start"
+    x: float, y: float, words: str, fill: str = _INK, *, size: int = 14, weight: str = "400", anchor: str = "start"
 ) -> str:
     style = f'font-size="{size}" font-weight="{weight}" text-anchor="{anchor}" fill="{fill}"'
     return f'<text x="{x:.0f}" y="{y:.0f}" {style}>{escape(words)}</text>'

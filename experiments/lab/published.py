@@ -15,8 +15,6 @@ from experiments.lab.ledger import load_ledger
 from experiments.lab.registry import EXPERIMENTS
 from experiments.lab.session import (
     BESIDE_FILE,
-    FIGURES_FOLDER,
-    REPORT_FILE,
     VERDICTS_FILE,
     find_studies,
     judge_study,
@@ -25,7 +23,7 @@ from experiments.lab.session import (
 from experiments.lab.version_1 import MEASURED_FILE
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import Overview, is_preview, write_overview
-from jaxmlp.files import write_whole
+from jaxmlp.files import FIGURES_FOLDER, REPORT_FILE, write_whole
 from jaxmlp.schema import table_file
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
 from jaxmlp.training.state import EPOCHS

@@ -30,11 +30,11 @@ from jaxmlp.evidence import (
     with_tuned,
     write_report,
 )
-from jaxmlp.files import write_json
+from jaxmlp.files import FIGURES_FOLDER, REPORT_FILE, write_json
 from jaxmlp.study import processes
 from jaxmlp.training.state import EPOCHS
 
-VERDICTS_FILE, FIGURES_FOLDER, REPORT_FILE = "verdicts.json", "figures", "report.html"
+VERDICTS_FILE = "verdicts.json"
 BESIDE_FILE = "beside.json"
 """The documents' numbers beside ours."""
 

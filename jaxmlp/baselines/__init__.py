@@ -11,7 +11,7 @@ from jaxmlp.baselines.linear_classifier import (
     minibatches,
     train_linear_classifier,
 )
-from jaxmlp.baselines.random_search import random_search
+from jaxmlp.baselines.random_linear import random_search
 from jaxmlp.baselines.voting import majority_vote
 
 __all__ = [

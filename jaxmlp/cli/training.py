@@ -10,7 +10,7 @@ from rich.console import Console
 TRAINING_RESULTS = Path("results")
 NAME = "own"
 """The study's, and its folder's inside OUT."""
-SPEC_FILE, NET_FILE, REPORT_FILE, FIGURES_FOLDER = "spec.toml", "net.safetensors", "report.html", "figures"
+SPEC_FILE, NET_FILE = "spec.toml", "net.safetensors"
 TRAINING_SEEDS = 5
 
 # Each command imports what it needs: jax takes a second to load, and an error in the arguments should not.
@@ -25,7 +25,7 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
     from jaxmlp.cli.building import compared, load_data, spec_text
     from jaxmlp.cli.jax_settings import keep_programs
     from jaxmlp.cli.options import join_processes, study_options
-    from jaxmlp.files import write_text
+    from jaxmlp.files import REPORT_FILE, write_text
     from jaxmlp.study import processes
 
     dataset = load_data(settings)

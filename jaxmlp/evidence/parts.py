@@ -7,7 +7,7 @@ other shares are fractions of 1. `rule` says in words when the part is reproduce
 import itertools
 import math
 from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal, Self, get_args
 
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.evidence.measures import Value
@@ -19,7 +19,8 @@ DIFFERENCE_LEVEL = 0.95
 EQUIVALENCE_LEVEL = 0.90
 PROBABILITY_LEVEL = 0.95
 
-SCOPES = ("primary", "beside", "beyond")
+Scope = Literal["primary", "beside", "beyond"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
 """Of a part: `primary` is the document's main sentence, in its own setting, and decides; `beside` is what the document
 says besides, and is told; `beyond` is a setting of ours (tuned rates, other data), which qualifies and never refutes.
 """
@@ -39,7 +40,7 @@ class _Declared:
 
     unit: str = "accuracy"
     level: str | None = None
-    scope: Literal["primary", "beside", "beyond"] = "primary"
+    scope: Scope = "primary"
     expected: float | None = None
 
     @property

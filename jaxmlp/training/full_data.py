@@ -20,7 +20,7 @@ from jax import Array
 
 from jaxmlp.errors import InputError
 from jaxmlp.nn import NormState, apply_mlp
-from jaxmlp.training.evaluate import pad_to_pieces
+from jaxmlp.training.evaluation import pad_to_pieces
 from jaxmlp.training.net import Net
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments import activations, batch_size, d2, learning_rate, losses, two_layers, weight_decay
+from experiments import activations, batch_size, learning_rate, losses, two_layers, weight_decay
+from experiments.lab.documents import d2
 from tests.experiments import tables
 
 EXPERIMENTS = (

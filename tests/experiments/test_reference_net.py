@@ -5,7 +5,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
-from experiments.d4 import FAULTS, D4Program
+from experiments.lab.documents.d4 import FAULTS, D4Program
 from experiments.lab.ledger import load_ledger
 from experiments.reference_net import (
     REFERENCE_NET_ARMS,

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.xor import UNITS, XOR_ARMS, XOR_CLAIMS, XOR_EXPERIMENT, XOR_STEPS, four_points
+from experiments.xor import XOR_ARMS, XOR_CLAIMS, XOR_EXPERIMENT, XOR_STEPS, XOR_UNITS, four_points
 from jaxmlp import study
 from tests.experiments.tables import three_each, verdict_of
 
@@ -13,7 +13,7 @@ def successes(*shares):
     counts = [round(100 * share) for share in shares]
     return {
         f"relu_{units}": {"test_accuracy": [1.0] * count + [0.75] * (100 - count)}
-        for units, count in zip(UNITS, counts, strict=True)
+        for units, count in zip(XOR_UNITS, counts, strict=True)
     }
 
 
@@ -48,7 +48,7 @@ def test_the_arms_are_d3_s_method_at_every_width():
     arms = {arm.name: arm for arm in XOR_EXPERIMENT.arms(four_points(), XOR_EXPERIMENT.presets["full"])}
     assert tuple(arms) == XOR_ARMS
     assert arms["linear"].spec.mlp.widths == (2, 2)
-    for units in UNITS:
+    for units in XOR_UNITS:
         spec = arms[f"relu_{units}"].spec
         assert (spec.mlp.widths, spec.mlp.initializer, spec.optimizer.name) == ((2, units, 2), "torch_linear", "sgd")
         assert arms[f"relu_he_{units}"].spec.mlp.initializer == "he_normal"

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.nets import HIDDEN_WIDTHS
+from experiments.lab.documents.d0 import HIDDEN_WIDTHS
 from jaxmlp.errors import InputError
 from jaxmlp.nn import ACTIVATIONS, MLPSpec, NetHyper, apply_mlp, init_mlp
 from jaxmlp.probes import laws

@@ -7,8 +7,8 @@ import jax
 import numpy as np
 
 from experiments.benchmarks.speed.task import Task, TaskLayer
-from experiments.d4 import D4_HIDDEN as D4_HIDDEN
-from experiments.nets import HIDDEN_22, HIDDEN_41
+from experiments.lab.documents.d0 import HIDDEN_22, HIDDEN_41
+from experiments.lab.documents.d4 import D4_HIDDEN as D4_HIDDEN
 from experiments.xor import four_points
 from jaxmlp import data
 from jaxmlp.data import Dataset

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from experiments.benchmarks import running
-from experiments.nets import HIDDEN_WIDTHS
+from experiments.lab.documents.d0 import HIDDEN_WIDTHS
 
 
 def test_every_cold_start_has_a_new_folder_and_every_warm_one_the_folder_of_its_cold_one(monkeypatch):

@@ -32,7 +32,7 @@ def make_light(patch):
     shallow = {arm: one._replace(depth=12) for arm, one in PROPAGATION_STARTS.items()}
     patch.setattr("experiments.propagation.PROPAGATION_STARTS", shallow)
     patch.setattr("experiments.forbidden.HIDDEN_5", (8,))
-    patch.setattr("experiments.forbidden.SEEDS", 3)
+    patch.setattr("experiments.forbidden.FORBIDDEN_SEEDS", range(3))
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_run_leaves_the_documented_files(finished):
     folder = finished / "initialization"
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     figures = {f"figures/{f.name}.{kind}" for f in EXPERIMENTS["initialization"].figures for kind in ("svg", "png")}
-    records = {"results.parquet", "verdicts.json", "beside.json", "manifest.json"}
+    records = {"results.parquet", "runs.parquet", "verdicts.json", "beside.json", "manifest.json"}
     measured = {"starts.parquet", "start_growth.parquet", "forbidden.parquet"}
     assert names == records | measured | {"report.html"} | figures
     rows = pd.read_parquet(folder / "results.parquet")

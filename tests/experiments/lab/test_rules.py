@@ -8,8 +8,8 @@ from experiments.lab.published import PUBLISHED
 from experiments.lab.registry import EXPERIMENTS
 from experiments.lab.session import judged_tables
 from jaxmlp.evidence.claims import Claim
-from jaxmlp.evidence.decidability import Decidability, decidability
 from jaxmlp.evidence.parts import Identity
+from jaxmlp.evidence.rule_power import Decidability, decidability
 
 CLAIMS: dict[str, Claim] = {claim.id: claim for one in EXPERIMENTS.values() for claim in one.claims}
 AMENDED = load_amendments()

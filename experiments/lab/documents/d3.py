@@ -15,7 +15,7 @@ from jaxmlp.nn import MLPSpec
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, LossSpec, OptimizerSpec, RunSpec
 
 BASE = (256,)
-CROSS_ENTROPY = LossSpec()
+_CROSS_ENTROPY = LossSpec()
 D3_HYPER = Hyper(learning_rate=0.1)
 
 D3_PRESETS = {
@@ -35,7 +35,7 @@ def d3_spec(
     preset: Preset,
     hidden: tuple[int, ...] = BASE,
     *,
-    loss: LossSpec = CROSS_ENTROPY,
+    loss: LossSpec = _CROSS_ENTROPY,
     train_size: int | None = None,
     **mlp: Any,
 ) -> RunSpec:

@@ -8,7 +8,6 @@ import pytest
 from scipy import stats
 
 from jaxmlp.evidence.claims import Claim
-from jaxmlp.evidence.decidability import decidability
 from jaxmlp.evidence.parts import Difference, Equivalence, Identity, Ordering, Probability
 from jaxmlp.evidence.planning import (
     detectable_difference,
@@ -17,6 +16,7 @@ from jaxmlp.evidence.planning import (
     power_of_equivalence,
     power_of_share,
 )
+from jaxmlp.evidence.rule_power import decidability
 from tests.evidence.judged import A, B, C, around, ends
 
 rng = np.random.default_rng(3)
