@@ -2,8 +2,8 @@
 
 The rooms; imports only point downwards in this list:
 
-    cli        the command jaxmlp: check, train, test, predict
-    diagnosis  what is wrong with a net: a look before training
+    cli        the command jaxmlp: check, train, why, test, predict
+    diagnosis  why a net does not train: a look before training, and counterfactuals, trained and judged
     evidence   statistics, claims and verdicts, figures, the HTML report
     study      grid -> groups -> blocks of lanes; progress, tidy results
     probes     what is watched while runs train, each into a table of its own

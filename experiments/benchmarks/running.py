@@ -5,6 +5,7 @@
     python -m experiments benchmark speed
     python -m experiments benchmark floor
     python -m experiments benchmark probes
+    python -m experiments benchmark diagnosis
 
 `startup`: the seconds from a process's imports to its first training step, with an empty folder of compiled programs
 (cold) and with what the cold process left there (warm), for D0's nets of 5, 22 and 41 layers.
@@ -14,6 +15,8 @@ machine could do at most. See `experiments.benchmarks.speed`. Both need the extr
 and PyTorch have a GPU, the same commands measure there, 1, 64 and 1,024 runs.
 
 `probes`: how many times the plain time training takes when it is watched; see `experiments.benchmarks.probes`.
+`diagnosis`: how often `jaxmlp why` names what was planted, in one half of the situations; `tuning`: in the
+other half, by which its thresholds may be set. See `experiments.benchmarks.diagnosis`.
 
 `rows`: the seconds to make and to open the results of a large study: 100 settings, 100 seeds, epochs 0 to 99.
 """
@@ -153,6 +156,27 @@ def probes_table(measured: dict[str, Any]) -> str:
     return probe_costs_table(measured)
 
 
+def diagnosis(rounds: int) -> dict[str, Any]:
+    """What `diagnosis.why` says of the situations whose figures are told."""
+    from experiments.benchmarks.diagnosis import diagnose
+
+    return diagnose("reported", rounds, _say)
+
+
+def tuning(rounds: int) -> dict[str, Any]:
+    """The same of the situations by which its thresholds may be set."""
+    from experiments.benchmarks.diagnosis import diagnose
+
+    return diagnose("tuning", rounds, _say)
+
+
+def diagnosis_tables(measured: dict[str, Any]) -> str:
+    """One table."""
+    from experiments.benchmarks.diagnosis import diagnosis_table
+
+    return diagnosis_table(measured)
+
+
 def _say(line: str) -> None:
     print(line, flush=True)
 
@@ -188,22 +212,26 @@ class Benchmark:
     figure: Callable[[dict[str, Any]], Figure] | None = None
     numbers: str = "median (smallest to largest)"
     """What the table's are."""
+    rounds: int = 5
+    """Unless others are asked for."""
 
 
 BENCHMARKS = {
     "startup": Benchmark(startup, startup_table),
     "rows": Benchmark(rows, rows_table),
     "speed": Benchmark(speed, speed_tables, _speed_figure, "float32 but where bfloat16 is named"),
+    "diagnosis": Benchmark(diagnosis, diagnosis_tables, numbers="shares of situations", rounds=1),
+    "tuning": Benchmark(tuning, diagnosis_tables, numbers="shares of situations", rounds=1),
     "floor": Benchmark(floor, floor_tables, numbers="float32"),
     "probes": Benchmark(probes, probes_table, numbers="geometric mean over rounds"),
 }
 """By name."""
 
 
-def run_benchmark(name: str, *, rounds: int, command: str) -> Path:
-    """Measure and publish; returns the file written."""
+def run_benchmark(name: str, *, rounds: int | None, command: str) -> Path:
+    """Measure and publish; returns the file written. Rounds of None are the benchmark's own number."""
     benchmark = BENCHMARKS[name]
-    measured = benchmark.measure(rounds)
+    measured = benchmark.measure(benchmark.rounds if rounds is None else rounds)
     content = {
         "benchmark": name,
         "command": command,
