@@ -4,6 +4,7 @@
     python -m experiments benchmark rows
     python -m experiments benchmark speed
     python -m experiments benchmark floor
+    python -m experiments benchmark faults
 
 `startup`: the seconds from a process's imports to its first training step, with an empty folder of compiled programs
 (cold) and with what the cold process left there (warm), for D0's nets of 5, 22 and 41 layers.
@@ -11,6 +12,9 @@
 `speed`: training throughput beside PyTorch, flax.nnx, Equinox, Keras, scikit-learn and NumPy; `floor`: beside what the
 machine could do at most. See `experiments.benchmarks.speed`. Both need the extra `bench` and a free machine. Where JAX
 and PyTorch have a GPU, the same commands measure there, 1, 64 and 1,024 runs.
+
+`faults`: wrong input of every kind, twelve minutes a round, and how much of it was refused in one line, let through, or
+broke something. See `experiments.benchmarks.faults`.
 
 `rows`: the seconds to make and to open the results of a large study: 100 settings, 100 seeds, epochs 0 to 99.
 """
@@ -154,6 +158,20 @@ def speed_tables(measured: dict[str, Any]) -> str:
     return "\n\n".join(table(measured) for table in (speed_table, variants_table, cost_table))
 
 
+def faults(rounds: int) -> dict[str, Any]:
+    """What `experiments.benchmarks.faults.report.faults` counts."""
+    from experiments.benchmarks.faults import report
+
+    return report.faults(rounds)
+
+
+def faults_table(measured: dict[str, Any]) -> str:
+    """One table, and the first faults."""
+    from experiments.benchmarks.faults import report
+
+    return report.faults_table(measured)
+
+
 def _speed_figure(measured: dict[str, Any]) -> Figure:
     from experiments.benchmarks.speed.report import speed_figure
 
@@ -178,6 +196,7 @@ BENCHMARKS = {
     "rows": Benchmark(rows, rows_table),
     "speed": Benchmark(speed, speed_tables, _speed_figure, "float32 but where bfloat16 is named"),
     "floor": Benchmark(floor, floor_tables, numbers="float32"),
+    "faults": Benchmark(faults, faults_table, numbers="counts"),
 }
 """By name."""
 

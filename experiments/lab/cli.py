@@ -65,7 +65,7 @@ def make_parser() -> Parser:
     add.add_argument(
         "name",
         help="startup (to a first step), rows (opening large results), speed (beside other "
-        "libraries), or floor (beside the machine's own products)",
+        "libraries), floor (beside the machine's own products), or faults (an hour of wrong input)",
     )
     add.add_argument("--rounds", type=as_positive, default=5, metavar="N", help="default 5")
     add.set_defaults(command=do.benchmark)

@@ -36,11 +36,6 @@ def available_bytes(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
     return min([psutil.virtual_memory().available, *(max(left, 0) for left in _left_in_cgroups(cgroups, own))])
 
 
-def ran_out(error: Exception) -> bool:
-    """Whether this is memory running out, on the host or on a device."""
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
-
-
 def resident_bytes() -> int:
     """What this process holds now."""
     return psutil.Process().memory_info().rss
