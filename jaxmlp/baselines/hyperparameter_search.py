@@ -38,7 +38,8 @@ class SearchResult(NamedTuple):
 
         Of points that were scored alike: where later rounds train longer, of the last round alone.
         """
-        i = self.comparable + _best_index(self.scores[self.comparable :])
+        others = jnp.arange(self.scores.shape[0]) < self.comparable
+        i = _best_index(jnp.where(others, jnp.nan, self.scores))
         return {name: values[i] for name, values in self.points.items()}, self.scores[i]
 
 

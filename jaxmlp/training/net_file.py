@@ -11,8 +11,8 @@ The file is one safetensors file, which any program can read. Its tensors, i cou
 | preprocessing, or preprocessing.0 and .1 | what was fitted: m, (m, s) or (m, matrix); see `jaxmlp.data` |
 
 Its metadata has one entry, `jaxmlp`: JSON with `version`, `spec`, `hyper`, and `about`, the writer's own notes; and
-where the spec names components of a user's, with `components`, their fingerprints by field. Beside it stands the
-file's `checksum` (see `jaxmlp.files`), which files of before do not have.
+where the spec names components of a user's, with `components`, their fingerprints by field; and the file's `checksum`
+(see `jaxmlp.files`), which files of before do not have.
 """
 
 import json
@@ -58,10 +58,10 @@ def save_net(path: str | Path, net: Net, about: Mapping[str, Any]) -> None:
     described = {"version": FORMAT_VERSION, "spec": asdict(net.spec), "hyper": hyper_values(net.hyper)}
     if components := _fingerprints(net.spec):
         described["components"] = components
-    text = json.dumps(described | {"about": dict(about)}, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    text = json.dumps(described | {"about": dict(about), SEAL_KEY: BLANK_SEAL}, ensure_ascii=False, allow_nan=False, sort_keys=True)
     # The format has no strides; np.ascontiguousarray would make vectors of scalars.
     tensors = {name: np.asarray(tensor, order="C") for name, tensor in _named(_arrays(net)).items()}
-    content = safetensors.numpy.save(tensors, metadata={_ENTRY: text, SEAL_KEY: BLANK_SEAL})
+    content = safetensors.numpy.save(tensors, metadata={_ENTRY: text})
 
     def write(temporary: Path) -> None:
         temporary.write_bytes(content)

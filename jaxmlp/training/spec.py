@@ -145,9 +145,9 @@ class EvalSpec:
     such a curve are made on the test set."""
 
     stop_on: str = added("loss")
-    """One of `STOP_WATCHES`, what early stopping watches: the validation loss, or D1's validation error (S-084), which is
-    1 − accuracy, or 1 − R². The error moves in steps of one example and so stands still sooner; the loss can rise while
-    it still falls."""
+    """One of `STOP_WATCHES`, what early stopping watches: the validation loss, or D1's validation error (S-084), which
+    is 1 − accuracy, or 1 − R². The error moves in steps of one example and so stands still sooner; the loss can rise
+    while it still falls."""
 
     def __post_init__(self) -> None:
         check_types(self)

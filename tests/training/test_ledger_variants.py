@@ -115,9 +115,9 @@ def test_a_residual_block_is_d1s_code_sample():
     drawn = [numbers.normal(size=shape).astype(np.float32) for shape in shapes]
     weights = [eye, drawn[1], drawn[2], eye]
     transposed = params[1]["weight"].shape == (10, 3)
+    shifts = (0.0, 0.1, 0.1, 0.0)
     layers = [
-        layer
-        | {"weight": jnp.asarray(weight.T if transposed else weight), "bias": layer["bias"] + (0.1 if 0 < i < 3 else 0)}
+        layer | {"weight": jnp.asarray(weight.T if transposed else weight), "bias": layer["bias"] + shifts[i]}
         for i, (layer, weight) in enumerate(zip(params, weights, strict=True))
     ]
     x = numbers.random((5, 3)).astype(np.float32)  # not negative: the first layer's ReLU leaves it
@@ -139,7 +139,8 @@ def test_later_rounds_of_a_search_may_train_longer():
     found = search(each, rounds=2)
     assert asked == ["short", "long"]
     point, score = found.best()
-    assert float(score) < 0 and float(point["rate"]) in np.asarray(found.points["rate"][8:])
+    assert float(score) < 0
+    assert float(point["rate"]) in np.asarray(found.points["rate"][8:])
     assert abs(np.log(float(point["rate"]) / 0.1)) < 0.5
     with pytest.raises(InputError, match="2 functions to evaluate 3 rounds"):
         search(each, rounds=3, budget=18)

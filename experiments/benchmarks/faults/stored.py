@@ -12,6 +12,7 @@ import safetensors.numpy
 from experiments.benchmarks.faults.trying import Fuzzer, Numbers, Try, changed_json, damaged, one_of
 from jaxmlp import data, nn, study, training
 from jaxmlp.data import check_dataset
+from jaxmlp.files import SEAL
 from jaxmlp.study.arms import make_run
 from jaxmlp.study.store import Store
 
@@ -112,7 +113,7 @@ def _rewritten(numbers: Numbers, saved: _Saved) -> tuple[str, bytes]:
         tensors["more"] = tensor
     else:
         kind, words["jaxmlp"] = changed_json(numbers, words["jaxmlp"])
-    words.pop("checksum", None)  # as one who writes such files himself would
+    words["jaxmlp"] = words["jaxmlp"].replace(SEAL, "")  # as one who writes such files himself would
     return f"rewritten: {name} {kind}", safetensors.numpy.save(tensors, metadata=words)
 
 
