@@ -1,6 +1,6 @@
 """`python -m experiments`: see `experiments.lab.cli`."""
 
-from experiments.lab.cli import main
+from experiments.lab.cli import run_experiments_line
 from jaxmlp.cli.parsing import run_program
 
-run_program(main)
+run_program(run_experiments_line)

@@ -7,8 +7,8 @@ D4's figure 3: ten consecutive test images from a random offset, each under the 
 saved net.
 """
 
-from experiments.d4 import CORRECTED, HYPER, d4_spec
 from experiments.lab.base import Experiment, Preset
+from experiments.lab.documents.d4 import CORRECTED, D4_HYPER, d4_spec
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import TrainingCurves
 from jaxmlp.study import Arm
@@ -16,12 +16,12 @@ from jaxmlp.study import Arm
 ARM = "corrected"
 
 
-def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
+def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """The one net."""
-    return [Arm(ARM, d4_spec(dataset, preset, CORRECTED), HYPER)]
+    return [Arm(ARM, d4_spec(dataset, preset, CORRECTED), D4_HYPER)]
 
 
-DIGITS_DEMO = Experiment(
+DIGITS_DEMO_EXPERIMENT = Experiment(
     name="digits_demo",
     question="Which digits does D4's net see in ten test images?",
     ledger=("E-072",),
@@ -29,7 +29,7 @@ DIGITS_DEMO = Experiment(
         "quick": Preset(seeds=1, epochs=10, batch_size=24),  # as in `reference_net`
         "full": Preset(seeds=1, epochs=10, batch_size=100),
     },
-    arms=arms,
+    arms=_arms,
     figures=(TrainingCurves(ARM),),
     demo_arm=ARM,
 )

@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from jax import Array
 
+from experiments.lab.documents.d0 import HIDDEN_5
 from experiments.lab.measured import Finished, Measurement
-from experiments.nets import HIDDEN_5
 from jaxmlp.data import Dataset
 from jaxmlp.nn import MLPSpec, Params, init_mlp
 from jaxmlp.schema import Column, Table, declare
@@ -30,7 +30,8 @@ AFTER_UPDATES = declare(
 )
 """One row per net; a case is a start and the rule of the updates after it. Each has one of the two numbers."""
 
-STEPS, SEEDS = 50, 10
+_STEPS, FORBIDDEN_SEEDS = 50, range(1000, 1012)
+"""Updates, and the seeds of the starts: the first ten, 0 to 9, belong to rules that have been declared anew."""
 RULES = ("sgd", "momentum", "adam")
 ZEROS, ALIKE = (tuple(f"{start}_after_{rule}" for rule in RULES) for start in ("zeros", "symmetric"))
 WITH_DROPOUT = "symmetric_dropout_after_adam"
@@ -52,9 +53,9 @@ def largest_difference(params: Params) -> float:
 
 
 def _nets_after_updates(rule: str, dropout: str, arms: Mapping[str, str], dataset: Dataset) -> dict[str, list[Params]]:
-    """The parameters of `SEEDS` nets of every arm after `STEPS` updates; `arms` are initializers by arm."""
+    """The parameters of one net per seed of every arm after `_STEPS` updates; `arms` are initializers by arm."""
     widths = (dataset.train_images.shape[1], *HIDDEN_5, dataset.num_classes)
-    size = min(64, dataset.train_images.shape[0] // (2 * STEPS))
+    size = min(64, dataset.train_images.shape[0] // (2 * _STEPS))
     data, optimizer = DataSpec("random_fifth", batch_size=size), OptimizerSpec(rule)
     spec = RunSpec(MLPSpec(widths, dropout=dropout), data=data, optimizer=optimizer, epochs=1)
     hyper = Hyper(learning_rate=1e-3 if rule == "adam" else 1e-1, momentum=0.9, dropout_rate=0.2)
@@ -63,13 +64,13 @@ def _nets_after_updates(rule: str, dropout: str, arms: Mapping[str, str], datase
     def update(params: Params, seed: Array, dataset: Dataset) -> Params:
         run = start_run(seed, dataset, spec=spec, hyper=hyper)
         run = run.replace(train=run.train.replace(params=params))  # no optimizer's state starts from the parameters
-        return train_epoch(run, dataset, spec=spec, hyper=hyper, epoch=1, count=STEPS).train.params
+        return train_epoch(run, dataset, spec=spec, hyper=hyper, epoch=1, count=_STEPS).train.params
 
     def start(initializer: str, seed: int) -> Params:
         return init_mlp(jax.random.key(seed), replace(spec.mlp, initializer=initializer), hyper)[0]
 
     return {
-        arm: [update(start(initializer, seed), jnp.asarray(seed), dataset) for seed in range(SEEDS)]
+        arm: [update(start(initializer, seed), jnp.asarray(seed), dataset) for seed in FORBIDDEN_SEEDS]
         for arm, initializer in arms.items()
     }
 
@@ -84,7 +85,7 @@ def measure_forbidden(finished: Finished) -> dict[str, pd.DataFrame]:
     rows = [
         {"case": case, "seed": seed, measures[case].__name__: measures[case](net)}
         for case, of in nets.items()
-        for seed, net in enumerate(of)
+        for seed, net in zip(FORBIDDEN_SEEDS, of, strict=True)
     ]
     return {AFTER_UPDATES.name: pd.DataFrame(rows)}
 

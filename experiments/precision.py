@@ -16,19 +16,19 @@ from jaxmlp.evidence import CompareArms, EveryRun
 from jaxmlp.evidence.statistics import mean_interval
 from jaxmlp.study import Arm, Results
 
-NETS = {"d4": "d", "bn_22": "e", "bn_41": "f"}
+_NETS = {"d4": "d", "bn_22": "e", "bn_41": "f"}
 """D4's net, and D0's of 22 and 41 layers with batch norm: to the benchmark's letters."""
 TITLES = {"d4": "784-300-150-10 + BN, momentum", "bn_22": "22 layers + BN, Adam", "bn_41": "41 layers + BN, Adam"}
-PRECISIONS = ("float32", "bfloat16")
+_PRECISIONS = ("float32", "bfloat16")
 
 
-def arms(dataset: Dataset, preset: Preset) -> list[Arm]:
+def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """Every net in either precision."""
-    return [_arm(net, precision, dataset, preset) for net in NETS for precision in PRECISIONS]
+    return [_arm(net, precision, dataset, preset) for net in _NETS for precision in _PRECISIONS]
 
 
 def _arm(net: str, precision: str, dataset: Dataset, preset: Preset) -> Arm:
-    workload = WORKLOADS[NETS[net]]
+    workload = WORKLOADS[_NETS[net]]
     spec = workload.spec(precision)
     hidden = [min(width, preset.max_width or width) for width in spec.mlp.widths[1 : -1 : preset.keep_every]]
     mlp = replace(spec.mlp, widths=(dataset.train_images.shape[1], *hidden, dataset.num_classes))
@@ -37,9 +37,9 @@ def _arm(net: str, precision: str, dataset: Dataset, preset: Preset) -> Arm:
     return Arm(f"{net}_{precision}", spec, workload.hyper)
 
 
-ARMS = tuple(f"{net}_{precision}" for net in NETS for precision in PRECISIONS)
+PRECISION_ARMS = tuple(f"{net}_{precision}" for net in _NETS for precision in _PRECISIONS)
 
-PRECISION = Experiment(
+PRECISION_EXPERIMENT = Experiment(
     name="precision",
     question="What does it cost in accuracy to take the products of linear layers in bfloat16?",
     ledger=(),
@@ -49,8 +49,8 @@ PRECISION = Experiment(
         # Few epochs: two cores are slow with 41 layers.
         "full": Preset(seeds=5, epochs=3, batch_size=100),
     },
-    arms=arms,
-    figures=(EveryRun("test_accuracy", ARMS), CompareArms(ARMS, "train_loss")),
+    arms=_arms,
+    figures=(EveryRun("test_accuracy", PRECISION_ARMS), CompareArms(PRECISION_ARMS, "train_loss")),
 )
 
 
@@ -59,7 +59,7 @@ def precision_table(results: Results) -> str:
     final = results.final().pivot(index="seed", columns="arm", values="test_accuracy")
     lines = ["| net | n | float32 | bfloat16 | bfloat16 loses, points [95 %] |", "|---|---|---|---|---|"]
     for net, title in TITLES.items():
-        full, half = (final[f"{net}_{precision}"].to_numpy() for precision in PRECISIONS)
+        full, half = (final[f"{net}_{precision}"].to_numpy() for precision in _PRECISIONS)
         lost = mean_interval(100 * (full - half))
         interval = f"{lost.estimate:.2f} [{lost.low:.2f}, {lost.high:.2f}]"
         lines.append(f"| {title} | {len(full)} | {full.mean():.2%} | {half.mean():.2%} | {interval} |")

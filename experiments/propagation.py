@@ -40,11 +40,12 @@ GROWTH = declare(
 )
 """One row per net, with its two numbers."""
 
-WIDTH, IMAGES, NETS = 256, 64, 100
-FIRST = 10
+WIDTH, IMAGES = 256, 64
+DRAWN = range(1000, 1030)
+"""Seeds of the nets whose every layer is kept."""
+_SEEDS = (*range(100), *DRAWN)
+FIRST_LAYERS = 10
 """Layers whose mean ratio is read: as deep as nets are that nobody would call deep."""
-DRAWN = 10
-"""Nets whose every layer is kept, for the figure."""
 
 
 class Start(NamedTuple):
@@ -58,7 +59,7 @@ class Start(NamedTuple):
 
 # Where all layers are equal, Xavier's variance 2/(fan_in + fan_out) is that of 1/√n. Deeper than 30 layers the values
 # of three of them would leave the floats.
-STARTS = {
+PROPAGATION_STARTS = {
     "start_randn_relu": Start("randn", 1.0, "relu", depth=30),
     "start_normal_0.01_relu": Start("normal", 0.01, "relu", depth=30),
     "start_lecun_relu": Start("lecun_normal", 1.0, "relu"),
@@ -96,14 +97,14 @@ def log_variances(seed: Array | int, starts: Mapping[str, Start]) -> dict[str, A
 
 
 def _layers(start: str, logs: np.ndarray) -> pd.DataFrame:
-    """Of the first nets, layer by layer; `logs` [net, layer] are those of `log_variances`."""
+    """Of the last nets, layer by layer; `logs` [net, layer] are those of `log_variances`."""
     depth = logs.shape[1]
     return pd.DataFrame(
         {
             "start": start,
-            "seed": np.repeat(np.arange(DRAWN), depth),
-            "layer": np.tile(np.arange(1, depth + 1), DRAWN),
-            "log10_variance": logs[:DRAWN].ravel() / np.log(10),
+            "seed": np.repeat(DRAWN, depth),
+            "layer": np.tile(np.arange(1, depth + 1), len(DRAWN)),
+            "log10_variance": logs[-len(DRAWN) :].ravel() / np.log(10),
         }
     )
 
@@ -113,15 +114,17 @@ def _growth(start: str, logs: np.ndarray) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "start": start,
-            "seed": np.arange(len(logs)),
+            "seed": _SEEDS,
             "log_variance_slope": np.polyfit(np.arange(1, logs.shape[1] + 1), logs.T, 1)[0],
-            "log_variance_ratio": (logs[:, FIRST - 1] - logs[:, 0]) / (FIRST - 1),
+            "log_variance_ratio": (logs[:, FIRST_LAYERS - 1] - logs[:, 0]) / (FIRST_LAYERS - 1),
         }
     )
 
 
 def _profiles(finished: Finished) -> dict[str, pd.DataFrame]:
-    nets = jax.jit(lambda seeds: jax.lax.map(lambda seed: log_variances(seed, STARTS), seeds))(jnp.arange(NETS))
+    nets = jax.jit(lambda seeds: jax.lax.map(lambda seed: log_variances(seed, PROPAGATION_STARTS), seeds))(
+        jnp.asarray(_SEEDS)
+    )
     logs = {start: np.asarray(of, dtype=float) for start, of in nets.items()}
     return {
         table.name: pd.concat([make(start, of) for start, of in logs.items()], ignore_index=True)
@@ -129,4 +132,4 @@ def _profiles(finished: Finished) -> dict[str, pd.DataFrame]:
     }
 
 
-PROFILES = Measurement(dict.fromkeys((LAYERS.name, GROWTH.name), tuple(STARTS)), _profiles)
+PROFILES = Measurement(dict.fromkeys((LAYERS.name, GROWTH.name), tuple(PROPAGATION_STARTS)), _profiles)

@@ -10,7 +10,7 @@ from typing import Any, Generic, TypeVar
 import jax
 
 from jaxmlp.errors import InputError
-from jaxmlp.fingerprint import Unfingerprintable, fingerprint
+from jaxmlp.fingerprints import Unfingerprintable, fingerprint
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
 

@@ -22,6 +22,8 @@ from jaxmlp.errors import InputError
 if TYPE_CHECKING:  # the data room writes files too, and should not wait for pandas to load
     import pandas as pd
 
+REPORT_FILE, FIGURES_FOLDER = "report.html", "figures"
+"""In a study's folder: its page, and the folder of its figures."""
 SEAL = "jaxmlp-sha256:"
 BLANK_SEAL = SEAL + 64 * "0"
 """What a file holds before `seal_file`."""

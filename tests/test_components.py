@@ -14,7 +14,7 @@ from jaxmlp import data, nn, training
 from jaxmlp.components import Components, Unfingerprintable
 from jaxmlp.errors import InputError
 from jaxmlp.nn import ACTIVATIONS, Activation, MLPSpec
-from jaxmlp.training.spec import TABLES
+from jaxmlp.training.spec import COMPONENT_TABLES
 from tests.user_rows import user_rows, users
 
 __all__ = ["user_rows"]
@@ -39,7 +39,7 @@ def own_optimizer(hyper):
 
 def test_built_in_rows_come_first_and_have_no_fingerprint():
     assert next(iter(nn.LOSSES)) == "cross_entropy"
-    for table in TABLES.values():
+    for table in COMPONENT_TABLES.values():
         assert [name for name in table if table.is_user(name) or table.fingerprint(name) is not None] == []
         assert all(isinstance(row, table.row_type) for row in table.values())
     assert ACTIVATIONS.register("softsign", softsign) == "softsign"
@@ -125,7 +125,7 @@ PASSED = {
 @pytest.mark.parametrize("path", PASSED)
 def test_passing_a_function_or_a_row_is_registering_it(path):
     make, field, function = PASSED[path]
-    table = TABLES[path]
+    table = COMPONENT_TABLES[path]
     registered = make(table.register(function.__name__, function))
     for given in (function, table.row_type(function)):
         spec = make(given)
@@ -216,7 +216,7 @@ def test_a_table_is_a_mapping_with_a_short_text():
 
 EXAMPLES = [
     "jaxmlp.components",
-    "jaxmlp.fingerprint",
+    "jaxmlp.fingerprints",
     "jaxmlp.nn.activations",
     "jaxmlp.nn.foreign.nnx_nets",
     "jaxmlp.nn.foreign.sklearn_nets",

@@ -1,8 +1,9 @@
-"""The suite itself: it is collected, and all but its `parity` tests pass, without any of the package's extras."""
+"""The suite is collected without any of the package's extras, and no public name of the source means two things."""
 
 import ast
 import re
 import tomllib
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -118,3 +119,43 @@ def test_tests_that_need_a_peer_are_marked_parity(trees):
     """By this mark CI finds the tests to run once the peers are installed."""
     found = {path: unmarked(tree) for path, tree in trees.items()}
     assert {path: names for path, names in found.items() if names} == {}
+
+
+def defined(tree: ast.Module) -> set[str]:
+    """The public names that a module gives to its own functions, classes and values; imports are not its own."""
+    names = set()
+    for node in tree.body:
+        match node:
+            case ast.FunctionDef(name=name) | ast.AsyncFunctionDef(name=name) | ast.ClassDef(name=name):
+                names.add(name)
+            case ast.Assign(targets=targets):
+                names |= {inner.id for target in targets for inner in ast.walk(target) if isinstance(inner, ast.Name)}
+            case ast.AnnAssign(target=ast.Name(id=name)):
+                names.add(name)
+    return {name for name in names if not name.startswith("_")}
+
+
+def test_what_a_module_defines():
+    source = "import a\nfrom b import c\nd: int = 1\n(e, f), _g = h()\ndef i(): j = 1\nclass K:\n    l = 1\n"
+    assert defined(ast.parse(source)) == {"d", "e", "f", "i", "K"}
+
+
+@pytest.fixture(scope="module")
+def definitions() -> dict[str, list[str]]:
+    """By public name, the modules of the library and of the experiments that define it."""
+    found = defaultdict(list)
+    for path in sorted(path for room in ("jaxmlp", "experiments") for path in (ROOT / room).rglob("*.py")):
+        for name in defined(ast.parse(path.read_text(encoding="utf-8"))):
+            found[name].append(path.relative_to(ROOT).with_suffix("").as_posix())
+    return found
+
+
+def test_no_public_name_means_two_things(definitions):
+    assert {name: modules for name, modules in definitions.items() if len(modules) > 1} == {}
+
+
+def test_no_function_hides_a_module(definitions):
+    """A package that imports the function `evaluate` would have no module `evaluate` any more."""
+    homes = {name: {module.rpartition("/")[0] for module in modules} for name, modules in definitions.items()}
+    hiding = {name for name, folders in homes.items() for folder in folders if (ROOT / folder / f"{name}.py").exists()}
+    assert hiding == set()

@@ -2,12 +2,12 @@
 
 import pytest
 
-from jaxmlp.training.spec import TABLES
+from jaxmlp.training.spec import COMPONENT_TABLES
 
 
 def users():
     """(table, name) of every row that is not the library's own."""
-    return [(table, name) for table in TABLES.values() for name in table if table.is_user(name)]
+    return [(table, name) for table in COMPONENT_TABLES.values() for name in table if table.is_user(name)]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ BEGIN = time.perf_counter()
 import jax
 
 import experiments.lab.session  # noqa: F401
-from experiments.nets import HIDDEN
+from experiments.lab.documents.d0 import HIDDEN_WIDTHS
 from jaxmlp import data, nn, study, training
 from jaxmlp.study.arms import make_run
 from jaxmlp.study.blocks import Layout, usual_strategy
@@ -24,7 +24,7 @@ from jaxmlp.study.program import Program
 IMPORTED = time.perf_counter()
 
 
-def main() -> None:
+def _main() -> None:
     """Everything a study does up to its first step, the one that it times: data, programs, the net's draw, the step."""
     layers, cache = int(sys.argv[1]), sys.argv[2]
     jax.config.update("jax_compilation_cache_dir", cache)
@@ -32,7 +32,7 @@ def main() -> None:
     digits = jax.device_put(data.load("digits"))
     loaded = time.perf_counter()
     spec = training.RunSpec(
-        nn.MLPSpec((64, *HIDDEN[layers], 10), norm="batch_norm"), data=training.DataSpec(batch_size=64)
+        nn.MLPSpec((64, *HIDDEN_WIDTHS[layers], 10), norm="batch_norm"), data=training.DataSpec(batch_size=64)
     )
     block = (make_run(study.Arm(f"layers_{layers}", spec, training.Hyper()), 0, digits.digest),)
     program = Program(spec, digits, Layout(1, usual_strategy(1)))
@@ -51,4 +51,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()

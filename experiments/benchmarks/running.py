@@ -36,7 +36,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
 
-from experiments.nets import HIDDEN
+from experiments.lab.documents.d0 import HIDDEN_WIDTHS
 from jaxmlp import nn, study, training
 from jaxmlp.evidence.plotting import svg_bytes
 from jaxmlp.files import write_json, write_whole
@@ -52,7 +52,7 @@ PUBLISHED_BENCHMARKS = Path(__file__).parents[1] / "published" / "benchmark"
 
 def startup(rounds: int) -> dict[str, Any]:
     """By number of layers: `cold` and `warm`, a list of `rounds` measurements each."""
-    measured = {str(layers): {"cold": [], "warm": []} for layers in HIDDEN}
+    measured = {str(layers): {"cold": [], "warm": []} for layers in HIDDEN_WIDTHS}
     for _ in range(rounds):
         for layers, kinds in measured.items():
             with tempfile.TemporaryDirectory() as cache:
@@ -126,8 +126,8 @@ def _range(seconds: list[float]) -> str:
 
 
 def speed(rounds: int) -> dict[str, Any]:
-    """What `experiments.benchmarks.speed.compare.compare` measures, of all workloads."""
-    from experiments.benchmarks.speed.compare import compare
+    """What `experiments.benchmarks.speed.comparison.compare` measures, of all workloads."""
+    from experiments.benchmarks.speed.comparison import compare
     from experiments.benchmarks.speed.report import ORDER
 
     return compare(ORDER, rounds, _say)
@@ -135,7 +135,7 @@ def speed(rounds: int) -> dict[str, Any]:
 
 def floor(rounds: int) -> dict[str, Any]:
     """The same of us and the machine, for the workloads with products worth timing."""
-    from experiments.benchmarks.speed.compare import beside_the_floor, compare
+    from experiments.benchmarks.speed.comparison import beside_the_floor, compare
 
     return compare(FLOOR_WORKLOADS, rounds, _say, beside_the_floor)
 

@@ -1,4 +1,4 @@
-"""The command line: the tour, list, run, train, test, report, claims, publish, benchmark, readme.
+"""The command line: the tour, list, run, train, test, report, claims, publish, benchmark, docs.
 
     python -m experiments                    the tour on the built-in digits
     python -m experiments run NAME ...       one or more experiments
@@ -10,13 +10,13 @@ import sys
 from collections.abc import Sequence
 
 from experiments.lab import commands as do
-from experiments.lab.commands import DATASETS, RESULTS
+from experiments.lab.commands import EXPERIMENT_RESULTS, MNIST_LIKE
 from jaxmlp.cli.main import add_test, add_train
 from jaxmlp.cli.options import add_study_options
-from jaxmlp.cli.parsing import Parser, as_names, as_path, as_positive, run_line
+from jaxmlp.cli.parsing import Parser, as_names, as_natural, as_path, as_positive, run_line
 
 
-def make_parser() -> Parser:
+def make_experiments_parser() -> Parser:
     """The whole command line."""
     parser = Parser(
         prog="python -m experiments",
@@ -32,13 +32,14 @@ def make_parser() -> Parser:
     add.add_argument("names", nargs="+", metavar="NAME", help="see `list`")
     add.add_argument("--preset", default="quick", help="quick (default) or full, the documents' own size")
     add.add_argument("--seeds", type=as_positive, metavar="N", help="seeds 0 to N-1 for every arm")
+    add.add_argument("--first-seed", type=as_natural, default=0, metavar="N", help="seeds count from N; default 0")
     add.add_argument("--epochs", type=as_positive, metavar="N")
     add.add_argument("--arms", type=as_names, metavar="A,B", help="only these arms; see `list`")
-    add.add_argument("--dataset", default="digits", help=f"one of {', '.join(DATASETS)}; default digits")
+    add.add_argument("--dataset", default="digits", help=f"one of {', '.join(MNIST_LIKE)}; default digits")
     add.add_argument("--data-dir", type=as_path, metavar="DIR", help="folder of IDX files, plain or .gz")
     add.add_argument("--precision", help="float32, tf32 or bfloat16, of every arm; default: each arm's own, float32")
-    add_study_options(add, out=RESULTS, keep_params="none")
-    add.set_defaults(command=do.run)
+    add_study_options(add, out=EXPERIMENT_RESULTS, keep_params="none")
+    add.set_defaults(command=do.run_named)
 
     add_train(commands)
     add_test(commands)
@@ -49,16 +50,24 @@ def make_parser() -> Parser:
         type=as_path,
         nargs="?",
         metavar="OUT",
-        help=f"the --out of a run, or one study in it; default: all published results, into {do.RESULTS}/published/",
+        help="the --out of a run, or one study in it; default: all published results, "
+        f"into {do.EXPERIMENT_RESULTS}/published/",
     )
     add.set_defaults(command=do.report)
 
     add = commands.add_parser("claims", help="all claims: the published verdict, or why there is none")
+    add.add_argument("ids", nargs="*", metavar="C-001", help="only these, with their amendments told whole")
     add.add_argument("--doc", metavar="D0", help="only this document's: D0 to D4")
     add.set_defaults(command=do.claims)
 
     add = commands.add_parser("publish", help="copy finished full studies into experiments/published/")
-    add.add_argument("out", type=as_path, metavar="OUT", help="the --out of runs, or one study in it")
+    add.add_argument(
+        "out",
+        type=as_path,
+        nargs="?",
+        metavar="OUT",
+        help="the --out of runs, or one study in it; without it what is published is judged anew",
+    )
     add.set_defaults(command=do.publish)
 
     add = commands.add_parser("benchmark", help="measure what jaxmlp costs here, and keep it for the README")
@@ -70,13 +79,13 @@ def make_parser() -> Parser:
     add.add_argument("--rounds", type=as_positive, default=5, metavar="N", help="default 5")
     add.set_defaults(command=do.benchmark)
 
-    add = commands.add_parser("readme", help="renew the generated blocks of README.md")
-    add.set_defaults(command=do.readme)
+    add = commands.add_parser("docs", help="renew the generated blocks and figures of README.md and docs/")
+    add.set_defaults(command=do.renew_docs)
 
     parser.set_defaults(command=do.tour)
     return parser
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def run_experiments_line(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit code."""
-    return run_line(make_parser(), sys.argv[1:] if argv is None else argv, ["python", "-m", "experiments"])
+    return run_line(make_experiments_parser(), sys.argv[1:] if argv is None else argv, ["python", "-m", "experiments"])

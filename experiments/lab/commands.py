@@ -1,6 +1,7 @@
 """What each command of `python -m experiments` does; `experiments.lab.cli` reads the command line for them."""
 
 import argparse
+from collections.abc import Mapping
 from pathlib import Path
 
 from rich.console import Console
@@ -8,10 +9,11 @@ from rich.table import Table
 
 from jaxmlp.cli.options import join_processes, study_options
 from jaxmlp.errors import InputError, check_choice
+from jaxmlp.files import REPORT_FILE
 
-DATASETS = ("digits", "mnist", "fashion_mnist", "kmnist")
-PRESETS = ("quick", "full")
-RESULTS = Path("results")
+MNIST_LIKE = ("digits", "mnist", "fashion_mnist", "kmnist")
+_PRESETS = ("quick", "full")
+EXPERIMENT_RESULTS = Path("results")
 
 # Each command imports what it needs: jax takes a second to load, and an error in the arguments should not.
 
@@ -19,13 +21,13 @@ RESULTS = Path("results")
 def tour(arguments: argparse.Namespace, console: Console) -> None:
     """The quick studies on the digits, one page for all."""
     from experiments.lab.registry import EXPERIMENTS, TOUR
-    from experiments.lab.session import REPORT_FILE, run_experiment
+    from experiments.lab.session import run_experiment
     from jaxmlp import data
     from jaxmlp.cli.jax_settings import keep_programs
     from jaxmlp.evidence import print_verdicts, write_report
 
     keep_programs()
-    out = RESULTS / "tour"
+    out = EXPERIMENT_RESULTS / "tour"
     digits = data.load("digits")
     if out.exists():
         console.print(f"{out} holds a tour already: its finished runs are kept (delete it to train anew)")
@@ -72,13 +74,13 @@ def list_experiments(arguments: argparse.Namespace, console: Console) -> None:
         console.print(table, highlight=False)
 
 
-def run(arguments: argparse.Namespace, console: Console) -> None:
+def run_named(arguments: argparse.Namespace, console: Console) -> None:
     """Everything is checked, for all experiments named, before the first one starts."""
-    check_choice("dataset", arguments.dataset, DATASETS)
-    check_choice("preset", arguments.preset, PRESETS)
+    check_choice("dataset", arguments.dataset, MNIST_LIKE)
+    check_choice("preset", arguments.preset, _PRESETS)
     from experiments.lab.base import choose_arms, resize
     from experiments.lab.registry import EXPERIMENTS
-    from experiments.lab.session import REPORT_FILE, run_experiment
+    from experiments.lab.session import run_experiment
     from jaxmlp import data
     from jaxmlp.cli.jax_settings import keep_programs
     from jaxmlp.evidence import print_verdicts
@@ -97,7 +99,12 @@ def run(arguments: argparse.Namespace, console: Console) -> None:
     loaded = data.load(arguments.dataset, data_dir=arguments.data_dir)
     datasets = [loaded if experiment.dataset is None else experiment.dataset() for experiment in chosen]
     presets = [
-        resize(experiment.presets[arguments.preset], seeds=arguments.seeds, epochs=arguments.epochs)
+        resize(
+            experiment.presets[arguments.preset],
+            seeds=arguments.seeds,
+            epochs=arguments.epochs,
+            first_seed=arguments.first_seed,
+        )
         for experiment in chosen
     ]
     for experiment, dataset, preset in zip(chosen, datasets, presets, strict=True):
@@ -128,12 +135,12 @@ def report(arguments: argparse.Namespace, console: Console) -> None:
     """Pages from results: nothing is trained."""
     from experiments.lab.own import OWN
     from experiments.lab.published import rebuild_reports
-    from experiments.lab.session import REPORT_FILE, changed_rules, find_studies, write_pages
+    from experiments.lab.session import changed_rules, find_studies, write_pages
     from jaxmlp.cli.training import write_own_page
     from jaxmlp.evidence import print_verdicts
 
     if arguments.out is None:
-        for page in rebuild_reports(RESULTS / "published"):
+        for page in rebuild_reports(EXPERIMENT_RESULTS / "published"):
             console.print(f"report: {page}", highlight=False, soft_wrap=True)
         return
     for experiment, folder in find_studies(arguments.out):
@@ -154,34 +161,44 @@ def claims(arguments: argparse.Namespace, console: Console) -> None:
     from experiments.lab.published import claim_rows
     from jaxmlp.evidence import print_verdicts
 
+    def dated(row: Mapping) -> list[str]:
+        """The dates of its amendments alone: `claims C-103` tells them."""
+        return [text.partition(":")[0] for text in row["amended"]]
+
     if arguments.doc is not None:
         check_choice("document", arguments.doc, load_ledger().documents)
-    print_verdicts([row for row in claim_rows() if arguments.doc in (None, row["doc"])], console)
+    for claim in arguments.ids:
+        check_choice("claim", claim, load_ledger().claims)
+    rows = [row for row in claim_rows() if arguments.doc in (None, row["doc"])]
+    chosen = [row for row in rows if row["claim"] in arguments.ids]
+    print_verdicts(chosen if arguments.ids else [row | {"amended": dated(row)} for row in rows], console)
 
 
 def publish(arguments: argparse.Namespace, console: Console) -> None:
-    """Keep the studies' small files in the repository, and the README's findings with them."""
-    from experiments.lab.published import publish_studies
-    from experiments.lab.readme import renew
+    """Keep the studies' small files in the repository, or judge those anew, and the pages' findings with them."""
+    from experiments.lab.docs import renew
+    from experiments.lab.published import publish_studies, rejudge_published
 
-    for path in (*publish_studies(arguments.out), renew()):
+    written = rejudge_published() if arguments.out is None else publish_studies(arguments.out)
+    for path in (*written, *renew()):
         console.print(f"wrote {path}", highlight=False, soft_wrap=True)
 
 
 def benchmark(arguments: argparse.Namespace, console: Console) -> None:
-    """Measure, keep, and renew the README's tables of what was measured."""
+    """Measure, keep, and renew the pages' tables of what was measured."""
     from experiments.benchmarks.running import BENCHMARKS, published_table, run_benchmark
-    from experiments.lab.readme import renew
+    from experiments.lab.docs import renew
 
     check_choice("benchmark", arguments.name, BENCHMARKS)
     path = run_benchmark(arguments.name, rounds=arguments.rounds, command=arguments.line)
     console.print(published_table(arguments.name), highlight=False, soft_wrap=True)
-    for written in (path, renew()):
+    for written in (path, *renew()):
         console.print(f"wrote {written}", highlight=False, soft_wrap=True)
 
 
-def readme(arguments: argparse.Namespace, console: Console) -> None:
-    """Findings and components, from what is published and from the code."""
-    from experiments.lab.readme import renew
+def renew_docs(arguments: argparse.Namespace, console: Console) -> None:
+    """Generated blocks and figures of the pages, from what is published and from the code."""
+    from experiments.lab.docs import renew
 
-    console.print(f"wrote {renew()}", highlight=False, soft_wrap=True)
+    for path in renew():
+        console.print(f"wrote {path}", highlight=False, soft_wrap=True)

@@ -40,7 +40,7 @@ class Component:
 
 
 @dataclass(frozen=True)
-class Value:
+class LedgerValue:
     """One number of an experiment: accuracies as fractions, times in seconds, one training run each.
 
     `epoch` is None where the document ties the number to none. `tag` is its source: `doc` printed,
@@ -56,7 +56,7 @@ class Value:
 
 
 @dataclass(frozen=True)
-class Experiment:
+class LedgerExperiment:
     """E-: one experiment of a document; `reported` in words, `values` what code compares with."""
 
     id: str
@@ -64,11 +64,11 @@ class Experiment:
     configuration: str
     reported: str
     where: str = ""
-    values: tuple[Value, ...] = ()
+    values: tuple[LedgerValue, ...] = ()
 
 
 @dataclass(frozen=True)
-class Claim:
+class LedgerClaim:
     """C-: what a document claims, right or wrong, and how it is judged.
 
     `seeds` is the number planned per arm (None where no training is needed), `theory` marks claims with a
@@ -112,8 +112,8 @@ class Ledger:
 
     documents: Mapping[str, Document]
     components: Mapping[str, Component]
-    experiments: Mapping[str, Experiment]
-    claims: Mapping[str, Claim]
+    experiments: Mapping[str, LedgerExperiment]
+    claims: Mapping[str, LedgerClaim]
     counts: Mapping[str, Count]
     ambiguities: Mapping[str, Ambiguity]
 
@@ -134,8 +134,8 @@ def parse_ledger(text: str) -> Ledger:
     ledger = Ledger(
         documents=_section(tables, "document", Document, r"D\d"),
         components=_section(tables, "component", Component, r"S-\d{3}"),
-        experiments=_section(tables, "experiment", Experiment, r"E-\d{3}"),
-        claims=_section(tables, "claim", Claim, r"C-\d{3}"),
+        experiments=_section(tables, "experiment", LedgerExperiment, r"E-\d{3}"),
+        claims=_section(tables, "claim", LedgerClaim, r"C-\d{3}"),
         counts=_section(tables, "count", Count, r"P-\d{2}"),
         ambiguities=_section(tables, "ambiguity", Ambiguity, r"A-\d{2}"),
     )
@@ -185,10 +185,10 @@ def _build(entry_type: type, table: dict[str, Any], label: str) -> Any:
 
 
 def _convert(raw: Any, label: str) -> Any:
-    """Lists become tuples, so that entries are hashable; tables within an entry are `Value`s."""
+    """Lists become tuples, so that entries are hashable; tables within an entry are `LedgerValue`s."""
     if isinstance(raw, list):
         return tuple(_convert(item, label) for item in raw)
-    return _build(Value, raw, label) if isinstance(raw, dict) else raw
+    return _build(LedgerValue, raw, label) if isinstance(raw, dict) else raw
 
 
 def _fits(value: Any, hint: Any) -> bool:

@@ -25,6 +25,8 @@ class Finished:
     """How many each has."""
     results: Results
     dataset: Dataset
+    first_seed: int = 0
+    """Rounds that are no runs count from here, so that they belong to the runs' seeds."""
 
 
 @dataclass(frozen=True)

@@ -6,15 +6,24 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
+from experiments.lab.amendments import amended_texts
 from experiments.lab.base import Experiment
 from experiments.lab.demo import DEMO
 from experiments.lab.ledger import load_ledger
 from experiments.lab.registry import EXPERIMENTS
-from experiments.lab.session import BESIDE_FILE, FIGURES_FOLDER, REPORT_FILE, VERDICTS_FILE, find_studies, write_pages
+from experiments.lab.session import (
+    BESIDE_FILE,
+    VERDICTS_FILE,
+    find_studies,
+    judge_study,
+    write_pages,
+)
 from experiments.lab.version_1 import MEASURED_FILE
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import Overview, is_preview, write_overview
-from jaxmlp.files import write_whole
+from jaxmlp.files import FIGURES_FOLDER, REPORT_FILE, write_whole
 from jaxmlp.schema import table_file
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
 from jaxmlp.training.state import EPOCHS
@@ -70,7 +79,7 @@ def rebuild_reports(out: Path) -> list[Path]:
 
 def claim_rows() -> list[dict[str, Any]]:
     """All claims of the ledger: the published verdict, or `not_tested` and why."""
-    published, tested_by = published_verdicts(), dict(_tested_by())
+    published, tested_by, amended = published_verdicts(), dict(_tested_by()), amended_texts()
     rows = []
     for claim in load_ledger().claims.values():
         reason = f"no experiment tests it yet; what would: {' '.join(claim.test.split())}"
@@ -79,6 +88,8 @@ def claim_rows() -> list[dict[str, Any]]:
         untested = {"claim": claim.id, "doc": claim.document, "statement": claim.statement}
         untested |= {"verdict": "not_tested", "evidence": reason, "n": 0, "preview": False, "parts": []}
         untested |= dict.fromkeys(("effect", "unit", "ci_low", "ci_high"))
+        untested |= {"ours": False, "how": "", "cause_found": "", "fragile": False, "margins": {}, "qualified": []}
+        untested |= {"planned_n": 0, "amended": amended.get(claim.id, [])}
         rows.append(published.get(claim.id, untested))
     return rows
 
@@ -93,14 +104,44 @@ def publish_studies(out: Path) -> list[Path]:
         The files written.
 
     Raises:
-        InputError: no finished study, or one that is a preview. Nothing is copied then.
+        InputError: no finished study, one that is a preview, or one that lacks published runs. Nothing is copied then.
     """
     studies = find_studies(out)
-    for _, folder in studies:
+    for experiment, folder in studies:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
         if is_preview(manifest["dataset"]["name"], manifest["preset"]):
             raise InputError(f"{folder} is a preview: publish what --preset full gives on MNIST, at all its epochs")
+        if lost := _lost_runs(experiment, folder):
+            raise InputError(
+                f"{folder} lacks {lost} runs that are published: go on in the study that has them (--resume)"
+            )
     written = [file for experiment, folder in studies for file in _copy(experiment, folder)]
+    return [*written, write_published_overview(PUBLISHED / OVERVIEW_FILE)]
+
+
+def _lost_runs(experiment: Experiment, folder: Path) -> int:
+    """How many published runs of the experiment's arms the study in `folder` does not hold."""
+    published, own = ({*_runs(place)} for place in (PUBLISHED / experiment.name, folder))
+    return len(published - own)
+
+
+def _runs(folder: Path) -> Iterator[tuple[str, int]]:
+    """Arm and seed of every run in a study's folder; none where there is no study."""
+    if (folder / ROWS_FILE).is_file():
+        rows = pd.read_parquet(folder / ROWS_FILE, columns=["arm", "seed"]).drop_duplicates()
+        yield from zip(rows["arm"], rows["seed"], strict=True)
+
+
+def rejudge_published() -> list[Path]:
+    """Judge everything published by the rules as they are now, from its results, and renew the page of all claims.
+
+    Returns:
+        The files written.
+    """
+    studies = find_studies(PUBLISHED)
+    for experiment, folder in studies:
+        judge_study(experiment, folder)
+    written = [folder / name for _, folder in studies for name in (VERDICTS_FILE, BESIDE_FILE)]
     return [*written, write_published_overview(PUBLISHED / OVERVIEW_FILE)]
 
 

@@ -9,6 +9,7 @@ from typing import Any
 import pandas as pd
 from rich.console import Console
 
+from experiments.lab.amendments import amended_texts
 from experiments.lab.base import Experiment, Preset, choose_arms
 from experiments.lab.demo import draw_demo, shown_demo
 from experiments.lab.ledger import load_ledger
@@ -29,11 +30,11 @@ from jaxmlp.evidence import (
     with_tuned,
     write_report,
 )
-from jaxmlp.files import write_json
+from jaxmlp.files import FIGURES_FOLDER, REPORT_FILE, write_json
 from jaxmlp.study import processes
 from jaxmlp.training.state import EPOCHS
 
-VERDICTS_FILE, FIGURES_FOLDER, REPORT_FILE = "verdicts.json", "figures", "report.html"
+VERDICTS_FILE = "verdicts.json"
 BESIDE_FILE = "beside.json"
 """The documents' numbers beside ours."""
 
@@ -82,7 +83,7 @@ def run_experiment(
     results = study.run(
         chosen,
         dataset,
-        seeds=preset.seeds_of(chosen),
+        seeds=preset.runs_of(chosen),
         name=experiment.name,
         out=folder,
         display=display,
@@ -94,7 +95,8 @@ def run_experiment(
     if not processes.is_first():
         return None
     if measurement is not None:
-        measure_study(measurement, Finished(chosen, preset.seeds_of(chosen), results, dataset), folder)
+        finished = Finished(chosen, preset.seeds_of(chosen), results, dataset, preset.first_seed)
+        measure_study(measurement, finished, folder)
     if experiment.demo_arm in {arm.name for arm in chosen}:
         draw_demo(results, experiment.demo_arm, dataset, folder / FIGURES_FOLDER)
     return write_pages(experiment, folder)
@@ -110,17 +112,25 @@ def _commit() -> str | None:
     return head.stdout.strip() + (" with changes" if changes.stdout else "")
 
 
-def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
-    """Verdicts, figures and report of a finished study, from its saved results alone.
+def judged_tables(experiment: Experiment, folder: Path) -> dict[str, pd.DataFrame]:
+    """All that claims and figures read of a finished study: its runs, tuned and averaged arms, what was measured.
 
     Raises:
         InputError: the folder holds no finished study.
     """
     results = load_results(folder)
-    manifest = results.manifest
+    return {**results.tables, EPOCHS.name: _with_further_arms(results.rows, experiment)}
+
+
+def judge_study(experiment: Experiment, folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+    """Write and return verdicts, and the documents' numbers beside ours, of a finished study.
+
+    Raises:
+        InputError: the folder holds no finished study.
+    """
+    manifest = load_results(folder).manifest
     claims = load_ledger().claims
-    rows = _with_further_arms(results.rows, experiment)
-    shown = {**results.tables, EPOCHS.name: rows}
+    shown = judged_tables(experiment, folder)
     verdicts = judge(
         experiment.claims,
         shown,
@@ -128,10 +138,24 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
         dataset=manifest["dataset"]["name"],
         device=manifest["device"],
         preset=manifest["preset"],
+        amended=amended_texts(),
     )
-    write_json(folder / VERDICTS_FILE, verdicts)
     beside = compare_reported(experiment.reported, shown)
+    write_json(folder / VERDICTS_FILE, verdicts)
     write_json(folder / BESIDE_FILE, beside)
+    return verdicts, beside
+
+
+def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
+    """Verdicts, figures and report of a finished study, from its saved results alone.
+
+    Raises:
+        InputError: the folder holds no finished study.
+    """
+    verdicts, beside = judge_study(experiment, folder)
+    manifest = load_results(folder).manifest
+    shown = judged_tables(experiment, folder)
+    rows = shown[EPOCHS.name]
     figures = folder / FIGURES_FOLDER
     figures.mkdir(exist_ok=True)
     saved = save_figures(experiment.figures, shown, figures)

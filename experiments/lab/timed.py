@@ -25,7 +25,7 @@ TIMES = declare(
 )
 """One row per arm and round of timing, from 1; rounds are shared by all arms."""
 
-STEPS = 540
+_STEPS = 540
 """Steps of a round. Each round draws an order of the data, as an epoch does: D4's epochs have 270 to 5,400 steps, and
 in a tenth of this number drawing would be a part of what is timed."""
 REPEATS = 9
@@ -64,7 +64,7 @@ def times_of(*arms: str) -> Measurement:
         if not timed:
             return {TIMES.name: pd.DataFrame(columns=list(TIMES.required))}
         rounds = max(finished.seeds[arm.name] for arm in timed)
-        turns = study.time_arms(timed, finished.dataset, steps=STEPS, rounds=rounds * REPEATS)
+        turns = study.time_arms(timed, finished.dataset, steps=_STEPS, rounds=rounds * REPEATS)
         round_of_turn = (turns["round"] - 1) // REPEATS + 1
         times = turns.groupby([round_of_turn, "arm"], sort=False).agg({"seconds_per_step": "min"}).reset_index()
         count = finished.dataset.train_images.shape[0]
@@ -72,6 +72,7 @@ def times_of(*arms: str) -> Measurement:
         epochs = {arm.name: arm.spec.epochs for arm in timed}
         seconds = times["seconds_per_step"] * [steps[arm] for arm in times["arm"]]
         numbers = {
+            "round": finished.first_seed + times["round"],
             "seconds_per_epoch": seconds,
             "seconds_per_run": seconds * [epochs[arm] for arm in times["arm"]],
             "log_seconds_per_epoch": np.log(seconds),

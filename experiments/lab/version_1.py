@@ -12,9 +12,9 @@ from jaxmlp.files import read_rows
 from jaxmlp.schema import Table, table_named
 
 MEASURED_FILE = "measured.parquet"
-ALONE = " alone"
+_ALONE = " alone"
 """What the name of an arm had behind it where it was timed."""
-TABLES = ("times", "starts", "start_growth", "forbidden", "modes", "masks")
+_TABLES = ("times", "starts", "start_growth", "forbidden", "modes", "masks")
 """That studies of version 1 measured; each is declared by who measures it."""
 ARM_OF = {"dropout_with_masks": "dropout", "batch_norm_by_64": "batch_norm", "batch_norm_by_1": "batch_norm"}
 """By mode, whose nets were in it."""
@@ -25,7 +25,7 @@ def measured_tables(folder: Path) -> dict[str, pd.DataFrame]:
     if not (folder / MEASURED_FILE).is_file():
         return {}
     rows = read_rows(folder / MEASURED_FILE, ("arm", "seed", "epoch"))
-    found = {name: _rows_of(rows, table_named(name)) for name in TABLES}
+    found = {name: _rows_of(rows, table_named(name)) for name in _TABLES}
     return {name: own for name, own in found.items() if len(own)}
 
 
@@ -33,7 +33,7 @@ def _rows_of(rows: pd.DataFrame, table: Table) -> pd.DataFrame:
     """The rows that have a number of the table's, under its own names."""
     columns = [column.name for column in table.columns if column.name in rows]
     there = rows.dropna(subset=columns, how="all") if columns else rows.iloc[:0]
-    subjects = there["arm"].str.removesuffix(ALONE)
+    subjects = there["arm"].str.removesuffix(_ALONE)
     keys = {
         "arm": subjects.map(ARM_OF),
         table.subject: subjects,

@@ -3,7 +3,7 @@
 from jaxmlp.baselines.cross_validation import Fold, cross_validate, k_folds
 from jaxmlp.baselines.ensemble import ensemble_vote, mean_probabilities
 from jaxmlp.baselines.hyperparameter_search import SearchResult, log_grid_search, log_random_search
-from jaxmlp.baselines.knn import METRICS, knn_classify, nearest_neighbours, neighbour_votes
+from jaxmlp.baselines.knn import DISTANCES, knn_classify, nearest_neighbours, neighbour_votes
 from jaxmlp.baselines.linear_classifier import (
     LINEAR_LOSSES,
     linear_classify,
@@ -11,12 +11,12 @@ from jaxmlp.baselines.linear_classifier import (
     minibatches,
     train_linear_classifier,
 )
-from jaxmlp.baselines.random_search import random_search
+from jaxmlp.baselines.random_linear import random_search
 from jaxmlp.baselines.voting import majority_vote
 
 __all__ = [
+    "DISTANCES",
     "LINEAR_LOSSES",
-    "METRICS",
     "Fold",
     "SearchResult",
     "cross_validate",

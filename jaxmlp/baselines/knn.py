@@ -25,7 +25,7 @@ from jax import Array, lax
 from jaxmlp.baselines.voting import majority_vote
 from jaxmlp.errors import InputError, check_choice
 
-METRICS = ("l1", "l2")
+DISTANCES = ("l1", "l2")
 """d₁ and d₂."""
 
 _TILE = 2**24
@@ -53,7 +53,7 @@ def nearest_neighbours(train_images: Array, images: Array, k: int, *, metric: st
         train_images: [N, I], uint8 or floating.
         images: [B, I], of the same dtype.
         k: how many neighbours, 1..N; static.
-        metric: one of `METRICS`; static.
+        metric: one of `DISTANCES`; static.
 
     Returns:
         (index int32 [B, k], distance [B, k]), nearest first and equal distances by lower index. Distances are
@@ -62,7 +62,7 @@ def nearest_neighbours(train_images: Array, images: Array, k: int, *, metric: st
     Raises:
         InputError: unknown metric, `k` outside 1..N, or images that do not belong together.
     """
-    check_choice("metric", metric, METRICS)
+    check_choice("metric", metric, DISTANCES)
     _check_images(train_images, images)
     if not 1 <= k <= train_images.shape[0]:
         raise InputError(f"k is {k} of {train_images.shape[0]} training images: give 1 to {train_images.shape[0]}")
@@ -105,7 +105,7 @@ def knn_classify(
         images: [B, I], of the same dtype.
         ks: numbers of neighbours, each 1..N; static.
         num_classes: K; static.
-        metric: one of `METRICS`; static.
+        metric: one of `DISTANCES`; static.
 
     Returns:
         Classes, int32 [len(ks), B]. Equal distances: the lower index is nearer. Equal votes: the lowest class.

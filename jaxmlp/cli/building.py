@@ -17,8 +17,8 @@ from jaxmlp.nn import MLPSpec
 from jaxmlp.training import Hyper, RunSpec
 
 DEFAULT_DATA = "digits"
-HIDDEN, EPOCHS = 100, 10
-FEW_STEPS, MOST_EPOCHS, BATCHES = 1000, 100, 10
+HIDDEN, _EPOCHS = 100, 10
+FEW_STEPS, MOST_EPOCHS, _BATCHES = 1000, 100, 10
 """A table with few steps an epoch is trained for so many steps, or epochs; an epoch has at least so many batches."""
 _PARTS = ("mlp", "data", "loss", "optimizer", "schedule", "evaluation")
 _HYPER = "hyper."
@@ -52,7 +52,7 @@ def make_setting(settings: Mapping[str, Any], dataset: Dataset) -> tuple[RunSpec
         chosen.setdefault("loss.name", "squared_error")
     rows = min(len(dataset.train_images), settings.get("train_size", len(dataset.train_images)))
     if "data.batch_size" not in chosen and dataset.preprocessing == "none":
-        chosen["data.batch_size"] = max(1, min(64, rows // BATCHES))
+        chosen["data.batch_size"] = max(1, min(64, rows // _BATCHES))
     spec = RunSpec(MLPSpec(whole_widths(settings.get("widths"), dataset)))
     for part in _PARTS:
         own = {key.partition(".")[2]: value for key, value in chosen.items() if key.startswith(f"{part}.")}
@@ -78,9 +78,9 @@ def _implied(chosen: Mapping[str, Any]) -> Settings:
 
 def _epochs(spec: RunSpec, dataset: Dataset) -> int:
     if dataset.preprocessing != "none":
-        return EPOCHS
+        return _EPOCHS
     steps = max(1, spec.data.steps_per_epoch(len(dataset.train_images)))
-    return min(MOST_EPOCHS, max(EPOCHS, math.ceil(FEW_STEPS / steps)))
+    return min(MOST_EPOCHS, max(_EPOCHS, math.ceil(FEW_STEPS / steps)))
 
 
 def whole_widths(widths: list[int] | None, dataset: Dataset) -> tuple[int, ...]:

@@ -33,9 +33,12 @@ def add_train(commands: Any) -> None:
     add_data_options(add)
     add_run_options(add)
     add.add_argument(
-        "--seeds", type=as_positive, metavar="N", help=f"nets trained, seeds 0 to N-1; default {training.SEEDS}"
+        "--seeds",
+        type=as_positive,
+        metavar="N",
+        help=f"nets trained, seeds 0 to N-1; default {training.TRAINING_SEEDS}",
     )
-    add_study_options(add, out=training.RESULTS, keep_params="best")
+    add_study_options(add, out=training.TRAINING_RESULTS, keep_params="best")
     add.set_defaults(command=training.train)
 
 
@@ -58,11 +61,11 @@ def add_predict(commands: Any) -> None:
     add.set_defaults(command=using.predict)
 
 
-def main(argv: Sequence[str] | None = None) -> int:
+def run_jaxmlp_line(argv: Sequence[str] | None = None) -> int:
     """Run one command line; returns the exit code."""
     return run_line(make_parser(), sys.argv[1:] if argv is None else argv, ["jaxmlp"])
 
 
 def entry() -> NoReturn:
     """The installed command."""
-    run_program(main)
+    run_program(run_jaxmlp_line)

@@ -7,11 +7,11 @@ from typing import Any
 
 from rich.console import Console
 
-RESULTS = Path("results")
+TRAINING_RESULTS = Path("results")
 NAME = "own"
 """The study's, and its folder's inside OUT."""
-SPEC_FILE, NET_FILE, REPORT_FILE, FIGURES_FOLDER = "spec.toml", "net.safetensors", "report.html", "figures"
-SEEDS = 5
+SPEC_FILE, NET_FILE = "spec.toml", "net.safetensors"
+TRAINING_SEEDS = 5
 
 # Each command imports what it needs: jax takes a second to load, and an error in the arguments should not.
 
@@ -20,12 +20,12 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
     """Train what was asked for, print how good it is, and leave results, page, spec and net in OUT/own/."""
     from jaxmlp.cli.settings import given_settings
 
-    settings = {"seeds": SEEDS} | given_settings(arguments)
+    settings = {"seeds": TRAINING_SEEDS} | given_settings(arguments)
     from jaxmlp import study, training
     from jaxmlp.cli.building import compared, load_data, spec_text
     from jaxmlp.cli.jax_settings import keep_programs
     from jaxmlp.cli.options import join_processes, study_options
-    from jaxmlp.files import write_text
+    from jaxmlp.files import REPORT_FILE, write_text
     from jaxmlp.study import processes
 
     dataset = load_data(settings)

@@ -24,8 +24,8 @@ from jaxmlp.data import idx, toys
 from jaxmlp.data.arrays import from_arrays
 from jaxmlp.data.cache import load_cached
 from jaxmlp.data.dataset import Dataset
-from jaxmlp.data.digits import digits
 from jaxmlp.data.files import ENDINGS, Read, read_file
+from jaxmlp.data.scikit_digits import digits
 from jaxmlp.data.small_tables import SMALL_TABLES, small_table
 from jaxmlp.errors import InputError, check_path, check_type
 

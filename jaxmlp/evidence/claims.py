@@ -23,33 +23,50 @@ from jaxmlp.evidence.planning import MINIMUM_RUNS
 # read off a figure.
 READING_ERROR = {"doc": 0.0, "code": 0.0, "fig": 0.003, "run": 0.0, "inf": 0.0}
 
+SEED_BLOCK = 1000
+"""Seeds below it were used first; every set of fresh seeds begins at a multiple of it."""
+WORDS = ("margin_reason", "ours", "cause_found", "limits", "expected", "cause")
+"""Fields that are told and decide nothing: they are no part of a rule."""
+
 
 @dataclass(frozen=True)
 class Rival:
-    """The effect of a claim's first part once more, with its cause removed or with a rival cause alone.
+    """The effect of a claim's first part once more, where a rival cause and the document's can be told apart.
 
-    `cause` names what is then left as the cause. `a` and `b` stand for the first part's `a` and `b`; where that
-    is a probability, `a` stands for its `value` and `b` is left out.
+    Either the document's cause is removed, or the rival is there alone: if at least half of the effect remains, the
+    rival is the cause. Or the rival is `removed`: if less than half remains, the rival was the cause. `cause` names
+    the rival. `a` and `b` stand for the first part's `a` and `b`; where that is a probability, `a` stands for its
+    `value` and `b` is left out.
     """
 
     cause: str
     a: Value
     b: Value | float | None = None
+    removed: bool = False
 
 
 @dataclass(frozen=True)
 class Claim:
-    """One claim of the ledger; it is reproduced only if every part is.
+    """One claim of the ledger; it is reproduced only if every primary part is (see `SCOPES` of `parts`).
 
-    With a `factor` every part names its `level`, and the levels are judged apart: reproduced at one and
-    refuted at another is `mixed`. With a `rival`, a reproduced claim is `other_cause` where at least half of
-    the effect remains; with a `reason`, where what the document names as the cause is refuted. Below `required_n`
-    runs a part is descriptive; `planned_n` is the n that was promised.
+    With a `factor` every primary part names its `level`, and the levels are judged apart: reproduced at one and
+    refuted at another is `mixed`. With a `rival`, a reproduced claim is `other_cause` where the rival explains at
+    least half of the effect; with a `reason`, where what the document names as the cause is refuted. Below
+    `required_n` runs a part is descriptive; `planned_n` is the n that was promised.
+
+    Attributes:
+        first_seed: a rule that was declared anew after results had been seen is judged on seeds from here on alone,
+            and on none before `planned_n` of them have run. 0 takes the seeds below `SEED_BLOCK`.
+        margin_reason: why the margins are what they are.
+        ours: whether the statement is this project's and not the document's.
+        cause_found: what was found to be the cause where the document's `reason` is refuted.
+        limits: what the rule leaves open: parts of less power than is asked for (see `decidability`), halves of the
+            statement that nothing here tests.
 
     Raises:
-        InputError: no parts; fewer than three required or planned runs (theory, made of identities alone,
+        InputError: no primary part; fewer than three required or planned runs (theory, made of identities alone,
             needs one); a factor without levels or levels without a factor; a rival without an effect; a reason
-            beside a rival, or with a level.
+            beside a rival, with a level, or without `cause_found`; a first seed that begins no block.
     """
 
     id: str
@@ -59,23 +76,33 @@ class Claim:
     factor: str | None = None
     rival: Rival | None = None
     reason: SinglePart | None = None
+    first_seed: int = 0
+    margin_reason: str = ""
+    ours: bool = False
+    cause_found: str = ""
+    limits: str = ""
 
     def __post_init__(self) -> None:
-        if not self.parts:
-            raise InputError(f"claim {self.id} has no parts: declare at least one")
+        primary = [part for part in self.parts if part.scope == "primary"]
+        if not primary:
+            raise InputError(f"claim {self.id} has no parts that decide: declare at least one")
+        if self.first_seed < 0 or self.first_seed % SEED_BLOCK:
+            raise InputError(f"claim {self.id}: first_seed {self.first_seed}: give a multiple of {SEED_BLOCK}")
         theory = all(isinstance(part, Identity) for part in self.parts)
         if self.required_n < MINIMUM_RUNS or self.planned_n < (1 if theory else self.required_n):
             raise InputError(
                 f"claim {self.id} requires {self.required_n} runs and plans {self.planned_n}: "
                 f"give {MINIMUM_RUNS} <= required_n <= planned_n"
             )
-        if any((part.level is None) != (self.factor is None) for part in self.parts):
-            raise InputError(f"claim {self.id}: give a factor and a level in every part, or neither")
+        if any((part.level is None) != (self.factor is None) for part in primary):
+            raise InputError(f"claim {self.id}: give a factor and a level in every part that decides, or neither")
         if self.rival is not None and not _has_effect(self.parts[0], self.rival, self.factor):
             raise InputError(
                 f"claim {self.id}: a rival needs no factor and a first part that is a difference "
                 "(margin >= 0, the rival with a and b) or a probability (more than a share, the rival with a)"
             )
+        if (self.reason is None) != (not self.cause_found):
+            raise InputError(f"claim {self.id}: give a reason and cause_found, what it is if not that, or neither")
         if self.reason is not None and (self.rival is not None or self.reason.level is not None):
             raise InputError(f"claim {self.id}: give a rival or a reason, not both, and the reason no level")
 
@@ -106,14 +133,14 @@ class Reported:
 def rule_hash(claim: Claim) -> str:
     """What decides the claim, as 16 hexadecimal digits: the same until a rule, a margin, a measure or n changes.
 
-    Fields that hold their default are left out, so that one which is added later moves no hash.
+    Fields that hold their default are left out, so that one which is added later moves no hash, and so are `WORDS`.
     """
     return hashlib.sha256(json.dumps(_content(claim), sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _content(value: Any) -> Any:
     if is_dataclass(value):
-        given = {one.name: getattr(value, one.name) for one in fields(value)}
+        given = {one.name: getattr(value, one.name) for one in fields(value) if one.name not in WORDS}
         defaults = {one.name: one.default for one in fields(value) if one.default is not MISSING}
         kept = {name: _content(own) for name, own in given.items() if name not in defaults or own != defaults[name]}
         return {"kind": type(value).__name__} | kept

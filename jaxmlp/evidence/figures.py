@@ -28,7 +28,7 @@ from jaxmlp.files import write_whole
 from jaxmlp.schema import table_named
 from jaxmlp.training.state import EPOCHS
 
-READING = "Thin lines: single runs. Thick line and band: their mean and its 95 % interval."
+_READING = "Thin lines: single runs. Thick line and band: their mean and its 95 % interval."
 TRAIN, VAL, TEST = plotting.COLOURS[:3]
 COLUMN_COLOURS = {"train_loss": TRAIN, "train_accuracy": TRAIN, "val_accuracy": VAL, "test_accuracy": TEST}
 DIAMONDS = "Diamonds: the number the document reports for its one run."
@@ -90,7 +90,7 @@ class TrainingCurves:
         """What is shown, the experiment's own note, and how to read it."""
         dashed = "Dashed: mean test accuracy."
         diamonds = DIAMONDS if any(one.arm == self.arm for one in self.reported) else ""
-        return joined(f"Training curves of {self.arm}.", self.note, READING, dashed, CROSSES, diamonds)
+        return joined(f"Training curves of {self.arm}.", self.note, _READING, dashed, CROSSES, diamonds)
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -176,7 +176,7 @@ class CompareArms:
     @property
     def caption(self) -> str:
         """What is shown, the experiment's own note, and how to read it."""
-        return joined(f"{title_of(self.column).capitalize()} over {self.over}s.", self.note, READING, CROSSES)
+        return joined(f"{title_of(self.column).capitalize()} over {self.over}s.", self.note, _READING, CROSSES)
 
     def draw(self, tables: Tables) -> Figure:
         """One line per arm that is there; raises InputError where there is none."""

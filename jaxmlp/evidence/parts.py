@@ -6,8 +6,8 @@ other shares are fractions of 1. `rule` says in words when the part is reproduce
 
 import itertools
 import math
-from dataclasses import dataclass, field
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal, Self, get_args
 
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.evidence.measures import Value
@@ -19,18 +19,39 @@ DIFFERENCE_LEVEL = 0.95
 EQUIVALENCE_LEVEL = 0.90
 PROBABILITY_LEVEL = 0.95
 
+Scope = Literal["primary", "beside", "beyond"]
+SCOPES: tuple[Scope, ...] = get_args(Scope)
+"""Of a part: `primary` is the document's main sentence, in its own setting, and decides; `beside` is what the document
+says besides, and is told; `beyond` is a setting of ours (tuned rates, other data), which qualifies and never refutes.
+"""
+
 
 @dataclass(frozen=True, kw_only=True)
 class _Declared:
-    """What all kinds share: the unit of the measured numbers, and the level of the factor they belong to."""
+    """What all kinds share.
+
+    Attributes:
+        unit: of the measured numbers.
+        level: of the claim's factor; of a part that does not decide, any name.
+        scope: one of `SCOPES`.
+        expected: the effect that the document states, or the least one of interest, at which power is computed;
+            None leaves it to the kind.
+    """
 
     unit: str = "accuracy"
     level: str | None = None
+    scope: Scope = "primary"
+    expected: float | None = None
 
     @property
     def effect_unit(self) -> str:
         """The unit of the effect and of `delta`."""
         return self.unit
+
+    def scaled(self, factor: float) -> Self:
+        """The same with `factor` times the margin or tolerance; a share of runs has none."""
+        name = next((name for name in ("margin", "tolerance") if hasattr(self, name)), None)
+        return self if name is None else replace(self, **{name: factor * getattr(self, name)})
 
 
 @dataclass(frozen=True)
@@ -81,6 +102,16 @@ class Difference(_Margin):
         _check_finite("margin", self.margin)
 
     @property
+    def planned_effect(self) -> float | None:
+        """As expected, else twice the margin (documents' effects are halved for it), or none where it is allowed one.
+
+        None where the margin is 0 and nothing is expected: any effect counts, so none is the least.
+        """
+        if self.expected is not None:
+            return self.expected
+        return 2 * self.margin if self.margin > 0 else None if self.margin == 0 else 0.0
+
+    @property
     def rule(self) -> str:
         """When the part is reproduced, refuted or inconclusive."""
         return (
@@ -101,6 +132,11 @@ class Equivalence(_Margin):
 
     def __post_init__(self) -> None:
         _check_positive("margin", self.margin)
+
+    @property
+    def planned_effect(self) -> float:
+        """As expected, else none."""
+        return self.expected or 0.0
 
     @property
     def rule(self) -> str:
@@ -153,6 +189,12 @@ class Probability(_Declared):
         return 0.5 if isinstance(self.bound, Value) else self.bound
 
     @property
+    def planned_effect(self) -> float:
+        """As expected, else four fifths of the way from the bound to 0 or 1: nine runs in ten for "most"."""
+        end = 1.0 if self.direction == "more" else 0.0
+        return self.delta + 0.8 * (end - self.delta) if self.expected is None else self.expected
+
+    @property
     def event(self) -> str:
         """The event without its arm, such as "final test_accuracy below 50 %"."""
         return f"{self.value.measure} {self.side} {stated(self.threshold, self.unit)}"
@@ -194,7 +236,8 @@ class Ordering(_Declared):
     def differences(self) -> list[Difference]:
         """The adjacent pairs: an ordering is judged by them, and by nothing else."""
         return [
-            Difference(a, b, self.margin, unit=self.unit, level=self.level) for a, b in itertools.pairwise(self.values)
+            Difference(a, b, self.margin, unit=self.unit, level=self.level, scope=self.scope, expected=self.expected)
+            for a, b in itertools.pairwise(self.values)
         ]
 
 

@@ -15,7 +15,7 @@ from jaxmlp.evidence.runs import Tables, by_arm, count_text, drawn_rows, rows_of
 from jaxmlp.evidence.wording import joined
 from jaxmlp.training.state import EPOCHS
 
-READING = "Thin lines: single runs. Thick lines: their means, with 95 % intervals. Dots: each run's best epoch."
+_READING = "Thin lines: single runs. Thick lines: their means, with 95 % intervals. Dots: each run's best epoch."
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class PeakCurves:
     @property
     def caption(self) -> str:
         """What is shown, the experiment's own note, and how to read it."""
-        return joined(f"Training loss and {title_of(self.column)} of the same runs.", self.note, READING, CROSSES)
+        return joined(f"Training loss and {title_of(self.column)} of the same runs.", self.note, _READING, CROSSES)
 
     @property
     def tables(self) -> tuple[str, ...]:

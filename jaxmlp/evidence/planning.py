@@ -1,7 +1,9 @@
-"""How many seeds an undecided question would need: what an inconclusive verdict asks for.
+"""How many seeds a question needs, and what so many seeds can show.
 
-Each answer is the smallest n at which the interval, were the next runs like these, would be decisive: an
-estimate for planning one declared second stage, not a licence to add seeds until a verdict appears.
+`seeds_for_*` answers what an inconclusive verdict asks for: the smallest n at which the interval, were the next runs
+like these, would be decisive. It is an estimate for planning one declared second stage, not a licence to add seeds
+until a verdict appears. `power_*` is the chance of a verdict at a true effect; `detectable_*` the least effect whose
+chance is `POWER`.
 """
 
 import numpy as np
@@ -9,6 +11,9 @@ from scipy import stats
 
 # Below three runs an interval rests on one degree of freedom or none: results are descriptive.
 MINIMUM_RUNS = 3
+SHARE_RUNS = 12
+"""Below it "in most runs" is decided by runs that are all alike, or not at all: at 6 runs 6 of 6 decides alone."""
+POWER = 0.8
 MOST_SEEDS = 10_000
 
 
@@ -41,3 +46,55 @@ def seeds_for_proportion(share: float, bound: float, level: float = 0.95) -> int
 
 def _first(n: np.ndarray, decisive: np.ndarray) -> int | None:
     return int(n[decisive.argmax()]) if decisive.any() else None
+
+
+def power_of_difference(effect: float, spread: float, n: int, level: float = 0.95) -> float:
+    """Chance that the t interval of `n` runs lies above 0, where their mean is `effect` and their deviation `spread`.
+
+    From Student's noncentral t. Without spread it is 1 or 0.
+
+    >>> round(power_of_difference(0.01, 0.01, 10), 2)
+    0.8
+    """
+    if spread == 0.0:
+        return float(effect > 0)
+    bound = stats.t.ppf((1 + level) / 2, n - 1)
+    return float(stats.nct.sf(bound, n - 1, effect * np.sqrt(n) / spread))
+
+
+def power_of_equivalence(effect: float, margin: float, spread: float, n: int, level: float = 0.90) -> float:
+    """Chance that the t interval of `n` runs lies within ±`margin`: averaged over the deviations they may show."""
+    if spread == 0.0:
+        return float(abs(effect) < margin)
+    shares = (np.arange(500) + 0.5) / 500
+    seen = spread * np.sqrt(stats.chi2.ppf(shares, n - 1) / (n - 1))
+    room = np.maximum(margin - stats.t.ppf((1 + level) / 2, n - 1) * seen / np.sqrt(n), 0.0)
+    scale = np.sqrt(n) / spread
+    return float(np.mean(stats.norm.cdf((room - effect) * scale) - stats.norm.cdf((-room - effect) * scale)))
+
+
+def power_of_share(share: float, bound: float, n: int, direction: str = "more", level: float = 0.95) -> float:
+    """Chance that the Clopper-Pearson interval of `n` runs lies above (`more`) or below (`less`) `bound`."""
+    k, tail = np.arange(n + 1), (1 - level) / 2
+    low = np.where(k > 0, stats.beta.ppf(tail, np.maximum(k, 1), n - k + 1), 0.0)
+    high = np.where(k < n, stats.beta.ppf(1 - tail, k + 1, np.maximum(n - k, 1)), 1.0)
+    decisive = low > bound if direction == "more" else high < bound
+    return float(stats.binom.pmf(k, n, share)[decisive].sum())
+
+
+def detectable_difference(spread: float, n: int, level: float = 0.95) -> float:
+    """The least distance from a bound that `n` runs of this deviation show with the chance `POWER`.
+
+    It is (t + t') · spread / √n with the quantiles of the level and of the power: near the noncentral t's answer, and
+    on the safe side of it.
+    """
+    quantiles = stats.t.ppf([(1 + level) / 2, POWER], n - 1)
+    return float(quantiles.sum() * spread / np.sqrt(n))
+
+
+def detectable_share(bound: float, n: int, direction: str = "more", level: float = 0.95) -> float | None:
+    """The share nearest to `bound`, in percent, that `n` runs show with the chance `POWER`; None if not even 0 or 1."""
+    steps = np.arange(1, 101) / 100
+    shares = bound + (1 - bound) * steps if direction == "more" else bound * (1 - steps)
+    enough = [float(share) for share in shares if power_of_share(float(share), bound, n, direction, level) >= POWER]
+    return enough[0] if enough else None

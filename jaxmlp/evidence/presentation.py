@@ -39,13 +39,55 @@ LOOKS = {
     "inconclusive": VerdictLook(
         "inconclusive", "?", "?", "yellow", "the interval lies on both sides: more seeds would be needed."
     ),
+    "pending": VerdictLook(
+        "pending fresh seeds", "…", ".", "yellow",
+        "the rule was declared anew after results had been seen: fresh seeds alone will judge it, once they have run.",
+    ),
     "not_tested": VerdictLook(
-        "not tested", "–", "-", "dim", "the results lack an arm or an epoch the claim needs; it says which."
+        "not tested", "–", "-", "dim",
+        "the results lack an arm or an epoch the claim needs, or have one or two runs of it; it says which.",
     ),
 }  # fmt: skip
 ROLES = {"part": "", "rival": "rival cause", "reason": "the reason given"}
 """What a part of a claim is called; the ordinary ones have numbers."""
+_SCOPES = {"primary": "", "beside": "told beside", "beyond": "beyond the document"}
+"""What a part that does not decide is called."""
 PREVIEW = "preview: not the documents' data or size; not a verdict on the document"
+
+
+def part_name(part: Mapping[str, Any], number: int) -> str:
+    """What a part of a claim is called: its role, or its number and what it is told for."""
+    named = ROLES[part["role"]] or f"part {number}"
+    scope = _SCOPES[part["scope"]]
+    return f"{named}, {scope}" if scope and part["role"] == "part" else named
+
+
+def verdict_words(judged: Mapping[str, Any]) -> str:
+    """The verdict of a claim or part in words, with the kind of no and the number of runs that were too few."""
+    words = LOOKS[judged["verdict"]].words
+    if judged["how"]:
+        return f"{words} ({judged['how']})"
+    if judged["verdict"] == "not_tested" and judged["n"]:
+        return f"{words} ({judged['n']} run{'s' if judged['n'] > 1 else ''})"
+    return words
+
+
+def flags_of(verdict: Mapping[str, Any]) -> list[str]:
+    """What a reader has to know of a claim's verdict beside it, in words; an amendment is told by `amended`."""
+    told = []
+    if verdict["ours"]:
+        told.append("the statement is ours, not the document's")
+    if verdict["fragile"]:
+        at = [f"{LOOKS[other].words} at {name}" for name, other in verdict["margins"].items()]
+        told.append(f"fragile: {', '.join(at)} of the margin")
+    if verdict["cause_found"]:
+        told.append(f"cause found: {verdict['cause_found']}")
+    told += [f"beyond the document, {one}" for one in verdict["qualified"]]
+    planned, n = verdict["planned_n"], verdict["n"]
+    if 0 < n < planned:
+        told.append(f"n = {n} of {planned} planned")
+    told += [f"amended {one}" for one in verdict["amended"]]
+    return told
 
 
 def effect_text(judged: Mapping[str, Any]) -> str:
@@ -56,7 +98,7 @@ def effect_text(judged: Mapping[str, Any]) -> str:
     if judged["effect"] is None:
         return ""
     if judged["verdict"] == "mixed":
-        parts = [part for part in judged["parts"] if part["role"] == "part"]
+        parts = [part for part in judged["parts"] if part["role"] == "part" and part["scope"] == "primary"]
         return f"{sum(part['verdict'] == 'reproduced' for part in parts)} of {len(parts)} parts"
     return _number(judged["effect"], judged) + _suffix(judged)
 

@@ -30,7 +30,7 @@ PAGE_COLOURS = {
     plotting.COLOURS[0].lower(): "var(--blue)",  # too dark on a dark page
 }
 # CSS pixels per point of a figure: below the first its text is too small (it scrolls), the second is its full size.
-SMALLEST, LARGEST = 0.95, 1.39
+_SMALLEST, LARGEST = 0.95, 1.39
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,7 @@ def inline_svg(svg: str, key: str) -> Markup:
     """A Matplotlib SVG as part of the page.
 
     Its ids and the references to them get the prefix `key`, because two figures use the same ones; its colours
-    become the page's; its size follows the page between `SMALLEST` and `LARGEST`; its caption names it.
+    become the page's; its size follows the page between `_SMALLEST` and `LARGEST`; its caption names it.
     """
     body = svg[svg.index("<svg") :]
     head, rest = body.split(">", 1)
@@ -133,7 +133,7 @@ def inline_svg(svg: str, key: str) -> Markup:
     rest = re.sub(r'href="#', f'href="#{key}-', rest).replace("url(#", f"url(#{key}-")
     for fixed, variable in PAGE_COLOURS.items():
         rest = rest.replace(fixed, variable)
-    size = f"min-width:{SMALLEST * width:.0f}px;max-width:{LARGEST * width:.0f}px"
+    size = f"min-width:{_SMALLEST * width:.0f}px;max-width:{LARGEST * width:.0f}px"
     opening = (
         f'<svg viewBox="{view_box.group(1)}" style="{size}" role="img" aria-labelledby="{key}-caption"'
         ' xmlns:xlink="http://www.w3.org/1999/xlink"'

@@ -1,7 +1,8 @@
 """Beside a document's number: is it what one of our runs could have shown?
 
 A document reports a single run, so it is compared with the interval that holds one further run of ours with
-95 % probability, and not with the much narrower interval of our mean.
+95 % probability, and not with the much narrower interval of our mean. To lie inside an interval that almost anything
+lies in is no agreement: one wider than ±5 points says nothing (`WIDEST`).
 """
 
 import math
@@ -12,8 +13,12 @@ import pandas as pd
 
 from jaxmlp.evidence.claims import READING_ERROR, Reported
 from jaxmlp.evidence.measures import MissingResultsError, Value, check_rows, read
+from jaxmlp.evidence.planning import MINIMUM_RUNS
 from jaxmlp.evidence.runs import Tables
 from jaxmlp.evidence.statistics import pair_by_seed, prediction_interval
+
+WIDEST = 0.05
+"""The widest half of an interval of accuracies, or of their differences, in which a number agrees."""
 
 
 def compare_reported(reported: Sequence[Reported], rows: Tables) -> list[dict[str, Any]]:
@@ -22,8 +27,9 @@ def compare_reported(reported: Sequence[Reported], rows: Tables) -> list[dict[st
     Returns:
         Per number a dict of plain types: `ledger_id, arm, measure, unit, tag, reported` as declared; `n`, our
         `mean`, the 95 % prediction interval `low`, `high` for one run (widened by the reading error of the
-        tag), and `agrees`: inside or not. They are None where they do not exist: below two runs, or where
-        `missing` says what the results lack. Seconds are another machine's: they agree with nothing here.
+        tag), and `agrees`: inside or not. They are None where they do not exist: below three runs, or where
+        `missing` says what the results lack. Seconds are another machine's: they agree with nothing here. `wide` says
+        that the number lies inside an interval wider than `WIDEST`: `agrees` is None then.
 
     Raises:
         InputError: rows without arm, seed or epoch, or with a run twice.
@@ -45,17 +51,20 @@ def _compare(one: Reported, rows: Tables) -> dict[str, Any]:
         numbers = _numbers(one, rows)
     except MissingResultsError as missing:
         nothing = dict.fromkeys(("mean", "low", "high", "agrees"))
-        return {**declared, "n": 0, **nothing, "missing": str(missing)}
+        return {**declared, "n": 0, **nothing, "wide": False, "missing": str(missing)}
     interval = prediction_interval(numbers, reading_error=READING_ERROR[one.tag])
     known = math.isfinite(interval.high)
-    comparable = known and one.measure.unit != "s"
+    inside = interval.low <= one.value <= interval.high
+    wide = known and inside and declared["unit"] in ("accuracy", "pp") and interval.high - interval.low > 2 * WIDEST
+    comparable = interval.n >= MINIMUM_RUNS and one.measure.unit != "s" and not wide
     return {
         **declared,
         "n": interval.n,
         "mean": interval.estimate,
         "low": interval.low if known else None,
         "high": interval.high if known else None,
-        "agrees": interval.low <= one.value <= interval.high if comparable else None,
+        "agrees": inside if comparable else None,
+        "wide": wide,
         "missing": None,
     }
 

@@ -20,7 +20,7 @@ from jaxmlp.study.tables import mean_band
 from jaxmlp.training.state import EPOCHS
 from jaxmlp.training.step_log import STEPS
 
-COLUMNS = tuple(column.name for column in STEPS.columns)
+_COLUMNS = tuple(column.name for column in STEPS.columns)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class StepCurves:
 
     arms: tuple[str, ...]
     column: str = "batch_loss"
-    """One of `COLUMNS`."""
+    """One of `_COLUMNS`."""
     first: int | None = None
     """Only the first so many windows of each run: 300 and 250 in D2's zooms; None is all of them."""
     note: str = ""
@@ -45,7 +45,7 @@ class StepCurves:
             raise InputError(
                 f"arms is {self.arms!r}: give a tuple of one or more arms' names, such as ('relu', 'tanh')"
             )
-        check_choice("column of steps", self.column, COLUMNS)
+        check_choice("column of steps", self.column, _COLUMNS)
         if self.first is not None and self.first < 1:
             raise InputError(f"first is {self.first} windows: give at least 1, or None for all of them")
 
@@ -58,7 +58,7 @@ class StepCurves:
     def caption(self) -> str:
         """What is shown, the experiment's own note, and how to read it."""
         part = f", the first {self.first} logged windows of each run" if self.first else ""
-        reading = "Line and band: mean over the runs of a window's batches, and its 95 % interval (Student's t)."
+        reading = "Line and band: mean over the runs of a window's batches, and its 95 % interval."
         return joined(f"{title_of(self.column).capitalize()} over iterations{part}.", self.note, reading, CROSSES)
 
     @property
@@ -119,7 +119,7 @@ def _draw_bands(ax: Axes, column: str, shown: pd.DataFrame, arms: Sequence[str])
 
 
 def _band_of(rows: pd.DataFrame, column: str) -> Band:
-    """The band over the runs of one arm, by Student's t alone: a bootstrap of thousands of windows takes minutes."""
+    """The band over the runs of one arm."""
     table = mean_band(rows, column, ("epoch",))
     mean, low, high = (table[name].to_numpy(dtype=float) for name in ("mean", "low", "high"))
     return Band(table["epoch"].to_numpy(dtype=float), np.empty((0, len(table))), mean, low, high)

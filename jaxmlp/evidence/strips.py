@@ -11,7 +11,7 @@ from matplotlib.ticker import MaxNLocator
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.plotting import format_value
 from jaxmlp.evidence.runs import diverged_runs, final_values
-from jaxmlp.evidence.statistics import mean_interval
+from jaxmlp.evidence.statistics import mean_interval, two_groups
 
 GOLDEN = 0.618034  # multiples of the golden ratio, modulo 1, fill a strip evenly for any number of runs
 # Heights within a strip, one strip per unit: heading, dots, interval, the document's diamonds.
@@ -79,11 +79,15 @@ def _draw_heading(ax: Axes, arm: str, summary: str, height: float) -> None:
 
 
 def _summary(strip: Strip, column: str) -> str:
-    """Mean, interval and n in words: "97.60 % (97.51 to 97.69), n = 10"."""
+    """Mean, interval and n in words: "97.60 % (97.51 to 97.69), n = 10"; of two groups their medians and sizes."""
     finite = strip.values[np.isfinite(strip.values)]
     n = len(strip.values)
     if len(finite) == 0:
         return f"no finite value, n = {n}"
+    groups = two_groups(finite) if plotting.is_share(column) else None
+    if groups is not None:
+        low, high = (format_value(column, median) for median in groups.medians)
+        return f"{groups.low} around {low}, {groups.n - groups.low} around {high}, n = {n}"
     interval = mean_interval(finite)
     text = format_value(column, interval.estimate)
     if len(finite) > 1:

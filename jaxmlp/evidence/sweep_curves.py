@@ -18,7 +18,7 @@ from jaxmlp.evidence.wording import joined
 from jaxmlp.training.state import EPOCHS
 
 MOST_TICKS = 7
-READING = "One dot is one run; line and bars: their mean and its 95 % interval."
+_READING = "One dot is one run; line and bars: their mean and its 95 % interval."
 
 
 @dataclass(frozen=True)
@@ -55,7 +55,7 @@ class SweepCurves:
         """What is shown, the experiment's own note, and how to read it."""
         diamonds = "Diamonds: the document's numbers, of one run each." if self.reported else ""
         what = f"{title_of(self.column).capitalize()} at the end, by {self.setting} (log scale)."
-        return joined(what, self.note, READING, diamonds)
+        return joined(what, self.note, _READING, diamonds)
 
     @property
     def tables(self) -> tuple[str, ...]:

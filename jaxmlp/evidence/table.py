@@ -36,16 +36,23 @@ def _cells(verdict: Mapping[str, Any], ascii_only: bool) -> list[Text]:
     look = presentation.LOOKS[verdict["verdict"]]
     symbol = look.plain if ascii_only else look.symbol
     statement = Text(verdict["statement"])
-    if verdict["verdict"] == "not_tested":
+    if verdict["verdict"] in ("not_tested", "pending"):
         statement.append(f"\n{verdict['evidence']}", style="dim")
+    for flag in presentation.flags_of(verdict):
+        statement.append(f"\n{flag}", style="dim")
     effect = f"{presentation.effect_text(verdict)}\n{presentation.interval_text(verdict)}"
     return [
         Text(f"{verdict['claim']}\n{verdict['doc']}"),
         statement,
-        Text(f"{symbol} {look.words}", style=look.terminal_style),
+        Text(f"{symbol} {_broken(presentation.verdict_words(verdict))}", style=look.terminal_style),
         Text(effect.strip()),
         Text(str(verdict["n"])),
     ]
+
+
+def _broken(words: str) -> str:
+    """With the kind of no on a line of its own: the column does not wrap."""
+    return words.replace(" (", "\n(").replace(" and ", "\nand ")
 
 
 def _ascii(cell: Text) -> Text:

@@ -9,12 +9,12 @@ from types import ModuleType
 
 from jaxmlp.nn.activations import ACTIVATIONS, Activation
 from jaxmlp.nn.batch_norm import batch_norm_eval, batch_norm_train
-from jaxmlp.nn.dropout import dropout, keep_probability_dropout
+from jaxmlp.nn.dropout_rule import dropout, keep_probability_dropout
 from jaxmlp.nn.hyper import NetHyper
 from jaxmlp.nn.init import NormState, Params, count_parameters, init_mlp
 from jaxmlp.nn.initializers import INITIALIZERS, Initializer
-from jaxmlp.nn.layer_norm import layer_norm
-from jaxmlp.nn.linear import BACKWARDS, PRECISIONS, linear
+from jaxmlp.nn.layer_norm_rule import layer_norm
+from jaxmlp.nn.linear_rule import BACKWARDS, PRECISIONS, linear
 from jaxmlp.nn.losses import LOSSES, Loss, cross_entropy, hinge, losses_of
 from jaxmlp.nn.mlp import Taps, apply_mlp
 from jaxmlp.nn.outputs import OUTPUTS, predicted_classes, softmaxed_loss_floor

@@ -24,7 +24,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxmlp.errors import check_choice
-from jaxmlp.nn.linear import BACKWARDS
+from jaxmlp.nn.linear_rule import BACKWARDS
 
 
 def batch_norm_train(

@@ -16,11 +16,11 @@ from jax import Array
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.nn.activations import ACTIVATIONS, activate, maxout
 from jaxmlp.nn.batch_norm import batch_norm_eval, batch_norm_train
-from jaxmlp.nn.dropout import dropout, keep_probability_dropout
+from jaxmlp.nn.dropout_rule import dropout, keep_probability_dropout
 from jaxmlp.nn.hyper import NetHyper
 from jaxmlp.nn.init import NormState, Params
-from jaxmlp.nn.layer_norm import layer_norm
-from jaxmlp.nn.linear import linear
+from jaxmlp.nn.layer_norm_rule import layer_norm
+from jaxmlp.nn.linear_rule import linear
 from jaxmlp.nn.outputs import OUTPUTS
 from jaxmlp.nn.spec import NORM_STATS, MLPSpec
 

@@ -16,6 +16,7 @@ from jax import Array, lax
 from jaxmlp.nn import apply_mlp, losses_of
 from jaxmlp.nn.mlp import Taps
 from jaxmlp.probes.layer_statistics import (
+    count_predicted_classes,
     dead_row_share,
     dead_unit_share,
     distance_from_normal,
@@ -24,7 +25,6 @@ from jaxmlp.probes.layer_statistics import (
     excess_kurtosis,
     input_correlation,
     largest_scaled,
-    predicted_classes,
     saturated_share,
     standard_deviation,
     unit_correlation,
@@ -131,7 +131,7 @@ def output_flow(net: Net, images: Array, *, norm_stats: str, resolution: float =
     _, logits = _taps_and_logits(net, images, norm_stats)
     return {
         "distinct_outputs": distinct_rows(largest_scaled(logits)[0], resolution),
-        "predicted_classes": predicted_classes(logits),
+        "predicted_classes": count_predicted_classes(logits),
     }
 
 

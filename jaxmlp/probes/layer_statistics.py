@@ -139,7 +139,7 @@ def distinct_rows(y: Array, resolution: Array | float) -> Array:
     return 1 + jnp.sum(jnp.any(ordered[1:] != ordered[:-1], axis=1), dtype=jnp.int32)
 
 
-def predicted_classes(logits: Array) -> Array:
+def count_predicted_classes(logits: Array) -> Array:
     """How many of the K classes are the answer for at least one row, as int32."""
     answers = jax.nn.one_hot(jnp.argmax(logits, axis=1), logits.shape[1], dtype=bool)
     return jnp.sum(jnp.any(answers, axis=0), dtype=jnp.int32)

@@ -8,7 +8,7 @@ from jaxmlp.errors import InputError, check_choice, check_count
 from jaxmlp.nn import PENALTIES, Params, apply_mlp, losses_of
 from jaxmlp.nn.spec import NORM_STATS
 from jaxmlp.probes.curvature import LossFunction, gradient_sharpness
-from jaxmlp.training.evaluate import pad_to_pieces
+from jaxmlp.training.evaluation import pad_to_pieces
 from jaxmlp.training.net import Net
 from jaxmlp.training.regularized import weights_of
 

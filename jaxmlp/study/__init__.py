@@ -2,9 +2,9 @@
 
 from jaxmlp.study.arms import Arm
 from jaxmlp.study.engine import run
-from jaxmlp.study.grid import grid
 from jaxmlp.study.progress import Display, LineDisplay, LiveDisplay, Status, make_display
 from jaxmlp.study.results import Results
+from jaxmlp.study.settings_grid import grid
 from jaxmlp.study.timing import time_arms
 
 __all__ = [

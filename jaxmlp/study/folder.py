@@ -39,7 +39,7 @@ def taken_already(out: Path) -> InputError:
     return InputError(f"{out} exists already: give another folder, or --resume to continue it")
 
 
-def sweep(*folders: Path) -> None:
+def remove_temporary(*folders: Path) -> None:
     """Remove what a process left that died while it wrote."""
     for folder in folders:
         for path in folder.glob(".*"):
@@ -47,10 +47,10 @@ def sweep(*folders: Path) -> None:
                 path.unlink()
 
 
-def sweep_all(out: Path) -> None:
+def remove_all_temporary(out: Path) -> None:
     """The same everywhere in a study's folder."""
     own = [out / name for name in OWN_FOLDERS]
-    sweep(out, *own, *(path for path in (out / BLOCKS_FOLDER).glob("*") if path.is_dir()))
+    remove_temporary(out, *own, *(path for path in (out / BLOCKS_FOLDER).glob("*") if path.is_dir()))
 
 
 def read_manifest(out: Path) -> dict[str, Any]:
@@ -148,6 +148,6 @@ def drop_checkpoints(out: Path, done: frozenset[str]) -> None:
             saved.drop()
     for damaged in {*folder.glob("*.safetensors")} - {saved.path for saved in readable}:
         damaged.unlink()
-    sweep(folder)
+    remove_temporary(folder)
     if not any(folder.iterdir()):
         folder.rmdir()

@@ -125,7 +125,7 @@ class Results:
         return tables.paired(self.rows, metric, arm_a, arm_b, epoch)
 
     def curves(self, metric: str) -> pd.DataFrame:
-        """Columns arm, epoch, mean, low, high, n: mean of `metric` over seeds and its 95 % band by Student's t.
+        """Columns arm, epoch, mean, low, high, n: mean of `metric` over seeds and its 95 % band.
 
         n counts the runs with a finite value there. It falls where runs stop early, since their rows end, and where
         losses are lost to NaN: mean and band are of the others. Below two the band is NaN.
@@ -196,14 +196,14 @@ def assemble(rows: pd.DataFrame, settings: dict[str, dict[str, Any]]) -> pd.Data
         settings: per arm, in the order of the table, the settings that vary in the study.
     """
     own = [*tables.ROW_COLUMNS, *(name for name in SCORES if name in rows)]
-    rows = in_order(pd.DataFrame(rows[own]), EPOCHS.keys, settings)
+    rows = rows_in_order(pd.DataFrame(rows[own]), EPOCHS.keys, settings)
     # One row per arm first: its columns have the same types however many rows the arms have.
     rank = pd.Index(settings).get_indexer(pd.Index(rows["arm"]))
     columns = pd.DataFrame(list(settings.values())).iloc[rank].reset_index(drop=True)
     return pd.concat([rows, columns], axis=1)
 
 
-def in_order(rows: pd.DataFrame, keys: Sequence[str], arms: Iterable[str]) -> pd.DataFrame:
+def rows_in_order(rows: pd.DataFrame, keys: Sequence[str], arms: Iterable[str]) -> pd.DataFrame:
     """Rows of runs by arm, in the order of `arms`, by seed and by the other keys; words as they first come."""
     rank = pd.Index(list(arms)).get_indexer(pd.Index(rows["arm"]))
     others = [rows[key] if is_numeric_dtype(rows[key]) else pd.factorize(rows[key])[0] for key in keys[1:]]
@@ -223,7 +223,7 @@ def assemble_all(
     for name in names:
         kept = newest(sources, name)
         keys = described[name]["keys"]
-        rows = assemble(kept.rows, settings) if name == EPOCHS.name else in_order(kept.rows, keys, settings)
+        rows = assemble(kept.rows, settings) if name == EPOCHS.name else rows_in_order(kept.rows, keys, settings)
         found[name] = rows
         about = {key: value for key, value in described[name].items() if key != EMPTY}
         empty = sorted(kept.run_ids - set(rows["run_id"]))

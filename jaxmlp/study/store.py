@@ -22,7 +22,7 @@ from jaxmlp.study.folder import (
     read_block,
     read_manifest,
     read_whole,
-    sweep_all,
+    remove_all_temporary,
     taken_already,
     write_block,
 )
@@ -254,7 +254,7 @@ class Store:
     def _acquire(self, out: Path) -> None:
         if self._lock is not None and processes.is_first():
             self._lock.acquire()
-            sweep_all(out)
+            remove_all_temporary(out)
 
     def _read(self, out: Path) -> None:
         self._manifest = read_manifest(out)

@@ -1,7 +1,7 @@
 """Runs: what they are made of, one step, one epoch, evaluation."""
 
 from jaxmlp.errors import check_count
-from jaxmlp.training.evaluate import evaluate, evaluate_in_train_mode
+from jaxmlp.training.evaluation import evaluate, evaluate_in_train_mode
 from jaxmlp.training.full_data import full_data_norm_state
 from jaxmlp.training.hyper import Hyper, check_hyper, hyper_of, hyper_values
 from jaxmlp.training.interventions import (
@@ -16,10 +16,10 @@ from jaxmlp.training.interventions import (
 from jaxmlp.training.net import Net
 from jaxmlp.training.net_file import about_net, load_net, save_net
 from jaxmlp.training.optimizers import OPTIMIZERS, Optimizer, OptimizerSpec
-from jaxmlp.training.phases import Phase, check_interventions, intervene, phases
 from jaxmlp.training.plateau import EarlyStop, Plateau
 from jaxmlp.training.randomness import Stream, shuffled, stream_key
 from jaxmlp.training.run import Batch, end_epoch, end_run, init_run, next_batch, start_run, train_epoch
+from jaxmlp.training.run_phases import Phase, check_interventions, intervene, phases
 from jaxmlp.training.schedules import SCHEDULES, Clock, Schedule, ScheduleSpec, optax_schedule
 from jaxmlp.training.score import balanced_weights, check_task, outputs_of, r2_score
 from jaxmlp.training.spec import CLASS_WEIGHTS, DataSpec, EvalSpec, LossSpec, RunSpec, check_numbers

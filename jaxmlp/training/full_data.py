@@ -20,11 +20,11 @@ from jax import Array
 
 from jaxmlp.errors import InputError
 from jaxmlp.nn import NormState, apply_mlp
-from jaxmlp.training.evaluate import pad_to_pieces
+from jaxmlp.training.evaluation import pad_to_pieces
 from jaxmlp.training.net import Net
 
 
-class Moments(NamedTuple):
+class FeatureMoments(NamedTuple):
     """Of some rows, per feature."""
 
     n: Array
@@ -70,28 +70,28 @@ def full_data_norm_state(net: Net, images: Array, index: Array) -> NormState:
     return norm_state
 
 
-def _moments_over(rows: tuple[Array, Array], input_of, like: Array) -> Moments:
+def _moments_over(rows: tuple[Array, Array], input_of, like: Array) -> FeatureMoments:
     """The moments of `input_of(rows [B]) -> [B, C]` over all pieces; `like` [C] says shape and dtype."""
 
-    def add(total: Moments, piece: tuple[Array, Array]) -> tuple[Moments, None]:
+    def add(total: FeatureMoments, piece: tuple[Array, Array]) -> tuple[FeatureMoments, None]:
         chosen, mask = piece
         return _merged(total, _moments_of(input_of(chosen), mask[:, None])), None
 
-    nothing = Moments(jnp.zeros((), like.dtype), jnp.zeros_like(like), jnp.zeros_like(like))
+    nothing = FeatureMoments(jnp.zeros((), like.dtype), jnp.zeros_like(like), jnp.zeros_like(like))
     return jax.lax.scan(add, nothing, rows)[0]
 
 
-def _moments_of(x: Array, mask: Array) -> Moments:
+def _moments_of(x: Array, mask: Array) -> FeatureMoments:
     """Of x [B, C] without its padding; mask [B, 1] has at least one true row."""
     n = jnp.sum(mask, dtype=x.dtype)
     mean = jnp.sum(jnp.where(mask, x, jnp.zeros_like(x)), axis=0) / n
     centred = jnp.where(mask, x - mean[None, :], jnp.zeros_like(x))
-    return Moments(n, mean, jnp.sum(jnp.square(centred), axis=0))
+    return FeatureMoments(n, mean, jnp.sum(jnp.square(centred), axis=0))
 
 
-def _merged(a: Moments, b: Moments) -> Moments:
+def _merged(a: FeatureMoments, b: FeatureMoments) -> FeatureMoments:
     n = a.n + b.n
     delta = b.mean - a.mean
     share = b.n / n
     squares = a.squares + b.squares + jnp.square(delta) * (a.n * share)
-    return Moments(n, a.mean + delta * share, squares)
+    return FeatureMoments(n, a.mean + delta * share, squares)

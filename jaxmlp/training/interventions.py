@@ -1,7 +1,7 @@
 """Interventions: what changes a run in mid-training, as a part of its setting.
 
 Each begins after an epoch and holds to the end. It says how the run goes on from there, by another spec or other
-numbers, and what happens to the run's state; see `jaxmlp.training.phases` for what becomes of both.
+numbers, and what happens to the run's state; see `jaxmlp.training.run_phases` for what becomes of both.
 """
 
 import math

@@ -34,7 +34,7 @@ from jaxmlp.files import BLANK_SEAL, SEAL_KEY, check_seal, check_target, seal_fi
 from jaxmlp.nn import NormState, Params, init_mlp
 from jaxmlp.training.hyper import Hyper, check_hyper, hyper_of, hyper_values
 from jaxmlp.training.net import Net
-from jaxmlp.training.spec import TABLES, RunSpec, check_numbers
+from jaxmlp.training.spec import COMPONENT_TABLES, RunSpec, check_numbers
 
 FORMAT_VERSION = 1
 _ENTRY = "jaxmlp"
@@ -104,7 +104,7 @@ def _arrays(net: Net) -> tuple[Params, NormState, Any]:
 
 def _fingerprints(spec: RunSpec) -> dict[str, str | None]:
     """As `RunSpec.user_components`, but one that has none raises."""
-    return {field: TABLES[field].fingerprint(attrgetter(field)(spec)) for field in spec.user_components()}
+    return {field: COMPONENT_TABLES[field].fingerprint(attrgetter(field)(spec)) for field in spec.user_components()}
 
 
 def _saved_components(described: Mapping[str, Any]) -> dict[str, str]:
@@ -112,7 +112,7 @@ def _saved_components(described: Mapping[str, Any]) -> dict[str, str]:
     saved = dict(described.get("components", {}))
     for field in saved:
         part, _, key = field.partition(".")
-        table, name = TABLES[field], described["spec"][part][key]
+        table, name = COMPONENT_TABLES[field], described["spec"][part][key]
         if name not in table:
             raise InputError(f"its {table.kind} {name!r} was a user's own: register it, as before the net was trained")
     return saved
@@ -122,7 +122,7 @@ def _check_components(path: str | Path, saved: Mapping[str, str], spec: RunSpec)
     here = spec.user_components()
     for field in sorted(saved.keys() | here.keys()):
         if saved.get(field) != here.get(field):
-            kind, name = TABLES[field].kind, attrgetter(field)(spec)
+            kind, name = COMPONENT_TABLES[field].kind, attrgetter(field)(spec)
             raise InputError(f"{path} was trained with another {kind} {name!r} than the one that has this name here")
 
 

@@ -12,7 +12,7 @@ from jax import Array
 
 from jaxmlp.data import PREPROCESSINGS, Dataset, split_indices
 from jaxmlp.nn import init_mlp
-from jaxmlp.training.evaluate import evaluate, evaluate_each, evaluate_in_train_mode
+from jaxmlp.training.evaluation import evaluate, evaluate_each, evaluate_in_train_mode
 from jaxmlp.training.hyper import Hyper
 from jaxmlp.training.net import Net
 from jaxmlp.training.packed import pack

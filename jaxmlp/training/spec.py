@@ -17,7 +17,7 @@ from jaxmlp.training.optimizers import OPTIMIZERS, OptimizerSpec
 from jaxmlp.training.schedules import SCHEDULES, ScheduleSpec
 from jaxmlp.typed import check_types
 
-TABLES: dict[str, Components[Any]] = {
+COMPONENT_TABLES: dict[str, Components[Any]] = {
     "mlp.activation": ACTIVATIONS,
     "mlp.initializer": INITIALIZERS,
     "data.preprocessing": PREPROCESSINGS,
@@ -220,7 +220,7 @@ class RunSpec:
         return user_numbers(number for row in rows for number in getattr(row, "numbers", ()))
 
     def _components(self) -> dict[str, tuple[Components[Any], str]]:
-        return {path: (table, attrgetter(path)(self)) for path, table in TABLES.items()}
+        return {path: (table, attrgetter(path)(self)) for path, table in COMPONENT_TABLES.items()}
 
     def steps_after_validation(self, num_examples: int) -> int:
         """How many updates of an epoch D4's program makes after its last validation (S-101)."""

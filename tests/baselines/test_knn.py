@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.neighbors import KNeighborsClassifier
 
-from jaxmlp.baselines import METRICS, knn_classify, nearest_neighbours, neighbour_votes
+from jaxmlp.baselines import DISTANCES, knn_classify, nearest_neighbours, neighbour_votes
 from jaxmlp.data import load
 from jaxmlp.errors import InputError
 
@@ -29,7 +29,7 @@ def uint8_images(count, inputs, seed, levels=256):
     return np.random.default_rng(seed).integers(0, levels, (count, inputs)).astype(np.uint8)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", DISTANCES)
 @pytest.mark.parametrize(
     ("train", "images"),
     [
@@ -61,7 +61,7 @@ def test_squared_distances_that_differ_by_one_above_2_to_24_are_told_apart():
     np.testing.assert_array_equal(index, [[1, 2, 0]])
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", DISTANCES)
 def test_tiles_make_no_difference(metric):
     train, images = uint8_images(20_000, 3, 0, levels=16), uint8_images(1000, 3, 1, levels=16)  # tiles of 838 rows
     index, _ = nearest_neighbours(train, images, 7, metric=metric)
@@ -70,7 +70,7 @@ def test_tiles_make_no_difference(metric):
         np.testing.assert_array_equal(index[row], stable_order(train, images[row : row + 1], metric, 7)[0])
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", DISTANCES)
 def test_digits_are_classified_as_by_scikit_learn(metric):
     digits = load("digits")
     train, images = np.asarray(digits.train_images), np.asarray(digits.test_images)
@@ -102,7 +102,7 @@ def test_works_under_jit_and_vmap():
     np.testing.assert_array_equal(np.asarray(both).reshape(8, 3), plain)
 
 
-@pytest.mark.parametrize("metric", METRICS)
+@pytest.mark.parametrize("metric", DISTANCES)
 def test_mnist_fits_two_gigabytes(metric):
     train, images = (jax.ShapeDtypeStruct((count, 784), jnp.uint8) for count in (60_000, 10_000))
     search = jax.jit(lambda train, images: nearest_neighbours(train, images, 11, metric=metric))

@@ -12,7 +12,7 @@ import pytest
 from sklearn.datasets import load_diabetes, load_iris
 
 from jaxmlp import data, training
-from jaxmlp.cli.main import main
+from jaxmlp.cli.main import run_jaxmlp_line
 from tests.data.test_bad_data import FILES
 
 IRIS = load_iris()
@@ -42,13 +42,13 @@ def trained(tmp_path_factory):
         folder = make_home(tmp_path_factory.mktemp("trained") / "home", patch)
         printed = []
         patch.setattr("rich.console.Console.print", lambda self, *words, **_: printed.append(" ".join(map(str, words))))
-        assert main(TRAIN) == 0
+        assert run_jaxmlp_line(TRAIN) == 0
     return folder, printed
 
 
 def failing(capsys, *line):
     """Run a wrong command: exit code 2 and one line, returned."""
-    assert main(list(line)) == 2
+    assert run_jaxmlp_line(list(line)) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ")
     assert captured.err.count("\n") == 1
@@ -85,7 +85,7 @@ def test_the_spec_beside_a_result_repeats_it(trained, monkeypatch):
     monkeypatch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
     spec = tomllib.loads((folder / "results/own/spec.toml").read_text())
     assert (spec["data"], spec["widths"], spec["epochs"]) == (str(folder / "iris.csv"), [4, 100, 3], 15)
-    assert main(["train", "--spec", "results/own/spec.toml", "--out", "again"]) == 0
+    assert run_jaxmlp_line(["train", "--spec", "results/own/spec.toml", "--out", "again"]) == 0
     first, again = (pd.read_parquet(f"{out}/own/results.parquet") for out in ("results", "again"))
     pd.testing.assert_frame_equal(first, again)
 
@@ -96,7 +96,7 @@ def test_new_rows_are_predicted_to_a_csv_in_the_table_s_own_words(trained, monke
     monkeypatch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
     new = FRAME[["pw", "pl", "sw", "sl"]].assign(note="kept")[::10]  # other order, a column that is no input
     new.to_csv("new.csv", index=False)
-    assert main(["predict", "results/own/net.safetensors", "new.csv"]) == 0
+    assert run_jaxmlp_line(["predict", "results/own/net.safetensors", "new.csv"]) == 0
     found = pd.read_csv("new.predictions.csv")
     assert list(found) == ["pw", "pl", "sw", "sl", "note", "prediction", "probability"]
     assert (found["prediction"] == FRAME["kind"][::10].to_numpy()).mean() > 0.8
@@ -117,7 +117,7 @@ def test_a_net_is_tested_on_its_own_data_alone(trained, monkeypatch, capsys):
     monkeypatch.chdir(folder)
     monkeypatch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
     net = "results/own/net.safetensors"
-    assert main(["test", net, "iris.csv"]) == 0  # the target is the net's
+    assert run_jaxmlp_line(["test", net, "iris.csv"]) == 0  # the target is the net's
     assert "test accuracy on iris: " in capsys.readouterr().out
     assert not Path("results/own/net.svg").exists()
     assert "has 13 and 3: give the data it was trained on" in failing(capsys, "test", net, "--dataset", "wine")
@@ -128,15 +128,15 @@ def test_a_net_is_tested_on_its_own_data_alone(trained, monkeypatch, capsys):
 
 def test_numbers_are_trained_tested_and_predicted(home, capsys):
     line = ["train", "--dataset", "diabetes", "--preprocessing", "z_score", "--seeds", "2", "--epochs", "60"]
-    assert main([*line, "--learning-rate", "0.03", "--widths", "16"]) == 0
+    assert run_jaxmlp_line([*line, "--learning-rate", "0.03", "--widths", "16"]) == 0
     printed = capsys.readouterr().out
     assert "a number from 25 to 346 to predict" in printed
     assert "net 10-16-1, relu, squared_error" in printed
     assert float(printed.split("test R² of 2 runs: mean ")[1].split(",")[0]) > 0.2
-    assert main(["test", "results/own/net.safetensors", "--dataset", "diabetes"]) == 0
+    assert run_jaxmlp_line(["test", "results/own/net.safetensors", "--dataset", "diabetes"]) == 0
     assert "test R² on diabetes: " in capsys.readouterr().out
     load_diabetes(as_frame=True).data.head(5).to_csv("new.csv", index=False)
-    assert main(["predict", "results/own/net.safetensors", "new.csv"]) == 0
+    assert run_jaxmlp_line(["predict", "results/own/net.safetensors", "new.csv"]) == 0
     predicted = pd.read_csv("new.predictions.csv")["prediction"]
     assert predicted.between(0, 400).all()
     assert predicted.std() > 1
@@ -144,7 +144,7 @@ def test_numbers_are_trained_tested_and_predicted(home, capsys):
 
 def test_values_of_an_option_are_compared_in_pairs(home, capsys):
     line = ["train", "--dataset", "iris", "--compare", "activation=relu,tanh", "--seeds", "3", "--epochs", "2"]
-    assert main(line) == 0
+    assert run_jaxmlp_line(line) == 0
     printed = capsys.readouterr().out
     assert "activation relu: test accuracy of 3 runs: mean" in printed
     assert "activation tanh minus activation relu: " in printed
@@ -217,7 +217,7 @@ def test_it_is_a_program():
 
 def test_every_name_that_load_knows_is_offered(capsys):
     with pytest.raises(SystemExit):
-        main(["train", "--help"])
+        run_jaxmlp_line(["train", "--help"])
     help_text = capsys.readouterr().out
     assert "--learning-rate" in help_text
     assert data.DATASETS[0] in help_text

@@ -42,7 +42,13 @@ def verdict(claim: str = "C-001", **changes) -> dict:
         "claim": claim,
         "doc": "D0",
         "statement": "He initialization cures the network.",
+        "ours": False,
         "verdict": "reproduced",
+        "how": "",
+        "cause_found": "",
+        "margins": {"half": "reproduced", "double": "reproduced"},
+        "fragile": False,
+        "qualified": [],
         "kind": "difference",
         "effect": 0.7527,
         "unit": "accuracy",
@@ -50,6 +56,10 @@ def verdict(claim: str = "C-001", **changes) -> dict:
         "ci_low": 0.701,
         "ci_high": 0.805,
         "n": 10,
+        "planned_n": 10,
+        "first_seed": 0,
+        "margin_reason": "",
+        "limits": "",
         "rule": "reproduced where the interval lies entirely above 10 percentage points",
         "arms": ["he", "randn"],
         "factor": None,
@@ -60,6 +70,7 @@ def verdict(claim: str = "C-001", **changes) -> dict:
         "evidence": "Mean 97.7 %, other mean 22.4 %.",
         "preview": False,
         "parts": [],
+        "amended": [],
     }
     return entry | changes
 

@@ -1,11 +1,12 @@
 """Declarations that cannot be judged are refused when they are written, not when they are judged."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
 from jaxmlp.errors import InputError
-from jaxmlp.evidence.claims import Claim, Reported, Rival
+from jaxmlp.evidence.claims import Claim, Reported, Rival, rule_hash
 from jaxmlp.evidence.measures import Value, final
 from jaxmlp.evidence.parts import Difference, Equivalence, Identity, Ordering, Probability
 
@@ -33,6 +34,10 @@ FAILS = Probability(A, "below", 0.5, bound=0.5)
         (lambda: Claim("C-1", (BETTER,), planned_n=10, required_n=2), "requires 2 runs"),
         (lambda: Claim("C-1", (BETTER,), planned_n=10, required_n=11), "requires 11 runs and plans 10"),
         (lambda: Claim("C-1", (Identity(A, B, 1e-6),), planned_n=0), "plans 0"),
+        (lambda: Claim("C-1", (replace(BETTER, scope="beyond"),), planned_n=10), "has no parts that decide"),
+        (lambda: Claim("C-1", (BETTER,), planned_n=10, first_seed=10), "give a multiple of 1000"),
+        (lambda: Claim("C-1", (BETTER,), planned_n=10, reason=BETTER), "give a reason and cause_found"),
+        (lambda: Claim("C-1", (BETTER,), planned_n=10, cause_found="chance"), "give a reason and cause_found"),
         (lambda: Claim("C-1", (BETTER,), planned_n=10, factor="depth"), "a level in every part"),
         (lambda: Claim("C-1", (Difference(A, B, 0.1, level="2"),), planned_n=10), "a level in every part"),
     ],
@@ -72,7 +77,7 @@ def test_a_rival_and_a_factor_do_not_go_together():
 )
 def test_a_reason_stands_alone_and_at_no_level(wrong):
     with pytest.raises(InputError, match="a rival or a reason, not both, and the reason no level"):
-        Claim("C-1", (BETTER,), planned_n=10, **wrong)
+        Claim("C-1", (BETTER,), planned_n=10, cause_found="chance", **wrong)
 
 
 def test_declarations_cannot_be_changed_and_are_equal_by_content():
@@ -81,3 +86,11 @@ def test_declarations_cannot_be_changed_and_are_equal_by_content():
     )
     with pytest.raises(AttributeError):
         BETTER.margin = 0.0  # type: ignore[misc]
+
+
+def test_words_are_no_part_of_a_rule_and_margins_are():
+    claim = Claim("C-1", (BETTER,), planned_n=10)
+    told = replace(claim, margin_reason="half of what it prints", limits="few runs", ours=True)
+    assert rule_hash(told) == rule_hash(replace(claim, parts=(replace(BETTER, expected=0.2),))) == rule_hash(claim)
+    for other in (replace(claim, first_seed=1000), replace(claim, parts=(replace(BETTER, scope="beyond"), FAILS))):
+        assert rule_hash(other) != rule_hash(claim)

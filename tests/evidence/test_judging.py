@@ -56,15 +56,15 @@ THREE_TABLES = {
     ),
     "probability of more than": (
         Probability(A, "below", 0.5, bound=0.5),
-        ends(a=[0.1135] * 9 + [0.78]),
-        ends(a=[0.97] * 9 + [0.1135]),
-        ends(a=[0.97] * 5 + [0.1135] * 5),
+        ends(a=[0.1135] * 11 + [0.78]),
+        ends(a=[0.97] * 11 + [0.1135]),
+        ends(a=[0.97] * 6 + [0.1135] * 6),
     ),
     "probability of less than": (
         Probability(A, "above", 0.5, bound=0.5, direction="less"),
-        ends(a=[0.1135] * 9 + [0.78]),
-        ends(a=[0.97] * 9 + [0.1135]),
-        ends(a=[0.97] * 5 + [0.1135] * 5),
+        ends(a=[0.1135] * 11 + [0.78]),
+        ends(a=[0.97] * 11 + [0.1135]),
+        ends(a=[0.97] * 6 + [0.1135] * 6),
     ),
     "probability beside another arm": (
         Probability(A, "above", 0.5, bound=B),
@@ -141,9 +141,9 @@ def test_the_interval_of_a_difference_is_the_paired_one():
 
 
 def test_the_sentences_hold_the_numbers():
-    share = verdict_of(Probability(A, "below", 0.5, bound=0.5), ends(a=[0.1135] * 9 + [0.78]))
-    assert "9 of 10 runs of a have final test_accuracy below 50 %" in share["evidence"]
-    assert "95 % interval 55.5 to 99.7 %" in share["evidence"]
+    share = verdict_of(Probability(A, "below", 0.5, bound=0.5), ends(a=[0.1135] * 11 + [0.78]))
+    assert "11 of 12 runs of a have final test_accuracy below 50 %" in share["evidence"]
+    assert "95 % interval 61.5 to 99.8 %" in share["evidence"]
     assert "Clopper-Pearson interval" in share["rule"]
     assert "entirely above 50 %" in share["rule"]
     gap = verdict_of(Difference(A, B, 0.1), ends(a=[0.9, 0.92, 0.94], b=[0.5, 0.5, 0.5]))

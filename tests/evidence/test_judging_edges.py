@@ -18,21 +18,28 @@ PARTS = (Difference(A, B, 0.1), Equivalence(A, B, 0.1), Probability(A, "above", 
 @pytest.mark.parametrize("n", [1, 2])
 def test_below_three_runs_results_are_descriptive(n, part):
     verdict = verdict_of(part, ends(a=[0.97, 0.98][:n], b=[0.5, 0.4][:n]))
-    assert (verdict["verdict"], verdict["n"]) == ("inconclusive", n)
-    assert verdict["seeds_needed"] >= 3
-    assert "Below 3 runs this is descriptive" in verdict["evidence"]
+    assert (verdict["verdict"], verdict["n"], verdict["ci_low"]) == ("not_tested", n, None)
+    assert "described, not judged" in verdict["evidence"]
+    assert "100.0 %" not in verdict["evidence"]
 
 
-def test_a_single_run_has_an_effect_and_no_interval_and_asks_for_what_was_planned():
+def test_a_single_run_has_an_effect_and_no_interval():
     verdict = verdict_of(Difference(A, B, 0.1), ends(a=[0.97], b=[0.5]), planned_n=20)
     assert verdict["effect"] == pytest.approx(0.47)
-    assert (verdict["ci_low"], verdict["ci_high"], verdict["seeds_needed"]) == (None, None, 20)
+    assert (verdict["ci_low"], verdict["ci_high"]) == (None, None)
+
+
+def test_shares_of_less_than_twelve_runs_have_no_verdict():
+    part = Probability(A, "above", 0.5, bound=0.5)
+    few, enough = (verdict_of(part, ends(a=[0.97] * n)) for n in (11, 12))
+    assert (few["verdict"], few["seeds_needed"]) == ("inconclusive", 12)
+    assert enough["verdict"] == "reproduced"
 
 
 def test_two_runs_that_agree_are_still_two():
     """A decisive interval is not enough: n = 2 without variance decides nothing."""
     verdict = verdict_of(Difference(A, B, 0.1), ends(a=[0.97, 0.97], b=[0.5, 0.5]))
-    assert (verdict["verdict"], verdict["seeds_needed"]) == ("inconclusive", 3)
+    assert verdict["verdict"] == "not_tested"
 
 
 def test_more_runs_may_be_required():

@@ -107,6 +107,9 @@ def study(figures):
     return build
 
 
+PART = {"role": "part", "scope": "primary"}
+
+
 def page(*studies):
     return Page(render_report(studies))
 
@@ -177,7 +180,7 @@ def test_a_verdict_shows_claim_statement_word_symbol_effect_interval_n_rule_and_
 
 
 def test_parts_are_shown_each_with_its_own_verdict_and_numbers(study):
-    part = {"role": "part", "level": None} | verdict()
+    part = {"role": "part", "scope": "primary", "level": None} | verdict()
     parts = [part, part | {"verdict": "refuted", "effect": -0.02, "role": "rival", "evidence": "The rival."}]
     text = page(study(verdicts=[verdict(verdict="other_cause", parts=parts)])).text
     for words in ("part 1", "rival cause", "✗ refuted", "−2.00 pp", "The rival.", "⇄ other cause"):
@@ -355,7 +358,7 @@ def test_an_error_in_the_middle_of_writing_leaves_the_old_report_and_nothing_els
             "3.67 times as long", "[3.32, 4.06]", "bound 1 times as long",
         ),
         (
-            {"verdict": "mixed", "parts": [{"role": "part", "verdict": one} for one in ("reproduced", "refuted")]},
+            {"verdict": "mixed", "parts": [PART | {"verdict": one} for one in ("reproduced", "refuted")]},
             "1 of 2 parts", "", "δ = 10 pp",
         ),
     ],

@@ -8,13 +8,17 @@ import pytest
 from scipy import stats
 
 from jaxmlp.errors import InputError
+from jaxmlp.evidence.curves import band_over_seeds
 from jaxmlp.evidence.statistics import (
+    TwoGroups,
     mcnemar,
     mean_interval,
     pair_by_seed,
     prediction_interval,
     proportion_interval,
+    two_groups,
 )
+from jaxmlp.study.tables import mean_band
 
 FIVE = [0.9761, 0.9780, 0.9769, 0.9774, 0.9758]
 
@@ -209,3 +213,28 @@ def test_mcnemar_rejects_exactly_where_the_interval_excludes_one_half():
                 interval = proportion_interval(only_a, only_a + only_b)
                 p_value = mcnemar([True] * only_a + [False] * only_b, [False] * only_a + [True] * only_b).p_value
                 assert (p_value < 0.05) == (interval.is_above(0.5) or interval.is_below(0.5))
+
+
+@pytest.mark.parametrize(
+    ("sample", "groups"),
+    [
+        ([0.97, 0.1, 0.98, 0.1, 0.97], TwoGroups(2, 5, (0.1, 0.97))),
+        ([0.1135] * 3 + [0.97] * 7, TwoGroups(3, 10, (0.1135, 0.97))),
+        ([0.97, 0.975, 0.96], None),  # one group
+        ([0.1, 0.3, 0.5, 0.7, 0.9], None),  # spread evenly
+        ([0.97], None),
+    ],
+)
+def test_runs_fall_in_two_groups_or_they_do_not(sample, groups):
+    assert two_groups(sample) == groups
+
+
+@pytest.mark.parametrize("n", [2, 5, 29, 30, 40])
+def test_tables_figures_and_verdicts_have_one_interval(n):
+    sample = 0.9 + 0.1 * np.random.default_rng(4).random(n) ** 3
+    rows = pd.DataFrame({"arm": "a", "epoch": 1, "seed": range(n), "run_id": range(n), "val_accuracy": sample})
+    (table,) = mean_band(rows, "val_accuracy", ("arm", "epoch")).itertuples()
+    figure, verdict = band_over_seeds(rows, "val_accuracy"), mean_interval(sample)
+    expected = pytest.approx((verdict.estimate, verdict.low, verdict.high))
+    assert (table.mean, table.low, table.high) == expected
+    assert (*figure.mean, *figure.low, *figure.high) == expected

@@ -1,6 +1,7 @@
 """Made-up results for the claims of an experiment: each claim is tried on tables whose truth is known."""
 
 import itertools
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,8 @@ from experiments.lab.ledger import load_ledger
 from jaxmlp.evidence import judge, synthetic_rows
 from jaxmlp.schema import table_named
 
+UNTESTED = ("not_tested", "pending")
+"""Of a claim whose arms are not there: `pending` where it waits for fresh seeds."""
 VERDICTS = ("reproduced", "refuted", "inconclusive")
 CLEAR, UNCLEAR = 0.0005, 0.05
 """Spread of the runs, as the largest distance from their mean: small enough to tell, or not."""
@@ -39,7 +42,9 @@ def accuracies(**levels):
 
 
 def made_up_tables(arms):
-    """ "epochs" of arms by name; further tables of their subjects by (table, name), one number for each pair."""
+    """ "epochs" of arms by name; further tables of their subjects by (table, name), one number for each pair, or one
+    list along what the table runs along, from 1.
+    """
     tables = {"epochs": synthetic_rows({name: of for name, of in arms.items() if isinstance(name, str)})}
     if tables["epochs"].empty:
         tables["epochs"] = pd.DataFrame(columns=["arm", "seed", "epoch"])
@@ -47,17 +52,30 @@ def made_up_tables(arms):
         declared, columns = table_named(table), arms[table, name]
         pairs = range(len(next(iter(columns.values()))))
         rows = pd.DataFrame({"arm": name, declared.subject: name, declared.pair: pairs, **columns})
+        if declared.along is not None:
+            rows = rows.explode(list(columns)).astype(dict.fromkeys(columns, float))
+            rows[declared.along] = rows.groupby(declared.pair).cumcount() + 1
         rows = rows.reindex(columns=list(declared.required))
         tables[table] = pd.concat([tables[table], rows]) if table in tables else rows
     return tables
 
 
 def verdict_of(claims, claim_id, arms):
-    """What the claim's rule says of these made-up runs."""
+    """What the claim's rule says of these made-up runs, which have the seeds that it takes."""
+    return row_of(claims, claim_id, arms)["verdict"]
+
+
+def row_of(claims, claim_id, arms):
+    """The whole row. A rule that waits for fresh seeds waits for as many as it requires, not as it plans."""
     (claim,) = (claim for claim in claims if claim.id == claim_id)
+    claim = replace(claim, planned_n=claim.required_n)
     ledger = {claim_id: ("D0", load_ledger().claims[claim_id].statement)}
-    (verdict,) = judge([claim], made_up_tables(arms), ledger=ledger, dataset="mnist", device="CPU", preset="full")
-    return verdict["verdict"]
+    tables = made_up_tables(arms)
+    for name, rows in tables.items():
+        pair = table_named(name).pair
+        tables[name] = rows.assign(**{pair: rows[pair] + claim.first_seed})
+    (verdict,) = judge([claim], tables, ledger=ledger, dataset="mnist", device="CPU", preset="full")
+    return verdict
 
 
 def three_each(claims, cases):

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from experiments.d2 import d2_name
+from experiments.lab.documents.d2 import d2_name
 from jaxmlp import study
 from jaxmlp.nn import MLPSpec
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, LossSpec, OptimizerSpec, RunSpec

@@ -3,11 +3,19 @@
 import numpy as np
 import pytest
 
-from experiments import activations, batch_size, d2, d2_grid, learning_rate, losses, two_layers, weight_decay
+from experiments import activations, batch_size, learning_rate, losses, two_layers, weight_decay
+from experiments.lab.documents import d2
 from tests.experiments import tables
 
-MODULES = (d2_grid, losses, activations, two_layers, learning_rate, weight_decay, batch_size)
-CLAIMS = {claim.id: claim for module in MODULES for claim in module.CLAIMS}
+EXPERIMENTS = (
+    losses.LOSSES_EXPERIMENT,
+    activations.ACTIVATIONS_EXPERIMENT,
+    two_layers.TWO_LAYERS_EXPERIMENT,
+    learning_rate.LEARNING_RATE_EXPERIMENT,
+    weight_decay.WEIGHT_DECAY_EXPERIMENT,
+    batch_size.BATCH_SIZE_EXPERIMENT,
+)
+CLAIMS = {claim.id: claim for experiment in EXPERIMENTS for claim in experiment.claims}
 rng = np.random.default_rng(5)
 
 
@@ -77,21 +85,21 @@ C207 = {
 }  # fmt: skip
 C211 = {setting: 0.95 if h == 1 else 0.93 for (h, _, _), setting in d2.CELLS.items()}
 C211 |= {d2.best_name(setting): 0.97 if h == 1 else 0.95 for (h, _, _), setting in d2.CELLS.items()}
-C212 = dict.fromkeys((*two_layers.LONGER.values(), *two_layers.SIGMOIDS.values()), 0.2)
+C212 = dict.fromkeys((*two_layers.TWO_LAYERS_LONGER.values(), *two_layers.SIGMOIDS.values()), 0.2)
 C212 |= {two_layers.SIGMOIDS["hinge"]: 0.95}
 C221 = dict.fromkeys((*two_layers.REMEDIED.values(), *two_layers.REMEDIED_CANDIDATES), 0.95)
 C221 |= dict.fromkeys(two_layers.TREATED.values(), 0.9)
 C221 |= {d2.best_name(setting): 0.9 for setting in two_layers.TREATED.values()}
 C214 = dict.fromkeys(learning_rate.TWO_EUCLIDEAN.values(), 0.1135) | {learning_rate.TWO_CROSS_ENTROPY[1.0]: 0.977}
 C215 = dict(zip(d2.EUCLIDEAN_RATES.values(), (0.213, 0.686, 0.890, 0.943, 0.1135), strict=True))
-STEADY, ROUGH = (d2.EUCLIDEAN_RATES[rate].name for rate in (0.01, 0.1))
-FITTING = weight_decay.FITTING + weight_decay.LONGER
-C216 = {weight_decay.WITHOUT[net]: 0.977 for net in weight_decay.SWEEPS}
-for sweep in weight_decay.SWEEPS.values():
+ROUGH, ROUGHEST = (d2.EUCLIDEAN_RATES[rate].name for rate in (0.1, 1.0))
+FITTING = weight_decay.FITTING + weight_decay.WEIGHT_DECAY_LONGER
+C216 = {weight_decay.WITHOUT[net]: 0.977 for net in weight_decay.WEIGHT_DECAY_SWEEPS}
+for sweep in weight_decay.WEIGHT_DECAY_SWEEPS.values():
     C216 |= dict(zip(sweep.values(), (0.97, 0.95, 0.85, 0.7, 0.1135), strict=True))
-SWEPT = {setting for sweeps in (batch_size.SWEEPS, batch_size.IN_PROPORTION) for of in sweeps.values() for setting in
-         of.values()}  # fmt: skip
-LARGE, SMALL = ([sweep[b].name for sweep in batch_size.SWEEPS.values()] for b in (200, 10))
+BATCHES = (*batch_size.BATCH_SIZE_SWEEPS.values(), *batch_size.BATCH_SIZE_IN_PROPORTION.values())
+SWEPT = {setting for sweep in BATCHES for setting in sweep.values()}
+LARGE, SMALL = ([sweep[b].name for sweep in batch_size.BATCH_SIZE_SWEEPS.values()] for b in (200, 10))
 
 
 def rough(names, smooth):
@@ -100,7 +108,7 @@ def rough(names, smooth):
 
 FD, SIGMOID, RELU = (activations.FINITE_DIFFERENCE.name, *(activations.BASIC[a].name for a in ("sigmoid", "relu")))
 ANALYTIC = activations.BASIC["gelu_tanh"].name
-BY_10, BY_200 = ([sizes[b].name for sizes in batch_size.SWEEPS.values()] for b in (10, 200))
+BY_10, BY_200 = ([sizes[b].name for sizes in batch_size.BATCH_SIZE_SWEEPS.values()] for b in (10, 200))
 
 
 def timed(seconds, spread=0.01, n=5):
@@ -126,7 +134,7 @@ TABLES = {
     ),
     "C-207": (at_levels(C207), at_levels(flipped(C207))),
     "C-208": (
-        timed({FD: 1.6, ANALYTIC: 1.3, SIGMOID: 1.2, RELU: 1.0}),
+        timed({FD: 2.1, ANALYTIC: 1.3, SIGMOID: 1.3, RELU: 1.0}),
         timed({FD: 1.0, ANALYTIC: 1.1, SIGMOID: 1.2, RELU: 1.6}),
     ),
     "C-210": (
@@ -137,8 +145,8 @@ TABLES = {
     "C-212": (at_levels(C212), at_levels(flipped(C212))),
     "C-214": (at_levels(C214), at_levels(flipped(C214))),
     "C-215": (
-        at_levels(C215) | {ROUGH: arm(0.943, wobble=0.01)},
-        at_levels(flipped(C215)) | {STEADY: arm(0.95, wobble=0.01)},
+        at_levels(C215) | {ROUGHEST: arm(0.1135, wobble=0.01)},
+        at_levels(flipped(C215)) | {ROUGH: arm(0.95, wobble=0.01)},
     ),
     "C-216": (at_levels(C216), at_levels(dict.fromkeys(C216, 0.977))),
     "C-217": (
@@ -148,7 +156,7 @@ TABLES = {
     "C-218": (rough(SMALL, LARGE), rough(LARGE, SMALL)),
     "C-220": (
         timed(dict.fromkeys(BY_10, 4.7) | dict.fromkeys(BY_200, 1.0)),
-        timed(dict.fromkeys(BY_10, 9.0) | dict.fromkeys(BY_200, 1.0)),
+        timed(dict.fromkeys(BY_10, 1.5) | dict.fromkeys(BY_200, 1.0)),
     ),
     "C-221": (at_levels(C221), at_levels(flipped(C221))),
     "C-223": (
@@ -156,10 +164,14 @@ TABLES = {
         at_levels({learning_rate.OWN_RATE: 0.96, learning_rate.ONE_RATE: 0.955}),
     ),
     "C-224": (
-        at_levels({"hinge_best_margin": 0.96, losses.ALONE: 0.95, "hinge_best_rate": 0.95}),
-        at_levels({"hinge_best_margin": 0.951, losses.ALONE: 0.95, "hinge_best_rate": 0.97}),
+        at_levels({"hinge_best_margin": 0.96, losses.LOSSES_ALONE: 0.95, "hinge_best_rate": 0.95}),
+        at_levels({"hinge_best_margin": 0.951, losses.LOSSES_ALONE: 0.95, "hinge_best_rate": 0.97}),
     ),
 }
+
+
+UNCLEAR = {"C-216": {sweep[1.0].name: arm(0.125, spread=0.05) for sweep in weight_decay.WEIGHT_DECAY_SWEEPS.values()}}
+"""Runs that may be a guess: half at 9 and half at 95 % is none."""
 
 
 def verdict_of(claim_id, arms):
@@ -175,13 +187,13 @@ def test_every_claim_finds_what_the_table_holds(claim_id):
     told, opposite = TABLES[claim_id]
     assert verdict_of(claim_id, told) == "reproduced"
     assert verdict_of(claim_id, opposite) == "refuted"
-    unclear = {name: noisy(epochs_of(name)) for name in told}
+    unclear = {name: noisy(epochs_of(name)) for name in told} | UNCLEAR.get(claim_id, {})
     assert verdict_of(claim_id, unclear) == "inconclusive"
 
 
 @pytest.mark.parametrize("claim_id", TABLES)
 def test_a_missing_arm_is_not_tested(claim_id):
-    assert verdict_of(claim_id, {"another": arm(0.9)}) == "not_tested"
+    assert verdict_of(claim_id, {"another": arm(0.9)}) in tables.UNTESTED
 
 
 @pytest.mark.parametrize(
@@ -193,7 +205,7 @@ def test_a_rate_that_does_the_same_is_another_cause(claim_id, changed):
 
 
 def test_a_gelu_that_is_slow_with_its_true_derivative_too_has_another_cause():
-    slow = timed({FD: 1.6, ANALYTIC: 1.7, SIGMOID: 1.2, RELU: 1.0})
+    slow = timed({FD: 2.1, ANALYTIC: 2.1, SIGMOID: 1.3, RELU: 1.0})
     assert verdict_of("C-208", slow) == "other_cause"
 
 
@@ -206,10 +218,26 @@ def test_a_lead_without_the_larger_loss_that_d2_gives_for_its_reason_has_another
     ("claim_id", "changed"),
     [
         ("C-201", {d2.CELLS[1, "sigmoid", "cross_entropy"]: 0.9}),
-        ("C-207", {"relu_best_rate": 0.97, "gelu_tanh_best_rate": 0.98}),
-        ("C-212", dict.fromkeys(two_layers.LONGER.values(), 0.95)),  # slow, not stuck
         ("C-217", {setting: 0.90 if setting.batch == 10 else 0.95 for setting in d2.EUCLIDEAN_BATCHES.values()}),
     ],
 )
 def test_a_claim_that_hangs_on_the_level_is_mixed(claim_id, changed):
     assert verdict_of(claim_id, TABLES[claim_id][0] | at_levels(changed)) == "mixed"
+
+
+@pytest.mark.parametrize(
+    ("claim_id", "changed", "qualified"),
+    [
+        ("C-207", {"relu_best_rate": 0.97, "gelu_tanh_best_rate": 0.98}, ["each at its best rate: refuted (opposite)"]),
+        (
+            "C-212",
+            dict.fromkeys(two_layers.TWO_LAYERS_LONGER.values(), 0.95),
+            ["500 epochs: refuted (not most)"] * 2,
+        ),  # slow, not stuck
+        ("C-223", {f"{learning_rate.OWN_RATE}_trained": 0.96, f"{learning_rate.ONE_RATE}_trained": 0.955}, 1),
+    ],
+)
+def test_what_is_beyond_the_document_qualifies(claim_id, changed, qualified):
+    found = tables.row_of(CLAIMS.values(), claim_id, TABLES[claim_id][0] | at_levels(changed))
+    assert found["verdict"] == "reproduced"
+    assert found["qualified"] == qualified or len(found["qualified"]) == qualified

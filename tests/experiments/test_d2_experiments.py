@@ -4,12 +4,22 @@ import pytest
 from rich.console import Console
 
 from experiments import losses, two_layers
-from experiments.d2 import BATCHES, CELL_NAMES, DECADES, GRID, MAPPED, REMEDIES, Setting, arms_of, d2_reported
 from experiments.lab.base import Preset
+from experiments.lab.documents.d2 import (
+    CELL_NAMES,
+    D2_BATCHES,
+    D2_SETTINGS,
+    DECADES,
+    MAPPED,
+    REMEDIES,
+    Setting,
+    arms_of,
+    d2_reported,
+)
 from experiments.lab.ledger import load_ledger
 from experiments.lab.registry import EXPERIMENTS
 from experiments.lab.session import run_experiment
-from experiments.losses import LOSSES
+from experiments.losses import LOSSES_EXPERIMENT
 from jaxmlp import data, study
 from jaxmlp.nn import count_parameters
 from jaxmlp.training import METRICS
@@ -24,8 +34,8 @@ def digits():
 
 
 def test_the_grid_is_d2_s_51_settings_one_of_them_twice():
-    assert len(GRID) == 51
-    names = [setting.name for setting in dict.fromkeys(GRID)]
+    assert len(D2_SETTINGS) == 51
+    names = [setting.name for setting in dict.fromkeys(D2_SETTINGS)]
     assert len(set(names)) == len(names) == 50
     # Computed here from the words of E-021 to E-031, with A-15's batch size and A-16's weight decay.
     expected = {f"0_Sig_{loss}_0.01_0_100" for loss in ("Euc", "CE", "Hinge")}
@@ -78,17 +88,26 @@ def test_a_number_of_epoch_1_is_read_at_epoch_1_and_one_of_the_last_at_the_end()
 
 def test_batch_sizes_scale_with_the_preset():
     quick = EXPERIMENTS["batch_size"].presets["quick"]
-    sizes = [Setting(1, "sigmoid", "euclidean", batch=batch).spec(64, 10, quick).data.batch_size for batch in BATCHES]
+    sizes = [
+        Setting(1, "sigmoid", "euclidean", batch=batch).spec(64, 10, quick).data.batch_size for batch in D2_BATCHES
+    ]
     assert sizes == [1, 2, 5, 10, 20]
     assert len(DECADES) == 5
 
 
 def test_a_study_s_pages_have_its_tuned_arms(tmp_path, digits):
     preset = Preset(seeds=2, epochs=1, batch_size=10, train_size=100)
-    arms = [losses.HINGE.name, *LOSSES.tuned["hinge_best_rate"]]
+    arms = [losses.HINGE.name, *LOSSES_EXPERIMENT.tuned["hinge_best_rate"]]
     console = Console(quiet=True)
     report = run_experiment(
-        LOSSES, digits, preset_name="quick", preset=preset, out=tmp_path, console=console, command="-", arms=arms
+        LOSSES_EXPERIMENT,
+        digits,
+        preset_name="quick",
+        preset=preset,
+        out=tmp_path,
+        console=console,
+        command="-",
+        arms=arms,
     )
     assert report is not None
     assert set(report.rows["arm"]) == {*arms, "hinge_best_rate"}

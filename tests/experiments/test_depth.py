@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.depth import ARMS, CLAIMS, D0_22, D0_41, DEPTH, NETS, REPORTED
+from experiments.depth import D0_22, D0_41, DEPTH_ARMS, DEPTH_CLAIMS, DEPTH_EXPERIMENT, DEPTH_NETS, DEPTH_REPORTED
 from experiments.lab.ledger import load_ledger
 from jaxmlp import data
 from jaxmlp.evidence import PeakCurves
@@ -62,18 +62,19 @@ CASES = [
     ("C-008", "reproduced", {"plain_22": drops(0.10)}),
     ("C-008", "refuted", {"plain_22": drops(0.01)}),
     ("C-010", "reproduced", {"plain_22": drops(0.10), "bn_22": drops(0.01)}),
+    ("C-010", "refuted", {"plain_22": drops(0.10), "bn_22": drops(0.025)}),  # 2.5 points are not about 1
     ("C-010", "refuted", {"plain_22": drops(0.10), "bn_22": drops(0.095)}),
     ("C-014", "reproduced", {"plain_41": arm(CHANCE, loss=2.302)}),
     ("C-014", "refuted", {"plain_41": GOOD}),
     ("C-016", "reproduced", {"bn_41": FALLS}),
     ("C-016", "refuted", {"bn_41": steady(0.97)}),
-    ("C-016", "refuted", {"bn_41": turns(6, 0.3, loss=0.4)}),  # the training loss goes on falling
+    ("C-016", "reproduced", {"bn_41": turns(6, 0.3, loss=0.4)}),  # the training loss goes on falling: ours
     ("C-016", "refuted", {"bn_41": turns(6, 0.7)}),  # worse than its best, but not than epoch 1
     ("C-018", "reproduced", {"bn_41_30": FALLS, "bn_41_sgd": SGD, "bn_41_sgd_lr1e-1": FAST_SGD}),
     ("C-018", "refuted", {"bn_41_30": FALLS, "bn_41_sgd": FALLS, "bn_41_sgd_lr1e-1": FALLS}),
-    # Steady only as long as it is too slow to come where Adam fails.
-    ("C-018", "mixed", {"bn_41_30": FALLS, "bn_41_sgd": SGD, "bn_41_sgd_lr1e-1": FALLS}),
-    ("C-018", "mixed", {"bn_41_30": FALLS, "bn_41_sgd": SGD, "bn_41_sgd_lr1e-1": steady(0.95, loss=0.9)}),
+    # Steady only as long as it is too slow to come where Adam fails, which is beyond the document.
+    ("C-018", "reproduced", {"bn_41_30": FALLS, "bn_41_sgd": SGD, "bn_41_sgd_lr1e-1": FALLS}),
+    ("C-018", "reproduced", {"bn_41_30": FALLS, "bn_41_sgd": SGD, "bn_41_sgd_lr1e-1": steady(0.95, loss=0.9)}),
     ("C-021", "reproduced", {"bn_41_30": FALLS, "bn_41_plateau": cut(0.9, 0.92, 0.93)}),
     ("C-021", "refuted", {"bn_41_30": FALLS, "bn_41_plateau": cut(0.92, 0.91, 0.93)}),  # as in D0's own log
     ("C-021", "refuted", {"bn_41_30": FALLS, "bn_41_plateau": GOOD}),  # never cut: it was not the cuts
@@ -105,12 +106,12 @@ CASES += [
 
 @pytest.mark.parametrize(("claim", "verdict", "levels"), CASES, ids=lambda part: part if isinstance(part, str) else "")
 def test_every_claim_finds_what_the_table_holds(claim, verdict, levels):
-    assert verdict_of(CLAIMS, claim, table(levels)) == verdict
+    assert verdict_of(DEPTH_CLAIMS, claim, table(levels)) == verdict
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+@pytest.mark.parametrize("claim", DEPTH_CLAIMS, ids=lambda claim: claim.id)
 def test_half_the_runs_one_way_and_half_the_other_decide_nothing(claim):
-    """Of every claim's own true and false table, alternating by seed: six runs, which would do if they agreed."""
+    """Of every claim's own true and false table, by turns: six runs, which would do for means if they agreed."""
     pure = {verdict: table(levels) for id_, verdict, levels in reversed(CASES) if id_ == claim.id}
     arms = {
         name: {
@@ -119,18 +120,18 @@ def test_half_the_runs_one_way_and_half_the_other_decide_nothing(claim):
         }
         for name, columns in pure["reproduced"].items()
     }
-    assert verdict_of(CLAIMS, claim.id, arms) == "inconclusive"
+    assert verdict_of(DEPTH_CLAIMS, claim.id, arms) == "inconclusive"
 
 
 def test_every_claim_has_a_true_and_a_false_table():
-    assert {(claim.id, verdict) for claim in CLAIMS for verdict in ("reproduced", "refuted")} <= {
+    assert {(claim.id, verdict) for claim in DEPTH_CLAIMS for verdict in ("reproduced", "refuted")} <= {
         (claim, verdict) for claim, verdict, _ in CASES
     }
 
 
 @pytest.fixture(scope="module")
 def arms():
-    return {arm.name: arm for arm in DEPTH.arms(data.load("digits"), DEPTH.presets["full"])}
+    return {arm.name: arm for arm in DEPTH_EXPERIMENT.arms(data.load("digits"), DEPTH_EXPERIMENT.presets["full"])}
 
 
 @pytest.mark.parametrize(
@@ -152,7 +153,7 @@ def test_the_nets_have_the_document_s_parameters(arms, count, arm):
 
 
 def test_the_arms_are_d0_s_settings(arms):
-    assert tuple(arms) == ARMS
+    assert tuple(arms) == DEPTH_ARMS
     assert {arm.spec.data.batch_size for arm in arms.values()} == {64}
     assert {arm.spec.data.split for arm in arms.values()} == {"random_fifth"}
     assert {arm.spec.evaluation.selection for arm in arms.values()} == {"best_validation"}
@@ -162,7 +163,7 @@ def test_the_arms_are_d0_s_settings(arms):
     assert {arm.spec.epochs for arm in arms.values()} == {20, 30}
     assert {name for name, arm in arms.items() if arm.spec.optimizer.name == "sgd"} == {"bn_41_sgd", "bn_41_sgd_lr1e-1"}
     rates = {name: arm.hyper.learning_rate for name, arm in arms.items() if arm.hyper.learning_rate != 1e-3}
-    assert rates == {name: float(name.partition("_lr")[2]) for name in ARMS if "_lr" in name}
+    assert rates == {name: float(name.partition("_lr")[2]) for name in DEPTH_ARMS if "_lr" in name}
 
 
 def test_only_the_plateau_arms_cut_their_rate(arms):
@@ -181,20 +182,22 @@ def test_56_layers_have_the_same_blocks_as_20_and_more_of_them(arms):
 
 
 def test_the_full_preset_is_what_two_cores_can_do():
-    seeds = DEPTH.presets["full"].seeds_of(DEPTH.arms(data.load("digits"), DEPTH.presets["full"]))
+    seeds = DEPTH_EXPERIMENT.presets["full"].seeds_of(
+        DEPTH_EXPERIMENT.arms(data.load("digits"), DEPTH_EXPERIMENT.presets["full"])
+    )
     assert {seeds[arm] for arm in D0_22} == {6}
     assert {seeds[arm] for arm in D0_41} == {1}
-    assert set(seeds) == set(NETS)
+    assert set(seeds) == set(DEPTH_NETS)
 
 
 def test_loss_and_accuracy_of_the_failing_net_and_its_remedies_stand_in_one_figure():
-    figure = next(one for one in DEPTH.figures if isinstance(one, PeakCurves))
+    figure = next(one for one in DEPTH_EXPERIMENT.figures if isinstance(one, PeakCurves))
     assert set(figure.arms) == {"bn_41", "bn_41_plateau", "bn_41_sgd", "residual_41"}
 
 
 def test_the_document_s_numbers_stand_beside_the_arms_that_are_its_own():
-    numbers = {(one.ledger_id, one.arm, str(one.measure)): one.value for one in REPORTED}
-    assert len(numbers) == len(REPORTED) == 17 + 1 + 1 + 21
+    numbers = {(one.ledger_id, one.arm, str(one.measure)): one.value for one in DEPTH_REPORTED}
+    assert len(numbers) == len(DEPTH_REPORTED) == 17 + 1 + 1 + 21
     assert numbers["E-004", "plain_22", "largest drop of val_accuracy"] == 0.10
     assert numbers["E-005", "bn_22", "largest drop of val_accuracy"] == 0.01
     assert numbers["E-007", "bn_41", "best epoch of val_accuracy"] == 7

@@ -35,7 +35,7 @@ def test_units_of_hidden_layers_are_compared_and_classes_are_not():
 @pytest.fixture(scope="module")
 def rows():
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("experiments.forbidden.SEEDS", 2)
+        patch.setattr("experiments.forbidden.FORBIDDEN_SEEDS", range(2))
         patch.setattr("experiments.forbidden.HIDDEN_5", (12, 8))
         return measure_forbidden(Finished((), {}, Results({}, {}), data.load("digits")))["forbidden"].set_index("case")
 

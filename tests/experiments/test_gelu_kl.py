@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.gelu_kl import ARMS, CLAIMS, GELU_KL
+from experiments.gelu_kl import GELU_KL_ARMS, GELU_KL_CLAIMS, GELU_KL_EXPERIMENT
 from jaxmlp import data
 from tests.experiments.tables import UNCLEAR, table, three_each, verdict_of
 
@@ -29,17 +29,17 @@ CASES = [
 
 @pytest.mark.parametrize(("claim", "verdict", "arms"), CASES)
 def test_every_claim_finds_what_the_table_holds(claim, verdict, arms):
-    assert verdict_of(CLAIMS, claim, arms) == verdict
+    assert verdict_of(GELU_KL_CLAIMS, claim, arms) == verdict
 
 
 def test_every_claim_has_its_three_tables():
-    assert three_each(CLAIMS, CASES)
+    assert three_each(GELU_KL_CLAIMS, CASES)
 
 
 def test_each_arm_is_the_base_but_for_what_it_is_named_after():
     digits = data.load("digits")
-    arms = {arm.name: arm for arm in GELU_KL.arms(digits, GELU_KL.presets["full"])}
-    assert tuple(arms) == ARMS
+    arms = {arm.name: arm for arm in GELU_KL_EXPERIMENT.arms(digits, GELU_KL_EXPERIMENT.presets["full"])}
+    assert tuple(arms) == GELU_KL_ARMS
     settings = {
         name: (arm.spec.mlp.activation, arm.spec.loss.name, arm.hyper.smoothing, arm.hyper.learning_rate)
         for name, arm in arms.items()

@@ -4,11 +4,11 @@ import numpy as np
 import pytest
 
 from experiments.forbidden import ALIKE, ZEROS
-from experiments.initialization import ARMS, CLAIMS, INITIALIZATION
+from experiments.initialization import INITIALIZATION_ARMS, INITIALIZATION_CLAIMS, INITIALIZATION_EXPERIMENT
 from experiments.lab.ledger import load_ledger
 from jaxmlp import data
 from jaxmlp.nn import count_parameters
-from tests.experiments.tables import verdict_of
+from tests.experiments.tables import UNTESTED, verdict_of
 
 EPOCHS = 15
 
@@ -33,10 +33,14 @@ HALF = np.array([0.98, 0.3, 0.99, 0.4])
 
 
 def slopes(he, tanh):
-    """Of the logarithm of the variance, of ten nets each."""
-    numbers = ("log_variance_slope", "log_variance_ratio")
-    return {
-        ("start_growth", start): {name: list(slope + spread * np.linspace(-1, 1, 10)) for name in numbers}
+    """Of the logarithm of the variance, of ten nets each, and the variances of 60 layers."""
+    layers, nets = np.arange(1, 61) / np.log(10), np.linspace(-1, 1, 10)
+    profiles = {
+        ("starts", start): {"log10_variance": [list((slope + spread * net) * layers) for net in nets]}
+        for start, (slope, spread) in {"start_he_relu": he, "start_xavier_tanh": tanh}.items()
+    }
+    return profiles | {
+        ("start_growth", start): {"log_variance_slope": list(slope + spread * nets)}
         for start, (slope, spread) in {"start_he_relu": he, "start_xavier_tanh": tanh}.items()
     }
 
@@ -76,33 +80,33 @@ TABLES = {
 
 
 @pytest.mark.parametrize("table", TABLES)
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+@pytest.mark.parametrize("claim", INITIALIZATION_CLAIMS, ids=lambda claim: claim.id)
 def test_every_claim_finds_what_the_table_holds(table, claim):
     arms, verdict = TABLES[table]
-    assert verdict_of(CLAIMS, claim.id, (arms)) == verdict
+    assert verdict_of(INITIALIZATION_CLAIMS, claim.id, (arms)) == verdict
 
 
-@pytest.mark.parametrize("claim", CLAIMS, ids=lambda claim: claim.id)
+@pytest.mark.parametrize("claim", INITIALIZATION_CLAIMS, ids=lambda claim: claim.id)
 def test_a_missing_arm_is_not_tested(claim):
-    assert verdict_of(CLAIMS, claim.id, ({"another arm": arm(GOOD)})) == "not_tested"
+    assert verdict_of(INITIALIZATION_CLAIMS, claim.id, ({"another arm": arm(GOOD)})) in UNTESTED
 
 
 def test_too_high_a_rate_alone_refutes_that_it_does_not_help():
     """C-004 has two parts: runs that still fail but gain 30 points are an improvement."""
     arms = {"randn": arm(FAILS), "randn_lr1e-2": arm(FAILS + 0.3)}
-    c004 = next(claim for claim in CLAIMS if claim.id == "C-004")
-    assert verdict_of(CLAIMS, c004.id, arms) == "refuted"
+    c004 = next(claim for claim in INITIALIZATION_CLAIMS if claim.id == "C-004")
+    assert verdict_of(INITIALIZATION_CLAIMS, c004.id, arms) == "refuted"
 
 
 def test_kaiming_that_keeps_the_variance_beside_a_xavier_that_does_not_is_mixed():
-    c105 = next(claim for claim in CLAIMS if claim.id == "C-105")
-    assert verdict_of(CLAIMS, c105.id, (slopes((-0.01, 0.005), (-0.2, 0.005)))) == "mixed"
+    c105 = next(claim for claim in INITIALIZATION_CLAIMS if claim.id == "C-105")
+    assert verdict_of(INITIALIZATION_CLAIMS, c105.id, (slopes((-0.01, 0.005), (-0.2, 0.005)))) == "mixed"
 
 
 def test_the_arms_are_d0_s_net():
     digits = data.load("digits")
-    arms = {arm.name: arm for arm in INITIALIZATION.arms(digits, INITIALIZATION.presets["full"])}
-    assert tuple(arms) == ARMS
+    arms = {arm.name: arm for arm in INITIALIZATION_EXPERIMENT.arms(digits, INITIALIZATION_EXPERIMENT.presets["full"])}
+    assert tuple(arms) == INITIALIZATION_ARMS
     assert {arm.hyper.learning_rate for arm in arms.values()} == {1e-3, 1e-2}
     mnist_widths = (784, *arms["randn"].spec.mlp.widths[1:])
     spec = type(arms["randn"].spec.mlp)(mnist_widths)

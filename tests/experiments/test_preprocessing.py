@@ -2,7 +2,7 @@
 
 import pytest
 
-from experiments.preprocessing import ARMS, CLAIMS, PREPROCESSING
+from experiments.preprocessing import PREPROCESSING_ARMS, PREPROCESSING_CLAIMS, PREPROCESSING_EXPERIMENT
 from jaxmlp import data
 from tests.experiments.tables import CLEAR, UNCLEAR, accuracies, table, verdict_of
 
@@ -18,13 +18,13 @@ from tests.experiments.tables import CLEAR, UNCLEAR, accuracies, table, verdict_
     ],
 )
 def test_the_claim_finds_what_the_table_holds(verdict, spread, levels):
-    assert verdict_of(CLAIMS, "C-031", table(accuracies(**levels), spread=spread)) == verdict
+    assert verdict_of(PREPROCESSING_CLAIMS, "C-031", table(accuracies(**levels), spread=spread)) == verdict
 
 
 def test_the_arms_differ_in_their_inputs_alone():
-    arms = PREPROCESSING.arms(data.load("digits"), PREPROCESSING.presets["full"])
-    assert tuple(arm.name for arm in arms) == ARMS
-    assert tuple(arm.spec.data.preprocessing for arm in arms) == ARMS
+    arms = PREPROCESSING_EXPERIMENT.arms(data.load("digits"), PREPROCESSING_EXPERIMENT.presets["full"])
+    assert tuple(arm.name for arm in arms) == PREPROCESSING_ARMS
+    assert tuple(arm.spec.data.preprocessing for arm in arms) == PREPROCESSING_ARMS
     assert {arm.spec.mlp.widths[1:] for arm in arms} == {(128, 64, 32, 16, 10)}
     assert (
         len({(arm.spec.mlp, arm.spec.epochs, arm.spec.data.batch_size, arm.hyper.learning_rate) for arm in arms}) == 1

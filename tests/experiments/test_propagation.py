@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from experiments.propagation import FIRST, PROFILES, STARTS, WIDTH, log_variances
+from experiments.propagation import FIRST_LAYERS, PROFILES, PROPAGATION_STARTS, WIDTH, log_variances
 
 SEEDS, FOLLOWED = range(6), 8
 
@@ -13,7 +13,7 @@ SEEDS, FOLLOWED = range(6), 8
 @pytest.fixture(scope="module")
 def found():
     """By arm, the mean over the seeds' nets."""
-    starts = {arm: start._replace(depth=FOLLOWED) for arm, start in STARTS.items()}
+    starts = {arm: start._replace(depth=FOLLOWED) for arm, start in PROPAGATION_STARTS.items()}
     of_seed = jax.jit(lambda seed: log_variances(seed, starts))
     return jax.tree.map(lambda *logs: np.mean(logs, axis=0), *map(of_seed, SEEDS))
 
@@ -46,15 +46,18 @@ def test_it_is_that_of_a_wide_net(found, arm, gain, bias, activation):
 
 
 def test_slope_and_ratio_are_those_of_the_rows(monkeypatch):
-    monkeypatch.setattr("experiments.propagation.NETS", 3)
-    monkeypatch.setattr("experiments.propagation.DRAWN", 2)
-    monkeypatch.setattr("experiments.propagation.STARTS", {"start": STARTS["start_lecun_relu"]._replace(depth=20)})
+    monkeypatch.setattr("experiments.propagation._SEEDS", (7, 0, 1))
+    monkeypatch.setattr("experiments.propagation.DRAWN", range(2))
+    monkeypatch.setattr(
+        "experiments.propagation.PROPAGATION_STARTS",
+        {"start": PROPAGATION_STARTS["start_lecun_relu"]._replace(depth=20)},
+    )
     tables = PROFILES.make(None)
     assert tables["starts"].groupby("seed").size().tolist() == [20, 20]
-    assert tables["start_growth"]["seed"].tolist() == [0, 1, 2]
+    assert tables["start_growth"]["seed"].tolist() == [7, 0, 1]
     drawn, numbers = (rows.loc[rows["seed"] == 1] for rows in (tables["starts"], tables["start_growth"]))
     logs = drawn["log10_variance"].to_numpy() * np.log(10)
     slope = np.cov(drawn["layer"], logs)[0, 1] / np.var(drawn["layer"], ddof=1)
     assert numbers["log_variance_slope"].to_numpy() == pytest.approx(slope)
-    assert numbers["log_variance_ratio"].to_numpy() == pytest.approx(np.mean(np.diff(logs[:FIRST])))
+    assert numbers["log_variance_ratio"].to_numpy() == pytest.approx(np.mean(np.diff(logs[:FIRST_LAYERS])))
     assert slope == pytest.approx(np.log(0.5), abs=0.1)

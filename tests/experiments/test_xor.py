@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments.xor import ARMS, CLAIMS, STEPS, UNITS, XOR, four_points
+from experiments.xor import XOR_ARMS, XOR_CLAIMS, XOR_EXPERIMENT, XOR_STEPS, XOR_UNITS, four_points
 from jaxmlp import study
 from tests.experiments.tables import three_each, verdict_of
 
@@ -13,7 +13,7 @@ def successes(*shares):
     counts = [round(100 * share) for share in shares]
     return {
         f"relu_{units}": {"test_accuracy": [1.0] * count + [0.75] * (100 - count)}
-        for units, count in zip(UNITS, counts, strict=True)
+        for units, count in zip(XOR_UNITS, counts, strict=True)
     }
 
 
@@ -27,28 +27,28 @@ CASES = [
 
 @pytest.mark.parametrize(("claim", "verdict", "arms"), CASES)
 def test_every_claim_finds_what_the_table_holds(claim, verdict, arms):
-    assert verdict_of(CLAIMS, claim, arms) == verdict
+    assert verdict_of(XOR_CLAIMS, claim, arms) == verdict
 
 
 def test_every_claim_has_its_three_tables():
-    assert three_each(CLAIMS, CASES)
+    assert three_each(XOR_CLAIMS, CASES)
 
 
 def test_every_batch_is_the_four_points():
     dataset = four_points()
-    batches = np.asarray(dataset.train_images).reshape(STEPS, 4, 2)
+    batches = np.asarray(dataset.train_images).reshape(XOR_STEPS, 4, 2)
     assert {tuple(map(tuple, batch)) for batch in batches} == {((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))}
-    assert (np.asarray(dataset.train_labels).reshape(STEPS, 4) == [0, 1, 1, 0]).all()
-    for arm in XOR.arms(dataset, XOR.presets["full"]):
+    assert (np.asarray(dataset.train_labels).reshape(XOR_STEPS, 4) == [0, 1, 1, 0]).all()
+    for arm in XOR_EXPERIMENT.arms(dataset, XOR_EXPERIMENT.presets["full"]):
         assert (arm.spec.data.batch_size, arm.spec.data.shuffle) == (4, False)
-        assert arm.spec.data.steps_per_epoch(len(dataset.train_labels)) == STEPS
+        assert arm.spec.data.steps_per_epoch(len(dataset.train_labels)) == XOR_STEPS
 
 
 def test_the_arms_are_d3_s_method_at_every_width():
-    arms = {arm.name: arm for arm in XOR.arms(four_points(), XOR.presets["full"])}
-    assert tuple(arms) == ARMS
+    arms = {arm.name: arm for arm in XOR_EXPERIMENT.arms(four_points(), XOR_EXPERIMENT.presets["full"])}
+    assert tuple(arms) == XOR_ARMS
     assert arms["linear"].spec.mlp.widths == (2, 2)
-    for units in UNITS:
+    for units in XOR_UNITS:
         spec = arms[f"relu_{units}"].spec
         assert (spec.mlp.widths, spec.mlp.initializer, spec.optimizer.name) == ((2, units, 2), "torch_linear", "sgd")
         assert arms[f"relu_he_{units}"].spec.mlp.initializer == "he_normal"
@@ -59,7 +59,7 @@ def test_the_arms_are_d3_s_method_at_every_width():
 
 def test_no_line_parts_the_four_points():
     """However it is trained, a linear model has at most three of them right."""
-    arms = [arm for arm in XOR.arms(four_points(), XOR.presets["quick"]) if arm.name == "linear"]
+    arms = [arm for arm in XOR_EXPERIMENT.arms(four_points(), XOR_EXPERIMENT.presets["quick"]) if arm.name == "linear"]
     tested = study.run(arms, four_points(), seeds=5).final()["test_accuracy"]
     assert len(tested) == 5
     assert (tested <= 0.75).all()

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.nets import HIDDEN
+from experiments.lab.documents.d0 import HIDDEN_WIDTHS
 from jaxmlp.errors import InputError
 from jaxmlp.nn import (
     MLPSpec,
@@ -16,7 +16,7 @@ from jaxmlp.nn import (
 )
 from jaxmlp.nn.spec import DROPOUTS, NORM_POSITIONS, NORMS, RESIDUALS
 
-FIVE, TWENTY_TWO, FORTY_ONE = ((784, *HIDDEN[layers], 10) for layers in (5, 22, 41))
+FIVE, TWENTY_TWO, FORTY_ONE = ((784, *HIDDEN_WIDTHS[layers], 10) for layers in (5, 22, 41))
 
 
 D4 = {"norm": "batch_norm", "norm_position": "pre_activation", "bias": False}

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.nets import HIDDEN
+from experiments.lab.documents.d0 import HIDDEN_WIDTHS
 from jaxmlp.errors import InputError
 from jaxmlp.nn import ACTIVATIONS, MLPSpec, NetHyper, apply_mlp, init_mlp
 from jaxmlp.probes import laws
@@ -40,8 +40,8 @@ def test_norms_of_narrow_nets_are_spread_as_the_law_says():
 
 @pytest.mark.parametrize(("depth", "dead", "b"), [(22, 2.9e-4, 2.25), (41, 5.2e-4, 2.5)])
 def test_the_documents_nets_have_the_designs_numbers(depth, dead, b):
-    np.testing.assert_allclose(laws.born_dead(HIDDEN[depth]), dead, rtol=0.01)
-    np.testing.assert_allclose(laws.finite_width_norm(HIDDEN[depth]), (-b / 2, np.sqrt(b)), rtol=0.01)
+    np.testing.assert_allclose(laws.born_dead(HIDDEN_WIDTHS[depth]), dead, rtol=0.01)
+    np.testing.assert_allclose(laws.finite_width_norm(HIDDEN_WIDTHS[depth]), (-b / 2, np.sqrt(b)), rtol=0.01)
 
 
 def test_the_slope_is_the_law_of_equal_layers():

@@ -46,7 +46,7 @@ ORACLES = {
     "zero_share": lambda y: np.mean(y == 0),
     "dead_unit_share": lambda y: np.mean((y == 0).all(axis=0)),
     "dead_row_share": lambda y: np.mean((y == 0).all(axis=1)),
-    "predicted_classes": lambda y: len(set(y.argmax(axis=1))),
+    "count_predicted_classes": lambda y: len(set(y.argmax(axis=1))),
 }
 
 

@@ -80,7 +80,7 @@ def arms_with(kind):
     """An arm with the library's own component, and two with the user's, which share a program."""
     path, row = OWN[kind]
     part, _, field = path.partition(".")
-    name = training.spec.TABLES[path].register("own", row)
+    name = training.spec.COMPONENT_TABLES[path].register("own", row)
     base = make_spec(epochs=2)
     spec = replace(base, **{part: replace(getattr(base, part), **{field: name})})
     hyper = Hyper(learning_rate=3e-3, user=NUMBERS.get(path, {}))

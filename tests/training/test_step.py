@@ -25,7 +25,7 @@ from jaxmlp.training import (
 )
 
 # import_module, since the package's attribute `linear` is the function.
-linear_module = importlib.import_module("jaxmlp.nn.linear")
+linear_module = importlib.import_module("jaxmlp.nn.linear_rule")
 step_module = importlib.import_module("jaxmlp.training.step")
 batch_norm_module = importlib.import_module("jaxmlp.nn.batch_norm")
 

@@ -16,14 +16,14 @@ from rich.console import Console
 
 from experiments.benchmarks.speed.peak import forget_peak, peak_bytes
 from experiments.benchmarks.speed.workloads import blobs
-from experiments.d2 import GRID, Setting, arms_of
 from experiments.lab.base import Preset
+from experiments.lab.documents.d2 import D2_SETTINGS, Setting, arms_of
 from jaxmlp import study
 from jaxmlp.cli.jax_settings import keep_programs
 
-SAMPLE = tuple(dict.fromkeys(GRID))[2::8]
-SEEDS, EPOCHS = 6, 5
-RUN_EPOCHS = len(SAMPLE) * SEEDS * EPOCHS
+SAMPLE = tuple(dict.fromkeys(D2_SETTINGS))[2::8]
+_SEEDS, _EPOCHS = 6, 5
+RUN_EPOCHS = len(SAMPLE) * _SEEDS * _EPOCHS
 """Of our study; PyTorch's has one for each setting."""
 
 
@@ -35,7 +35,7 @@ class OursOnGrid:
         keep_programs()
         self._dataset = blobs()
         cost = cost_of(self.sample)
-        about = f"{len(SAMPLE)} settings, {SEEDS} seeds, {EPOCHS} epochs, {jax.local_device_count()} devices"
+        about = f"{len(SAMPLE)} settings, {_SEEDS} seeds, {_EPOCHS} epochs, {jax.local_device_count()} devices"
         compiling = sum(program["compile_seconds"] for program in self._programs)
         return cost | {
             "steps": RUN_EPOCHS,
@@ -47,9 +47,9 @@ class OursOnGrid:
     def sample(self) -> dict[str, Any]:
         """Seconds of a whole study."""
         display = study.make_display("grid", Console(quiet=True))
-        arms = arms_of(SAMPLE, self._dataset, Preset(SEEDS, EPOCHS, batch_size=100))
+        arms = arms_of(SAMPLE, self._dataset, Preset(_SEEDS, _EPOCHS, batch_size=100))
         begin = time.perf_counter()
-        results = study.run(arms, self._dataset, seeds=SEEDS, display=display)
+        results = study.run(arms, self._dataset, seeds=_SEEDS, display=display)
         seconds = time.perf_counter() - begin
         rows, self._programs = results.rows, results.manifest["programs"]
         self._first_loss = float(rows.loc[rows["epoch"] == 1, "train_loss"].mean())

@@ -10,7 +10,7 @@ import optax
 from flax import nnx
 from jax import Array
 
-from experiments.benchmarks.speed.task import Layer, Orders, Task, Train
+from experiments.benchmarks.speed.task import Orders, Task, TaskLayer, Train
 
 JAX_ACTIVATIONS = {"relu": jax.nn.relu, "sigmoid": jax.nn.sigmoid, "": lambda x: x}
 
@@ -48,7 +48,7 @@ class NnxNet(nnx.Module):
 class NnxPeerLayer(nnx.Module):
     """One linear and its batch norm."""
 
-    def __init__(self, layer: Layer, eps: float, rngs: nnx.Rngs) -> None:
+    def __init__(self, layer: TaskLayer, eps: float, rngs: nnx.Rngs) -> None:
         self.pre_norm, self.post_norm, self.activation = layer.pre_norm, layer.post_norm, layer.activation
         self.begins_module, self.ends_module = layer.begins_module, layer.ends_module
         self.linear = nnx.Linear(layer.inputs, layer.outputs, use_bias=layer.bias, rngs=rngs)
@@ -134,7 +134,7 @@ class EqxNet(eqx.Module):
     linears: list[eqx.nn.Linear]
     norms: list[eqx.nn.BatchNorm | None]
     skips: list[eqx.nn.Linear]
-    layers: tuple[Layer, ...] = eqx.field(static=True)
+    layers: tuple[TaskLayer, ...] = eqx.field(static=True)
 
     def __init__(self, task: Task, key: Array) -> None:
         self.layers = task.layers

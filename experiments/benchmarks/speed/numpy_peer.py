@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from experiments.benchmarks.speed.task import Layer, Orders, Task, Train
+from experiments.benchmarks.speed.task import Orders, Task, TaskLayer, Train
 
 
-class Linear:
+class NumpyLinear:
     """y = x Aᵀ + b."""
 
     def __init__(self, params: dict[str, np.ndarray], number: int) -> None:
@@ -24,7 +24,7 @@ class Linear:
         return g @ self.params["weight"]
 
 
-class BatchNorm:
+class NumpyBatchNorm:
     """By the batch's statistics; running ones are kept for prediction."""
 
     def __init__(self, params: dict[str, np.ndarray], number: int, eps: float) -> None:
@@ -112,10 +112,10 @@ def loop(task: Task) -> Train:
     return train
 
 
-def _parts(task: Task, layer: Layer, number: int) -> list[Linear | BatchNorm | Relu | Sigmoid]:
+def _parts(task: Task, layer: TaskLayer, number: int) -> list[NumpyLinear | NumpyBatchNorm | Relu | Sigmoid]:
     activations = {"relu": [Relu()], "sigmoid": [Sigmoid()], "": []}
-    norm = [BatchNorm(task.params, number, task.norm_eps)] if layer.pre_norm or layer.post_norm else []
-    parts: list[Linear | BatchNorm | Relu | Sigmoid] = [Linear(task.params, number)]
+    norm = [NumpyBatchNorm(task.params, number, task.norm_eps)] if layer.pre_norm or layer.post_norm else []
+    parts: list[NumpyLinear | NumpyBatchNorm | Relu | Sigmoid] = [NumpyLinear(task.params, number)]
     parts += norm if layer.pre_norm else []
     parts += activations[layer.activation]
     return parts + (norm if layer.post_norm else [])

@@ -16,7 +16,7 @@ Train = Callable[[int], np.ndarray]
 
 
 @dataclass(frozen=True)
-class Layer:
+class TaskLayer:
     """One linear of the main path and what follows it, in this order: pre norm, sum, activation, post norm."""
 
     inputs: int
@@ -36,7 +36,7 @@ class Layer:
 class Task:
     """A workload for some runs. Every run starts from its own parameters, and draws its own order of the data."""
 
-    layers: tuple[Layer, ...]
+    layers: tuple[TaskLayer, ...]
     skips: tuple[tuple[int, int], ...]
     """(inputs, outputs) of the residual modules' skips."""
     optimizer: str
@@ -75,7 +75,7 @@ class Task:
     def read(cls, folder: Path) -> "Task":
         """From files of a folder."""
         plain: dict[str, Any] = json.loads((folder / "task.json").read_text(encoding="utf-8"))
-        plain["layers"] = tuple(Layer(**layer) for layer in plain["layers"])
+        plain["layers"] = tuple(TaskLayer(**layer) for layer in plain["layers"])
         plain["skips"] = tuple(map(tuple, plain["skips"]))
         with np.load(folder / "data.npz") as data, np.load(folder / "params.npz") as params:
             return cls(**plain, **data, params=dict(params))

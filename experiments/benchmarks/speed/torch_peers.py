@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.func import functional_call, grad_and_value, vmap
 from torch.utils.data import DataLoader, TensorDataset
 
-from experiments.benchmarks.speed.task import Layer, Task, Train
+from experiments.benchmarks.speed.task import Task, TaskLayer, Train
 
 DEVICE = "cuda" if torch.cuda.is_available() else "cpu"
 TORCH_OPTIMIZERS = {
@@ -40,7 +40,7 @@ class TorchNet(nn.Module):
 
 
 class _Layer(nn.Module):
-    def __init__(self, layer: Layer, eps: float, running: bool) -> None:
+    def __init__(self, layer: TaskLayer, eps: float, running: bool) -> None:
         super().__init__()
         self.begins_module, self.ends_module = layer.begins_module, layer.ends_module
 

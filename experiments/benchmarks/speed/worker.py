@@ -111,7 +111,7 @@ def _worker_of(peer: str, key: str, runs: int, folder: Path) -> Any:
     return PeerWorker(peer, key, runs, folder)
 
 
-def main() -> None:
+def _main() -> None:
     """Answer words until there are no more."""
     peer, key, runs, folder = sys.argv[1:]
     worker = _worker_of(peer, key, int(runs), Path(folder))
@@ -122,4 +122,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    _main()

@@ -6,9 +6,9 @@ from typing import Any
 import jax
 import numpy as np
 
-from experiments.benchmarks.speed.task import Layer, Task
-from experiments.d4 import HIDDEN as D4_HIDDEN
-from experiments.nets import HIDDEN_22, HIDDEN_41
+from experiments.benchmarks.speed.task import Task, TaskLayer
+from experiments.lab.documents.d0 import HIDDEN_22, HIDDEN_41
+from experiments.lab.documents.d4 import D4_HIDDEN as D4_HIDDEN
 from experiments.xor import four_points
 from jaxmlp import data
 from jaxmlp.data import Dataset
@@ -120,9 +120,9 @@ def make_task(workload: Workload, runs: int, dataset: Dataset) -> Task:
     )
 
 
-def _layer(mlp: MLPSpec, layer: int) -> Layer:
+def _layer(mlp: MLPSpec, layer: int) -> TaskLayer:
     pre = mlp.norm_position == "pre_activation"
-    return Layer(
+    return TaskLayer(
         inputs=mlp.widths[layer],
         outputs=mlp.widths[layer + 1],
         bias=mlp.has_bias(layer),

@@ -8,7 +8,7 @@ import numpy as np
 
 from jaxmlp.errors import InputError
 from jaxmlp.nn.activations import ACTIVATIONS
-from jaxmlp.nn.foreign.parts import ForeignNet, Part, assemble, refuse
+from jaxmlp.nn.foreign.parts import ForeignNet, NetPart, assemble_net, refuse
 
 _FUNCTIONS = {"relu": "relu", "sigmoid": "sigmoid", "tanh": "tanh", "softmax": "softmax"}
 
@@ -34,7 +34,9 @@ def from_nnx(module: Any) -> ForeignNet:
 
     if not isinstance(module, nnx.Sequential):
         raise InputError(f"{type(module).__name__} is no nnx.Sequential: give one, of Linear, norms and activations")
-    return assemble([_part(f"layer {place} ({_name(layer)})", layer, nnx) for place, layer in enumerate(module.layers)])
+    return assemble_net(
+        [_part(f"layer {place} ({_name(layer)})", layer, nnx) for place, layer in enumerate(module.layers)]
+    )
 
 
 def _name(layer: Any) -> str:
@@ -42,47 +44,51 @@ def _name(layer: Any) -> str:
     return getattr(function, "__name__", type(layer).__name__)
 
 
-def _part(where: str, layer: Any, nnx: Any) -> Part:
+def _part(where: str, layer: Any, nnx: Any) -> NetPart:
     if isinstance(layer, nnx.Linear):
-        return Part("linear", where, arrays=_arrays(weight=layer.kernel[...].T, bias=layer.bias))
+        return NetPart("linear", where, arrays=_arrays(weight=layer.kernel[...].T, bias=layer.bias))
     if isinstance(layer, nnx.BatchNorm):
         arrays = _norm_arrays(where, layer) | _arrays(mean=layer.mean, var=layer.var)
         numbers = {"norm_eps": float(layer.epsilon), "norm_momentum": 1.0 - float(layer.momentum)}
-        return Part("batch_norm", where, arrays=arrays, numbers=numbers)
+        return NetPart("batch_norm", where, arrays=arrays, numbers=numbers)
     if isinstance(layer, nnx.LayerNorm):
-        return Part("layer_norm", where, arrays=_norm_arrays(where, layer), numbers={"norm_eps": float(layer.epsilon)})
+        return NetPart(
+            "layer_norm", where, arrays=_norm_arrays(where, layer), numbers={"norm_eps": float(layer.epsilon)}
+        )
     if isinstance(layer, nnx.Dropout):
-        return Part("dropout", where, numbers={"dropout_rate": float(layer.rate)})
+        return NetPart("dropout", where, numbers={"dropout_rate": float(layer.rate)})
     if isinstance(layer, nnx.PReLU):
-        return Part("activation", where, "prelu", arrays=_arrays(slope=layer.negative_slope))
+        return NetPart("activation", where, "prelu", arrays=_arrays(slope=layer.negative_slope))
     return _function(where, layer)
 
 
 def _norm_arrays(where: str, norm: Any) -> dict[str, np.ndarray]:
     if norm.scale is None or norm.bias is None:
-        refuse(Part("", where), "has no scale or no bias: an MLPSpec's norm has both")
+        refuse(NetPart("", where), "has no scale or no bias: an MLPSpec's norm has both")
     return _arrays(scale=norm.scale, shift=norm.bias)
 
 
-def _function(where: str, layer: Any) -> Part:
+def _function(where: str, layer: Any) -> NetPart:
     name = _name(layer)
     own = next((known for known, row in ACTIVATIONS.items() if row.function is layer and not row.numbers), None)
     if own is not None:
-        return Part("activation", where, own)
+        return NetPart("activation", where, own)
     function, positional = (layer.func, layer.args) if isinstance(layer, partial) else (layer, ())
     if positional or not getattr(inspect.unwrap(function), "__module__", "").startswith(("jax", "flax")):
-        refuse(Part("", where), "is a function of your own: ACTIVATIONS.register it, and give the spec yourself")
+        refuse(NetPart("", where), "is a function of your own: ACTIVATIONS.register it, and give the spec yourself")
     bound = dict(layer.keywords) if isinstance(layer, partial) else {}
     if name in _FUNCTIONS and not bound:
-        return Part("activation", where, _FUNCTIONS[name])
+        return NetPart("activation", where, _FUNCTIONS[name])
     if name == "gelu" and bound.keys() <= {"approximate"}:
-        return Part("activation", where, "gelu_tanh" if bound.get("approximate", True) else "gelu_erf")
+        return NetPart("activation", where, "gelu_tanh" if bound.get("approximate", True) else "gelu_erf")
     if name == "leaky_relu" and bound.keys() <= {"negative_slope"}:
-        return Part("activation", where, name, numbers={"leaky_slope": float(bound.get("negative_slope", 0.01))})
+        return NetPart("activation", where, name, numbers={"leaky_slope": float(bound.get("negative_slope", 0.01))})
     if name == "elu" and bound.keys() <= {"alpha"}:
-        return Part("activation", where, name, numbers={"elu_alpha": float(bound.get("alpha", 1.0))})
+        return NetPart("activation", where, name, numbers={"elu_alpha": float(bound.get("alpha", 1.0))})
     known = ", ".join((*_FUNCTIONS, "gelu", "leaky_relu", "elu"))
-    refuse(Part("", where), f"is not among what an MLPSpec has: Linear, BatchNorm, LayerNorm, Dropout, PReLU, {known}")
+    refuse(
+        NetPart("", where), f"is not among what an MLPSpec has: Linear, BatchNorm, LayerNorm, Dropout, PReLU, {known}"
+    )
 
 
 def _arrays(**variables: Any) -> dict[str, np.ndarray]:

@@ -31,7 +31,7 @@ class ForeignNet(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Part:
+class NetPart:
     """One part of a foreign net."""
 
     kind: str
@@ -50,10 +50,10 @@ class Part:
 class _Group:
     """A linear and what follows it."""
 
-    linear: Part
-    tail: tuple[Part, ...]
+    linear: NetPart
+    tail: tuple[NetPart, ...]
 
-    def of(self, *kinds: str) -> Part | None:
+    def of(self, *kinds: str) -> NetPart | None:
         """The first part of these kinds."""
         return next((part for part in self.tail if part.kind in kinds), None)
 
@@ -71,7 +71,7 @@ _ORDERS = {
 }
 
 
-def assemble(parts: Sequence[Part]) -> ForeignNet:
+def assemble_net(parts: Sequence[NetPart]) -> ForeignNet:
     """The net of these parts.
 
     Raises:
@@ -93,12 +93,12 @@ def assemble(parts: Sequence[Part]) -> ForeignNet:
     return ForeignNet(spec, params, norm_state, NetHyper(**numbers))
 
 
-def refuse(part: Part, why: str) -> NoReturn:
+def refuse(part: NetPart, why: str) -> NoReturn:
     """Raise the one line that names a part."""
     raise InputError(f"{part.where} {why}")
 
 
-def _grouped(parts: Sequence[Part]) -> list[_Group]:
+def _grouped(parts: Sequence[NetPart]) -> list[_Group]:
     if not parts or parts[0].kind != "linear":
         first = f", and {parts[0].where} comes first" if parts else ", and it has no parts"
         raise InputError(f"this net has to begin with a linear layer{first}")
@@ -136,8 +136,8 @@ def _output(last: _Group) -> str:
     return last.tail[0].name if last.tail else "none"
 
 
-def _numbers(parts: Sequence[Part]) -> dict[str, Any]:
-    found: dict[str, tuple[float, Part]] = {}
+def _numbers(parts: Sequence[NetPart]) -> dict[str, Any]:
+    found: dict[str, tuple[float, NetPart]] = {}
     for part in parts:
         for name, value in part.numbers.items():
             known, first = found.setdefault(name, (value, part))

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 
 from jaxmlp.errors import InputError
-from jaxmlp.nn.foreign.parts import ForeignNet, Part, assemble
+from jaxmlp.nn.foreign.parts import ForeignNet, NetPart, assemble_net
 
 _ACTIVATIONS = {"logistic": "sigmoid", "tanh": "tanh", "relu": "relu"}
 _LOGITS = {"MLPClassifier": ("softmax", "logistic"), "MLPRegressor": ("identity",)}
@@ -43,14 +43,14 @@ def from_sklearn(estimator: Any) -> ForeignNet:
     for layer, (kernel, bias) in enumerate(zip(estimator.coefs_, estimator.intercepts_, strict=True)):
         if layer:
             parts.append(_activation(estimator, layer - 1))
-        parts.append(Part("linear", f"layer {layer}", arrays={"weight": np.array(kernel.T), "bias": np.array(bias)}))
-    return assemble(parts)
+        parts.append(NetPart("linear", f"layer {layer}", arrays={"weight": np.array(kernel.T), "bias": np.array(bias)}))
+    return assemble_net(parts)
 
 
-def _activation(estimator: Any, layer: int) -> Part:
+def _activation(estimator: Any, layer: int) -> NetPart:
     if estimator.activation not in _ACTIVATIONS:
         raise InputError(
             f"activation {estimator.activation!r} behind layer {layer} is none of an MLPSpec's: "
             f"{', '.join(_ACTIVATIONS)} can be taken"
         )
-    return Part("activation", f"the {estimator.activation} behind layer {layer}", _ACTIVATIONS[estimator.activation])
+    return NetPart("activation", f"the {estimator.activation} behind layer {layer}", _ACTIVATIONS[estimator.activation])

@@ -11,7 +11,7 @@ import numpy as np
 
 from jaxmlp.errors import InputError
 from jaxmlp.nn.activations import ACTIVATIONS
-from jaxmlp.nn.foreign.parts import ForeignNet, Part, assemble, refuse
+from jaxmlp.nn.foreign.parts import ForeignNet, NetPart, assemble_net, refuse
 from jaxmlp.nn.init import NormState, Params
 from jaxmlp.nn.spec import MAXOUTS, MLPSpec
 
@@ -45,7 +45,7 @@ def from_torch(module: Any) -> ForeignNet:
     chain = [(path, child) for path, child in _children(module, "")]
     while chain and _name(chain[0][1]) == "Flatten":
         del chain[0]
-    return assemble([part for path, child in chain if (part := _part(path, child)) is not None])
+    return assemble_net([part for path, child in chain if (part := _part(path, child)) is not None])
 
 
 def to_torch(params: Params, norm_state: NormState, *, spec: MLPSpec) -> dict[str, np.ndarray]:
@@ -137,52 +137,52 @@ def _children(module: Any, prefix: str) -> Iterator[tuple[str, Any]]:
             yield f"{prefix}{name}", child
 
 
-def _part(path: str, module: Any) -> Part | None:
+def _part(path: str, module: Any) -> NetPart | None:
     name = _name(module)
-    where = Part("", f"module {path} ({name})")
+    where = NetPart("", f"module {path} ({name})")
     if name == "Identity":
         return None
     if name not in _READERS:
         refuse(where, f"is not among what an MLPSpec has: {', '.join(_READERS)}, Identity")
     fields: dict[str, Any] = _READERS[name](module, where)
-    return Part(where=where.where, **fields)
+    return NetPart(where=where.where, **fields)
 
 
-def _linear(module: Any, part: Part) -> dict[str, Any]:
+def _linear(module: Any, part: NetPart) -> dict[str, Any]:
     return {"kind": "linear", "arrays": _arrays(module, {"weight": "weight", "bias": "bias"})}
 
 
-def _batch_norm(module: Any, part: Part) -> dict[str, Any]:
+def _batch_norm(module: Any, part: NetPart) -> dict[str, Any]:
     if module.weight is None or module.running_mean is None or module.momentum is None:
         refuse(part, "has no scale and shift, no running statistics or no momentum: an MLPSpec's batch norm has them")
     numbers = {"norm_eps": float(module.eps), "norm_momentum": float(module.momentum)}
     return {"kind": "batch_norm", "arrays": _arrays(module, _NORM), "numbers": numbers}
 
 
-def _layer_norm(module: Any, part: Part) -> dict[str, Any]:
+def _layer_norm(module: Any, part: NetPart) -> dict[str, Any]:
     if module.weight is None or module.bias is None or len(module.normalized_shape) != 1:
         refuse(part, "has no scale and shift, or more than one axis: an MLPSpec's layer norm is over the features")
     arrays = _arrays(module, {"scale": "weight", "shift": "bias"})
     return {"kind": "layer_norm", "arrays": arrays, "numbers": {"norm_eps": float(module.eps)}}
 
 
-def _prelu(module: Any, part: Part) -> dict[str, Any]:
+def _prelu(module: Any, part: NetPart) -> dict[str, Any]:
     if module.weight.numel() != 1:
         refuse(part, f"has {module.weight.numel()} slopes: an MLPSpec's PReLU has one per layer")
     return {"kind": "activation", "name": "prelu", "arrays": {"slope": _arrays(module, {"s": "weight"})["s"][0]}}
 
 
-def _gelu(module: Any, part: Part) -> dict[str, Any]:
+def _gelu(module: Any, part: NetPart) -> dict[str, Any]:
     return {"kind": "activation", "name": "gelu_tanh" if module.approximate == "tanh" else "gelu_erf"}
 
 
-def _softmax(module: Any, part: Part) -> dict[str, Any]:
+def _softmax(module: Any, part: NetPart) -> dict[str, Any]:
     if module.dim not in (1, -1):
         refuse(part, f"goes along axis {module.dim}: an MLPSpec's softmax goes along the outputs, dim=1")
     return {"kind": "activation", "name": "softmax"}
 
 
-def _plain(name: str, **numbers: str) -> Callable[[Any, Part], dict[str, Any]]:
+def _plain(name: str, **numbers: str) -> Callable[[Any, NetPart], dict[str, Any]]:
     """An activation of this name; `numbers` are fields of `NetHyper` and PyTorch's attributes."""
     return lambda module, part: {
         "kind": "activation",
@@ -196,7 +196,7 @@ def _arrays(module: Any, names: dict[str, str]) -> dict[str, np.ndarray]:
     return {name: np.array(tensor.detach().cpu().numpy()) for name, tensor in found.items() if tensor is not None}
 
 
-_READERS: dict[str, Callable[[Any, Part], dict[str, Any]]] = {
+_READERS: dict[str, Callable[[Any, NetPart], dict[str, Any]]] = {
     "Linear": _linear,
     "BatchNorm1d": _batch_norm,
     "LayerNorm": _layer_norm,

@@ -18,7 +18,7 @@ from jaxmlp.errors import InputError, check_choice
 from jaxmlp.nn.activations import ACTIVATIONS, maxout
 from jaxmlp.nn.hyper import NetHyper
 from jaxmlp.nn.init import NormState, Params, init_mlp
-from jaxmlp.nn.linear import PRECISIONS
+from jaxmlp.nn.linear_rule import PRECISIONS
 from jaxmlp.nn.modules.rules import BatchNorm, LayerNorm, Linear
 from jaxmlp.nn.outputs import OUTPUTS
 from jaxmlp.nn.spec import MAXOUTS, MLPSpec

@@ -10,8 +10,8 @@ from jax import Array
 
 from jaxmlp.errors import check_choice
 from jaxmlp.nn.batch_norm import batch_norm_eval, batch_norm_train
-from jaxmlp.nn.layer_norm import layer_norm
-from jaxmlp.nn.linear import PRECISIONS, linear
+from jaxmlp.nn.layer_norm_rule import layer_norm
+from jaxmlp.nn.linear_rule import PRECISIONS, linear
 
 
 class Linear(nnx.Linear):

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from experiments.benchmarks import running
-from experiments.nets import HIDDEN
+from experiments.lab.documents.d0 import HIDDEN_WIDTHS
 
 
 def test_every_cold_start_has_a_new_folder_and_every_warm_one_the_folder_of_its_cold_one(monkeypatch):
@@ -21,7 +21,7 @@ def test_every_cold_start_has_a_new_folder_and_every_warm_one_the_folder_of_its_
 
     monkeypatch.setattr(running, "_first_step", first_step)
     measured = running.startup(2)
-    assert [(layers, files) for layers, _, files in seen] == [(str(n), k) for n in HIDDEN for k in (0, 1)] * 2
+    assert [(layers, files) for layers, _, files in seen] == [(str(n), k) for n in HIDDEN_WIDTHS for k in (0, 1)] * 2
     folders = [cache for _, cache, _ in seen]
     assert folders[::2] == folders[1::2]
     assert len(set(folders)) == 6

@@ -8,11 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.benchmarks.speed import compare, grid, ours, parts, report
+from experiments.benchmarks.speed import comparison, grid, ours, parts, report
 from experiments.benchmarks.speed.peers import PEERS
 from experiments.benchmarks.speed.task import Task
 from experiments.benchmarks.speed.workloads import Workload, make_task
-from experiments.d2 import Setting
+from experiments.lab.documents.d2 import Setting
 from jaxmlp import data, nn
 from jaxmlp.nn import MLPSpec
 from jaxmlp.study.plan import Wish
@@ -168,10 +168,10 @@ def test_starting_and_variants_are_told():
 
 
 def test_a_gpu_trains_as_many_runs_as_its_memory_allows():
-    assert compare.runs_of("d", on_gpu=True) == (1, 64, 1024)
+    assert comparison.runs_of("d", on_gpu=True) == (1, 64, 1024)
     # 41 layers have 10 million parameters: of 64 runs they take 2.6 GB, of 1,024 beyond 4.
-    assert compare.runs_of("f", on_gpu=True) == (1, 64)
-    assert compare.runs_of("d", on_gpu=False) == (1, 16)
+    assert comparison.runs_of("f", on_gpu=True) == (1, 64)
+    assert comparison.runs_of("d", on_gpu=False) == (1, 16)
 
 
 def test_the_figure_shows_every_peer_s_throughput():
@@ -314,11 +314,11 @@ def test_the_grid_s_losses_are_d2_s(loss):
 
 
 def test_a_worker_that_dies_is_a_cell_that_failed(tmp_path):
-    worker = compare.PeerProcess("no such peer", "b", 1, tmp_path)
+    worker = comparison.PeerProcess("no such peer", "b", 1, tmp_path)
     assert worker.ask("build") == {"failed": "KeyError: 'no such peer'"}
 
 
 def test_a_worker_that_hangs_is_a_cell_that_failed(tmp_path, monkeypatch):
-    monkeypatch.setattr(compare, "LONGEST_SECONDS", 0.01)
-    worker = compare.PeerProcess("torch_loader", "b", 1, tmp_path)
+    monkeypatch.setattr(comparison, "LONGEST_SECONDS", 0.01)
+    worker = comparison.PeerProcess("torch_loader", "b", 1, tmp_path)
     assert worker.ask("build") == {"failed": "no answer to 'build' within 0.01 s"}

@@ -11,12 +11,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.initialization import ARMS
-from experiments.lab.cli import main
+from experiments.initialization import INITIALIZATION_ARMS
+from experiments.lab.cli import run_experiments_line
+from experiments.lab.docs import comparisons
 from experiments.lab.ledger import load_ledger
-from experiments.lab.readme import README, comparisons, findings, with_blocks
 from experiments.lab.registry import EXPERIMENTS
-from experiments.propagation import STARTS
+from experiments.propagation import PROPAGATION_STARTS
 from jaxmlp import data, training
 from jaxmlp.files import write_sealed_json
 from jaxmlp.nn import MLPSpec
@@ -27,10 +27,12 @@ TINY = ["--seeds", "3", "--epochs", "1"]
 def make_light(patch):
     """No compile cache, which is process-wide: what a test set must not outlive it. And few, small nets to measure."""
     patch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
-    patch.setattr("experiments.propagation.NETS", 12)
-    patch.setattr("experiments.propagation.STARTS", {arm: one._replace(depth=12) for arm, one in STARTS.items()})
+    patch.setattr("experiments.propagation._SEEDS", range(12))
+    patch.setattr("experiments.propagation.DRAWN", range(10, 12))
+    shallow = {arm: one._replace(depth=12) for arm, one in PROPAGATION_STARTS.items()}
+    patch.setattr("experiments.propagation.PROPAGATION_STARTS", shallow)
     patch.setattr("experiments.forbidden.HIDDEN_5", (8,))
-    patch.setattr("experiments.forbidden.SEEDS", 3)
+    patch.setattr("experiments.forbidden.FORBIDDEN_SEEDS", range(3))
 
 
 @pytest.fixture
@@ -48,13 +50,13 @@ def finished(tmp_path_factory):
     out = tmp_path_factory.mktemp("finished")
     with pytest.MonkeyPatch.context() as patch:
         make_light(patch)
-        assert main(["run", "initialization", *TINY, "--out", str(out)]) == 0
+        assert run_experiments_line(["run", "initialization", *TINY, "--out", str(out)]) == 0
     return out
 
 
 def failing(capsys, *line):
     """Run a wrong command: exit code 2 and one line, returned."""
-    assert main(list(line)) == 2
+    assert run_experiments_line(list(line)) == 2
     captured = capsys.readouterr()
     assert captured.err.startswith("error: ")
     assert captured.err.count("\n") == 1
@@ -66,11 +68,11 @@ def test_run_leaves_the_documented_files(finished):
     folder = finished / "initialization"
     names = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     figures = {f"figures/{f.name}.{kind}" for f in EXPERIMENTS["initialization"].figures for kind in ("svg", "png")}
-    records = {"results.parquet", "verdicts.json", "beside.json", "manifest.json"}
+    records = {"results.parquet", "runs.parquet", "verdicts.json", "beside.json", "manifest.json"}
     measured = {"starts.parquet", "start_growth.parquet", "forbidden.parquet"}
     assert names == records | measured | {"report.html"} | figures
     rows = pd.read_parquet(folder / "results.parquet")
-    assert len(rows) == len(ARMS) * 3 * 2  # arms, seeds, epochs 0 and 1
+    assert len(rows) == len(INITIALIZATION_ARMS) * 3 * 2  # arms, seeds, epochs 0 and 1
     verdicts = json.loads((folder / "verdicts.json").read_text())
     assert [v["claim"] for v in verdicts] == [claim.id for claim in EXPERIMENTS["initialization"].claims]
     wanted = "claim doc statement verdict kind effect unit delta ci_low ci_high n rule arms factor seeds_needed"
@@ -92,7 +94,7 @@ def test_report_rebuilds_the_same_pages_without_training(finished, tmp_path, mon
         (folder / name).unlink()
     monkeypatch.setattr("jaxmlp.study.run", lambda *_, **__: pytest.fail("report trained"))
     for given in (out, folder):
-        assert main(["report", str(given)]) == 0
+        assert run_experiments_line(["report", str(given)]) == 0
         assert {name: (folder / name).read_bytes() for name in before} == before
     assert "report.html" in capsys.readouterr().out
 
@@ -105,11 +107,11 @@ def test_report_without_a_folder_rebuilds_the_pages_of_what_is_published(finishe
     before = sorted(published.rglob("*"))
     monkeypatch.setattr("experiments.lab.published.PUBLISHED", published)
     monkeypatch.setattr("jaxmlp.study.run", lambda *_, **__: pytest.fail("report trained"))
-    assert main(["report"]) == 0
+    assert run_experiments_line(["report"]) == 0
     out = home / "results" / "published"
     assert (out / "initialization" / "report.html").is_file()
     overview = (out / "overview.html").read_text(encoding="utf-8")
-    assert overview.count('<tr id="C-') == len(load_ledger().claims) == 126
+    assert overview.count('<tr id="C-') == len(load_ledger().claims) == 151
     linked = {claim.id for claim in EXPERIMENTS["initialization"].claims}
     assert set(re.findall(r'<a href="initialization/report.html">(C-\d+)</a>', overview)) == linked
     assert sorted(published.rglob("*")) == before
@@ -121,20 +123,20 @@ def test_a_second_run_needs_resume_and_then_trains_nothing_twice(finished, home,
     rows = pd.read_parquet(out / "initialization" / "results.parquet")
     line = ["run", "initialization", *TINY, "--out", str(out)]
     assert "exists already: give another --out, or --resume" in failing(capsys, *line)
-    assert main([*line, "--resume"]) == 0
+    assert run_experiments_line([*line, "--resume"]) == 0
     assert "estimate" not in capsys.readouterr().out
     pd.testing.assert_frame_equal(pd.read_parquet(out / "initialization" / "results.parquet"), rows)
 
 
 def test_arms_are_chosen_by_name(home):
-    assert main(["run", "preprocessing", *TINY, "--arms", "standardize,unit", "--out", "o"]) == 0
+    assert run_experiments_line(["run", "preprocessing", *TINY, "--arms", "standardize,unit", "--out", "o"]) == 0
     rows = pd.read_parquet("o/preprocessing/results.parquet")
     assert list(rows["arm"].unique()) == ["unit", "standardize"]
 
 
 def test_arms_have_their_own_precision_where_none_is_chosen(home):
     arms = ["--arms", "d4_float32,d4_bfloat16", *TINY]
-    assert main(["run", "precision", *arms, "--out", "o"]) == 0
+    assert run_experiments_line(["run", "precision", *arms, "--out", "o"]) == 0
     rows = pd.read_parquet("o/precision/results.parquet")
     assert rows.groupby("arm")["train_loss"].last().nunique() == 2
     assert json.loads(Path("o/precision/manifest.json").read_text())["precision"] == "float32 and bfloat16"
@@ -142,7 +144,10 @@ def test_arms_have_their_own_precision_where_none_is_chosen(home):
 
 def test_a_chosen_precision_is_that_of_every_arm(home, capsys):
     failing(capsys, "run", "precision", "--arms", "d4_float32,d4_bfloat16", "--precision", "bfloat16")
-    assert main(["run", "preprocessing", *TINY, "--arms", "unit", "--precision", "bfloat16", "--out", "o"]) == 0
+    assert (
+        run_experiments_line(["run", "preprocessing", *TINY, "--arms", "unit", "--precision", "bfloat16", "--out", "o"])
+        == 0
+    )
     assert json.loads(Path("o/preprocessing/manifest.json").read_text())["precision"] == "bfloat16"
 
 
@@ -156,7 +161,7 @@ def test_the_tour_runs_from_an_empty_folder_and_prints_its_report(home, monkeypa
         "initialization",
         replace(EXPERIMENTS["initialization"], presets={"quick": tiny}),
     )
-    assert main([]) == 0
+    assert run_experiments_line([]) == 0
     printed = capsys.readouterr().out
     assert "results/tour/report.html" in printed
     for claim in ("C-001", "C-004", "C-005", "C-007"):
@@ -166,11 +171,11 @@ def test_the_tour_runs_from_an_empty_folder_and_prints_its_report(home, monkeypa
 
 def test_a_net_of_one_s_own_is_trained_and_reported(home, capsys):
     line = ["train", "--widths", "64,16,10", "--norm", "batch_norm", "--seeds", "2", "--epochs", "3"]
-    assert main(line) == 0
+    assert run_experiments_line(line) == 0
     assert "test accuracy of 2 runs: mean" in capsys.readouterr().out
     rows = pd.read_parquet("results/own/results.parquet")
     assert set(rows["epoch"]) == {0, 1, 2, 3}
-    assert main(["report", "results/own"]) == 0
+    assert run_experiments_line(["report", "results/own"]) == 0
 
 
 @pytest.fixture
@@ -186,13 +191,13 @@ def net(home):
 
 
 def test_a_saved_net_is_tested_and_shown(net, home, capsys):
-    assert main(["test", "net.safetensors"]) == 0
+    assert run_experiments_line(["test", "net.safetensors"]) == 0
     printed = capsys.readouterr().out
     assert f"test accuracy on digits: {net} (n = 355)" in printed
     assert printed.endswith(f": {home / 'net.svg'}\n")
     assert b" of 10 right" in (home / "net.svg").read_bytes()
     other = ["test", "net.safetensors", "--dataset", "digits", "--seed", "1", "--out", "ten.svg"]
-    assert main(other) == 0
+    assert run_experiments_line(other) == 0
     again = capsys.readouterr().out
     assert f"{net} (n = 355)" in again
     assert again.splitlines()[1].split(":")[0] != printed.splitlines()[1].split(":")[0]  # other images
@@ -220,15 +225,17 @@ def test_a_net_that_cannot_be_tested_is_one_line_and_writes_nothing(net, home, c
 
 
 def test_list_and_claims_name_everything(capsys):
-    assert main(["list"]) == 0
+    assert run_experiments_line(["list"]) == 0
     printed = capsys.readouterr().out
-    for word in ("initialization", "randn_lr1e-2", "C-007", "E-003", f"{30 * len(ARMS)} runs: 30 seeds"):
+    for word in ("initialization", "randn_lr1e-2", "C-007", "E-003", f"{30 * len(INITIALIZATION_ARMS)} runs: 30 seeds"):
         assert word in printed
-    assert main(["claims"]) == 0
+    assert run_experiments_line(["claims"]) == 0
     printed = capsys.readouterr().out
-    assert len(re.findall(r"^ C-\d{3} ", printed, re.MULTILINE)) == 126
-    assert main(["claims", "--doc", "D3"]) == 0
-    assert capsys.readouterr().out.count(" D3 ") == 14
+    assert len(re.findall(r"^ C-\d{3} ", printed, re.MULTILINE)) == 151
+    assert run_experiments_line(["claims", "--doc", "D3"]) == 0
+    assert capsys.readouterr().out.count(" D3 ") == sum(
+        claim.document == "D3" for claim in load_ledger().claims.values()
+    )
 
 
 @pytest.mark.parametrize(
@@ -292,7 +299,7 @@ def test_paths_and_options_have_one_name(home, capsys, line, message):
 def test_a_home_folder_is_found_and_told(home, capsys, monkeypatch):
     monkeypatch.setenv("HOME", str(home / "me"))
     line = ["train", "--out", "~/studies", "--widths", "64,4,10", "--seeds", "1", "--epochs", "1"]
-    assert main(line) == 0
+    assert run_experiments_line(line) == 0
     assert (home / "me" / "studies" / "own" / "manifest.json").is_file()
     assert not (home / "~").exists()
     assert str(home / "me" / "studies" / "own" / "report.html") in capsys.readouterr().out
@@ -349,24 +356,33 @@ def test_what_is_published_is_what_the_pages_are_made_of(finished, home, monkeyp
     """All studies of a folder, or none of them where one is a preview."""
     out, published = shutil.copytree(finished, home / "out"), home / "kept"
     monkeypatch.setattr("experiments.lab.published.PUBLISHED", published)
-    monkeypatch.setattr("experiments.lab.readme.renew", lambda: home / "README.md")
+    monkeypatch.setattr("experiments.lab.docs.renew", list)
     shutil.copytree(out / "initialization", out / "norms")
     manifest = json.loads((out / "norms" / "manifest.json").read_text())
     full = manifest | {"preset": "full", "dataset": manifest["dataset"] | {"name": "mnist"}}
     write_sealed_json(out / "norms" / "manifest.json", full)
     assert "initialization is a preview" in failing(capsys, "publish", str(out))
     assert not published.exists()
-    assert main(["publish", str(out / "norms")]) == 0
+    assert run_experiments_line(["publish", str(out / "norms")]) == 0
     names = {"manifest.json", "results.parquet", "verdicts.json", "beside.json"}
     assert {path.name for path in (published / "norms").iterdir()} == names
     assert all((published / "norms" / name).read_bytes() == (out / "norms" / name).read_bytes() for name in names)
     assert (published / "overview.html").is_file()
 
 
-def test_the_readme_counts_the_documents_numbers_that_a_run_of_ours_could_have_shown(tmp_path, monkeypatch):
+def test_a_page_counts_the_documents_numbers_that_a_run_of_ours_could_have_shown(tmp_path, monkeypatch):
     monkeypatch.setattr("experiments.lab.published.PUBLISHED", tmp_path)
     inside = {"ledger_id": "E-1", "arm": "a", "measure": "final test_accuracy", "unit": "accuracy", "tag": "doc"}
-    inside |= {"reported": 0.97, "mean": 0.975, "low": 0.96, "high": 0.99, "n": 5, "agrees": True, "missing": None}
+    inside |= {
+        "reported": 0.97,
+        "mean": 0.975,
+        "low": 0.96,
+        "high": 0.99,
+        "n": 5,
+        "agrees": True,
+        "missing": None,
+        "wide": False,
+    }
     outside = inside | {"ledger_id": "E-2", "reported": 0.5, "agrees": False}
     undecided = inside | {"agrees": None}
     without = inside | {"n": 0, "mean": None, "low": None, "high": None, "agrees": None, "missing": "no arm"}
@@ -375,10 +391,3 @@ def test_the_readme_counts_the_documents_numbers_that_a_run_of_ours_could_have_s
     text = comparisons()
     assert text.startswith("Of 3 numbers of 2 experiments, 2 lie inside.")
     assert text.endswith("| E-2 | a | final test_accuracy | 50.00 % | 97.50 % | 96.00 % to 99.00 % | 5 |")
-
-
-def test_the_readme_s_blocks_are_up_to_date():
-    """If this fails: python -m experiments readme."""
-    text = README.read_text(encoding="utf-8")
-    assert with_blocks(text) == text
-    assert findings().count("\n") >= 5  # four claims and more

@@ -9,7 +9,7 @@ from rich.console import Console
 from experiments.lab.base import Experiment
 from experiments.lab.session import run_experiment, write_pages
 from experiments.lab.timed import RUN_SECONDS, TIMES
-from experiments.prediction_mode import PREDICTION_MODE
+from experiments.prediction_mode import PREDICTION_MODE_EXPERIMENT
 from jaxmlp import data, study
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import Reported, StepCurves
@@ -43,7 +43,14 @@ def test_a_study_s_own_steps_reach_its_report(tmp_path):
 
 
 def test_what_looks_at_tested_nets_keeps_no_others(tmp_path):
-    how = {"preset_name": "quick", "preset": PREDICTION_MODE.presets["quick"], "command": "-", "out": tmp_path}
+    how = {
+        "preset_name": "quick",
+        "preset": PREDICTION_MODE_EXPERIMENT.presets["quick"],
+        "command": "-",
+        "out": tmp_path,
+    }
     with pytest.raises(InputError, match="keeps the nets that it tests"):
-        run_experiment(PREDICTION_MODE, data.load("digits"), console=Console(quiet=True), keep_params="last", **how)
+        run_experiment(
+            PREDICTION_MODE_EXPERIMENT, data.load("digits"), console=Console(quiet=True), keep_params="last", **how
+        )
     assert list(tmp_path.iterdir()) == []

@@ -18,7 +18,7 @@ import optax
 import pytest
 
 from jaxmlp import nn
-from jaxmlp.fingerprint import Unfingerprintable, fingerprint
+from jaxmlp.fingerprints import Unfingerprintable, fingerprint
 
 
 def defined(source, name="f", **scope):
@@ -196,7 +196,7 @@ def test_what_has_no_content_to_read_says_so(value, what):
 
 PROGRAM = """
 import functools, jax, jax.numpy as jnp, optax
-from jaxmlp.fingerprint import fingerprint
+from jaxmlp.fingerprints import fingerprint
 SET, TABLE, ARRAY = {"a", "b", "c", "d"}, {"x": 1, "y": (2.0, "z")}, jnp.arange(3.0)
 def helper(x, *, scale=2.0): return scale * x if str(x) in SET else TABLE["x"] * x
 def swish(x, beta): return helper(x) * jax.nn.sigmoid(beta * x) + ARRAY.sum()

@@ -20,19 +20,19 @@ from jaxmlp.study import Arm
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, LossSpec, OptimizerSpec, RunSpec
 
 # As its legends abbreviate them; what D2 does not have keeps its own name.
-ACTIVATIONS = {"sigmoid": "Sig", "relu": "Relu", "gelu_tanh": "Gelu", "gelu_finite_difference": "GeluFD"}
-LOSSES = {"euclidean": "Euc", "cross_entropy": "CE", "hinge": "Hinge"}
+_ACTIVATIONS = {"sigmoid": "Sig", "relu": "Relu", "gelu_tanh": "Gelu", "gelu_finite_difference": "GeluFD"}
+_LOSSES = {"euclidean": "Euc", "cross_entropy": "CE", "hinge": "Hinge"}
 D2_ACTIVATIONS = ("sigmoid", "relu", "gelu_tanh")
 D2_LOSSES = ("euclidean", "cross_entropy", "hinge")
 
-EPOCHS, BATCH_SIZE = 50, 100
-SEEDS = 20
+D2_EPOCHS, BATCH_SIZE = 50, 100
+_SEEDS = 20
 """The ledger's for D2."""
-FULL = Preset(seeds=SEEDS, epochs=EPOCHS, batch_size=BATCH_SIZE)
+FULL = Preset(seeds=_SEEDS, epochs=D2_EPOCHS, batch_size=BATCH_SIZE)
 # A tenth of the batch size gives the digits 144 updates per epoch (MNIST: 600).
-QUICK = Preset(seeds=4, epochs=EPOCHS, batch_size=BATCH_SIZE // 10)
+QUICK = Preset(seeds=4, epochs=D2_EPOCHS, batch_size=BATCH_SIZE // 10)
 
-RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
+D2_RATES = (0.003, 0.01, 0.03, 0.1, 0.3, 1.0)
 """Candidates where a rate is tuned: D2's, with a step between them."""
 
 REMEDIES = {
@@ -55,7 +55,7 @@ class Setting:
     rate: float = 0.01
     decay: float = 0.0
     batch: int = BATCH_SIZE
-    epochs: int = EPOCHS
+    epochs: int = D2_EPOCHS
     """In the full preset's; others scale them."""
     margin: float = 5.0
     """Δ of the hinge losses (S-062)."""
@@ -83,7 +83,7 @@ class Setting:
         """D2's name of the curve, and what D2 does not have after it."""
         further = [self.remedy] if self.remedy else []
         further += [f"margin_{self.margin:g}"] if self.margin != 5.0 else []
-        further += [f"{self.epochs}_epochs"] if self.epochs != EPOCHS else []
+        further += [f"{self.epochs}_epochs"] if self.epochs != D2_EPOCHS else []
         further += ["tuning"] if self.held_out else []
         return "_".join([d2_name(self.spec(784, 10, FULL), self.hyper), *further])
 
@@ -102,7 +102,7 @@ class Setting:
             loss=LossSpec(self.loss),
             optimizer=optimizer,
             evaluation=EvalSpec("last", train_subset=10_000, log_every=log_every, test_every_epoch=not self.held_out),
-            epochs=max(1, self.epochs * preset.epochs // EPOCHS),
+            epochs=max(1, self.epochs * preset.epochs // D2_EPOCHS),
         )
 
     def arm(self, dataset: Dataset, preset: Preset) -> Arm:
@@ -116,8 +116,8 @@ def d2_name(spec: RunSpec, hyper: Hyper) -> str:
     `hidden` counts hidden layers; a net without any has its activation in the name all the same. The weight decay is 0
     where the optimizer does not decay. `GeluFD` is GELU with D2's difference quotient, `Gelu` with its true derivative.
     """
-    activation = ACTIVATIONS.get(spec.mlp.activation, spec.mlp.activation)
-    loss = LOSSES.get(spec.loss.name, spec.loss.name)
+    activation = _ACTIVATIONS.get(spec.mlp.activation, spec.mlp.activation)
+    loss = _LOSSES.get(spec.loss.name, spec.loss.name)
     decay = hyper.weight_decay if spec.optimizer.decays else 0.0
     numbers = f"{hyper.learning_rate:g}_{decay:g}_{spec.data.batch_size}"
     return f"{spec.mlp.num_layers - 1}_{activation}_{loss}_{numbers}"
@@ -132,16 +132,18 @@ def arms_of(settings: Sequence[Setting], dataset: Dataset, preset: Preset) -> li
 NO_HIDDEN = {loss: Setting(0, "sigmoid", loss) for loss in D2_LOSSES}
 CELLS = {(h, a, loss): Setting(h, a, loss) for h in (1, 2) for a in D2_ACTIVATIONS for loss in D2_LOSSES}
 DECADES = (1e-4, 1e-3, 1e-2, 0.1, 1.0)
-BATCHES = (10, 20, 50, 100, 200)
+D2_BATCHES = (10, 20, 50, 100, 200)
 EUCLIDEAN_RATES = {rate: Setting(1, "sigmoid", "euclidean", rate=rate, decay=1e-5) for rate in DECADES}
 CROSS_ENTROPY_RATES = {rate: Setting(2, "sigmoid", "cross_entropy", rate=rate, decay=1e-5) for rate in DECADES}
 HINGE_DECAYS = {decay: Setting(2, "gelu_tanh", "hinge", decay=decay) for decay in DECADES}
 CROSS_ENTROPY_DECAYS = {decay: Setting(2, "sigmoid", "cross_entropy", rate=1.0, decay=decay) for decay in DECADES}
 ZOOMED = (10, 200)
 """The batch sizes of figure 13, whose steps are logged (E-032)."""
-EUCLIDEAN_BATCHES = {b: Setting(1, "sigmoid", "euclidean", batch=b, log=b in ZOOMED) for b in BATCHES}
-CROSS_ENTROPY_BATCHES = {b: Setting(2, "sigmoid", "cross_entropy", rate=1.0, batch=b, log=b in ZOOMED) for b in BATCHES}
-GRID = (
+EUCLIDEAN_BATCHES = {b: Setting(1, "sigmoid", "euclidean", batch=b, log=b in ZOOMED) for b in D2_BATCHES}
+CROSS_ENTROPY_BATCHES = {
+    b: Setting(2, "sigmoid", "cross_entropy", rate=1.0, batch=b, log=b in ZOOMED) for b in D2_BATCHES
+}
+D2_SETTINGS = (
     *NO_HIDDEN.values(),
     *CELLS.values(),
     *EUCLIDEAN_RATES.values(),
@@ -170,21 +172,21 @@ def d2_reported(ledger_id: str, arms: Mapping[str, str]) -> tuple[Reported, ...]
     """The numbers of D2's figures for our arms, but for training accuracies: D2's are means over the last 50 batches of
     an epoch, while they train, and ours evaluate 10,000 images after it: two measures.
     """
-    numbers = reported_by(ledger_id, arms, last=EPOCHS)
+    numbers = reported_by(ledger_id, arms, last=D2_EPOCHS)
     return tuple(one for one in numbers if one.measure.column != "train_accuracy")
 
 
-def tested(setting: Setting | str) -> Value:
+def d2_tested(setting: Setting | str) -> Value:
     """Its test accuracy after the last epoch."""
     return base.tested(setting if isinstance(setting, str) else setting.name)
 
 
-def tuning(setting: Setting, rates: Sequence[float] = RATES) -> tuple[Setting, ...]:
+def tuning(setting: Setting, rates: Sequence[float] = D2_RATES) -> tuple[Setting, ...]:
     """The candidates where a setting's rate is tuned."""
     return tuple(replace(setting, rate=rate, held_out=True) for rate in rates)
 
 
-def sweep(label: str, settings: Mapping[Any, Setting]) -> Sweep:
+def sweep_line(label: str, settings: Mapping[Any, Setting]) -> Sweep:
     """A line of a figure over a setting, from the setting's values to arms."""
     return Sweep(label, tuple((float(value), setting.name) for value, setting in settings.items()))
 

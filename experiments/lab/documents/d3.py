@@ -15,10 +15,10 @@ from jaxmlp.nn import MLPSpec
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, LossSpec, OptimizerSpec, RunSpec
 
 BASE = (256,)
-CROSS_ENTROPY = LossSpec()
-HYPER = Hyper(learning_rate=0.1)
+_CROSS_ENTROPY = LossSpec()
+D3_HYPER = Hyper(learning_rate=0.1)
 
-PRESETS = {
+D3_PRESETS = {
     # Batches of 8 give the digits 180 updates per epoch; 64 would give 22 (MNIST: 937).
     "quick": Preset(seeds=5, epochs=5, batch_size=8),
     "full": Preset(seeds=20, epochs=20, batch_size=64),
@@ -35,7 +35,7 @@ def d3_spec(
     preset: Preset,
     hidden: tuple[int, ...] = BASE,
     *,
-    loss: LossSpec = CROSS_ENTROPY,
+    loss: LossSpec = _CROSS_ENTROPY,
     train_size: int | None = None,
     **mlp: Any,
 ) -> RunSpec:

@@ -12,7 +12,7 @@ from jaxmlp.errors import InputError, check_type, shown
 from jaxmlp.nn.hyper import is_user_number
 from jaxmlp.study.arms import Arm, describe_arm, flat_settings
 from jaxmlp.training import Hyper, RunSpec, check_hyper, hyper_of, hyper_values
-from jaxmlp.training.spec import TABLES
+from jaxmlp.training.spec import COMPONENT_TABLES
 
 
 def grid(
@@ -49,7 +49,10 @@ def grid(
     users = [path for path in axes if path.startswith("hyper.") and is_user_number(path.removeprefix("hyper."))]
     known = list(dict.fromkeys([*flat_settings(describe_arm(Arm("base", spec, hyper))), *users]))
     _check_axes(axes, known)
-    axes = {path: list(map(TABLES[path].name_of, axes[path])) if path in TABLES else axes[path] for path in axes}
+    axes = {
+        path: list(map(COMPONENT_TABLES[path].name_of, axes[path])) if path in COMPONENT_TABLES else axes[path]
+        for path in axes
+    }
     labels = {path: _label(path, known) for path in axes}
     arms: dict[str, Arm] = {}
     for values in itertools.product(*axes.values()):

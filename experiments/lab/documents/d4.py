@@ -13,13 +13,13 @@ from jaxmlp.data import Dataset
 from jaxmlp.nn import MLPSpec
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, OptimizerSpec, RunSpec, ScheduleSpec
 
-HIDDEN = (300, 150)
+D4_HIDDEN = (300, 150)
 # S-029 and S-077; the running variance starts at 0.
-HYPER = Hyper(learning_rate=1e-2, momentum=0.9, norm_eps=1e-3, running_var_start=0.0)
+D4_HYPER = Hyper(learning_rate=1e-2, momentum=0.9, norm_eps=1e-3, running_var_start=0.0)
 
 
 @dataclass(frozen=True)
-class Program:
+class D4Program:
     """What may be changed about D4's program; the defaults have its faults mended and keep what is a choice."""
 
     shuffle: bool = True
@@ -31,14 +31,14 @@ class Program:
 
 
 FAULTS = {"shuffle": False, "backward": "d4_shipped", "validation": "d4_shipped"}
-AS_SHIPPED, CORRECTED = Program(**FAULTS), Program()
+AS_SHIPPED, CORRECTED = D4Program(**FAULTS), D4Program()
 
 
 def d4_spec(
     dataset: Dataset,
     preset: Preset,
-    program: Program,
-    hidden: tuple[int, ...] = HIDDEN,
+    program: D4Program,
+    hidden: tuple[int, ...] = D4_HIDDEN,
     *,
     optimizer: str = "momentum",
     batch_size: int | None = None,

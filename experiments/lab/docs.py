@@ -1,14 +1,20 @@
-"""The README's generated blocks: findings and speed from what is published, components from the code's own tables."""
+"""Generated blocks of README.md and docs/: findings and speed from what is published, names from the code itself."""
 
 import json
+import posixpath
+import re
 from collections.abc import Callable, Iterable
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from experiments.benchmarks.running import published_table
+from experiments.lab import front
+from experiments.lab.api import api_tables
+from experiments.lab.drawings import FIGURES, write_figure
 from experiments.lab.ledger import load_ledger
 from experiments.lab.published import PUBLISHED, published_comparisons, published_verdicts
 from experiments.precision import precision_table
@@ -19,9 +25,10 @@ from jaxmlp.nn.losses import LOSS_TASKS
 from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORM_STATS, NORMS, RESIDUALS
 from jaxmlp.study.finished import KEEP_PARAMS
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
+from jaxmlp.training.interventions import INTERVENTIONS, MOMENTS
 from jaxmlp.training.spec import SELECTIONS, VALIDATIONS
 
-README = Path(__file__).parents[2] / "README.md"
+ROOT = Path(__file__).parents[2]
 
 
 def findings() -> str:
@@ -31,31 +38,71 @@ def findings() -> str:
         "|---|---|---|---|---|---|",
     ]
     for claim, verdict in sorted(published_verdicts().items()):
-        if verdict["verdict"] == "not_tested":
+        if verdict["verdict"] in ("not_tested", "pending"):
             continue
         statement = " ".join(verdict["statement"].split())
         effect = f"{presentation.effect_text(verdict)} {presentation.interval_text(verdict)}".strip() or "–"
         if verdict["verdict"] == "mixed":
             effect += f" reproduced, by {verdict['factor']}"
-        cells = (f"{verdict['doc']}: {statement}", f"**{presentation.LOOKS[verdict['verdict']].words}**", effect)
+        words = f"**{presentation.verdict_words(verdict)}**" + (", fragile" if verdict["fragile"] else "")
+        speaker = f"ours, on {verdict['doc']}" if verdict["ours"] else verdict["doc"]
+        cells = (f"{speaker}: {statement}", words, effect)
         where = f"{verdict['dataset']}, {verdict['device']}"
-        lines.append(f"| {claim} | {' | '.join(cells)} | {verdict['n']} | {where} |")
-    return "\n".join(lines)
+        n = f"{verdict['n']} of {verdict['planned_n']}"
+        lines.append(f"| {claim} | {' | '.join(cells)} | {n} | {where} |")
+    return "\n".join([*lines, "", _waiting()])
+
+
+def _waiting() -> str:
+    """Which claims wait for fresh seeds, and which of those with a verdict were amended."""
+    rows = published_verdicts()
+    waiting = sorted(claim for claim, row in rows.items() if row["verdict"] == "pending")
+    amended = sorted(claim for claim, row in rows.items() if row["verdict"] != "pending" and row["amended"])
+    told = f"Amended after results had been seen: {', '.join(amended)}." if amended else "None of these was amended."
+    return (
+        f"Rules were declared before their results. {told} {len(waiting)} more were declared anew after results had "
+        f"been seen and wait for fresh seeds, which alone will judge them: {', '.join(waiting)}. "
+        "[`amendments.toml`](experiments/amendments.toml) says of each what changed and why."
+    )
+
+
+SOURCES = {"doc": "printed", "fig": "read off a figure", "code": "in its program", "run": "measured from its weights"}
+"""Where a document's number comes from, by the ledger's tag."""
 
 
 def comparisons() -> str:
-    """How many of the documents' numbers one of our runs could have shown, and which not, in Markdown."""
-    judged = [one for one in published_comparisons() if one["agrees"] is not None]
+    """How many of the documents' numbers one of our runs could have shown, by their source, and which not."""
+    found = published_comparisons()
+    judged = [one for one in found if one["agrees"] is not None]
     outside = [evidence.reported_texts(one) for one in judged if not one["agrees"]]
     entries = len({one["ledger_id"] for one in judged})
     lines = [
-        f"Of {len(judged)} numbers of {entries} experiments, {len(judged) - len(outside)} lie inside. Those outside:",
+        f"Of {len(judged)} numbers of {entries} experiments, {len(judged) - len(outside)} lie inside. "
+        f"{sum(one['wide'] for one in found)} more lie inside an interval wider than ±5 points, which says nothing, "
+        "and are not counted.",
+        "",
+        "| source of the number | inside | numbers | our runs | half width, points |",
+        "|---|---|---|---|---|",
+        *(_agreement(name, [one for one in judged if one["tag"] == tag]) for tag, name in SOURCES.items()),
+        "",
+        "Those outside:",
         "",
         "| entry | arm | measure | document | our mean | one run of ours | n |",
         "|---|---|---|---|---|---|---|",
     ]
     names = ("ledger_id", "arm", "measure", "reported", "mean", "interval", "n")
     return "\n".join([*lines, *(f"| {' | '.join(str(one[name]) for name in names)} |" for one in outside)])
+
+
+def _agreement(source: str, judged: list[dict[str, Any]]) -> str:
+    """A row for the numbers of one source: how many lie inside, from how many runs, and in how narrow intervals."""
+    if not judged:
+        return f"| {source} | 0 | 0 | – | – |"
+    runs = sorted(one["n"] for one in judged)
+    widths = sorted(50 * (one["high"] - one["low"]) for one in judged if one["unit"] in ("accuracy", "pp"))
+    width = f"{widths[len(widths) // 2]:.2f} (at most {widths[-1]:.1f})" if widths else "–"
+    inside = sum(one["agrees"] for one in judged)
+    return f"| {source} | {inside} | {len(judged)} | {runs[0]} to {runs[-1]} | {width} |"
 
 
 def grid_times() -> str:
@@ -82,7 +129,7 @@ def grid_times() -> str:
     )
 
 
-TABLES: dict[str, Iterable[str]] = {
+DOCUMENTED_TABLES: dict[str, Iterable[str]] = {
     "activations": (*nn.ACTIVATIONS, *MAXOUTS),
     "initializers": nn.INITIALIZERS,
     "losses": nn.LOSSES,
@@ -99,6 +146,8 @@ TABLES: dict[str, Iterable[str]] = {
     "precisions": nn.PRECISIONS,
     "optimizers": training.OPTIMIZERS,
     "schedules": training.SCHEDULES,
+    "interventions": [kind.__name__ for kind in INTERVENTIONS],
+    "moments that are reset": MOMENTS,
     "validation": VALIDATIONS,
     "selection of the tested model": SELECTIONS,
     "nets a study keeps": KEEP_PARAMS,
@@ -108,7 +157,7 @@ TABLES: dict[str, Iterable[str]] = {
     "ways to hold out a test part": data.HOLDOUTS,
     "what becomes of text columns": data.TEXTS,
     "preprocessings": data.PREPROCESSINGS,
-    "distances of nearest neighbours": baselines.METRICS,
+    "distances of nearest neighbours": baselines.DISTANCES,
     "losses of linear classifiers": baselines.LINEAR_LOSSES,
     "finite differences": probes.DIFFERENCES,
     "probes": probes.PROBES,
@@ -118,7 +167,7 @@ TABLES: dict[str, Iterable[str]] = {
 
 def components() -> str:
     """A Markdown table of every component, by kind: the tables' entries, the specs' options, the rooms' functions."""
-    kinds = TABLES | _options() | _functions()
+    kinds = DOCUMENTED_TABLES | _options() | _functions()
     lines = ["| kind | names |", "|---|---|"]
     return "\n".join([*lines, *(f"| {kind} | {', '.join(f'`{n}`' for n in names)} |" for kind, names in kinds.items())])
 
@@ -152,9 +201,20 @@ def precision_costs() -> str:
 
 
 BLOCKS: dict[str, Callable[[], str]] = {
+    "starts": front.starts_figure,
+    "starts_zh": partial(front.starts_figure, "zh"),
+    "tally": front.tally,
+    "tally_zh": partial(front.tally, "zh"),
+    "surprises": front.surprises,
+    "surprises_zh": partial(front.surprises, "zh"),
+    "documents": front.documents,
+    "speed_row": front.speed_row,
+    "speed_row_zh": partial(front.speed_row, "zh"),
     "findings": findings,
     "comparisons": comparisons,
     "components": components,
+    "api": api_tables,
+    "laws": front.theory,
     "grid": grid_times,
     "speed": partial(published_table, "speed"),
     "floor": partial(published_table, "floor"),
@@ -162,25 +222,52 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "startup": partial(published_table, "startup"),
     "rows": partial(published_table, "rows"),
 }
+"""What makes each block, by its name. A link in a block starts at the root of the project."""
+MARKED = re.compile(r"(<!-- (\w+): made by `python -m experiments docs` -->\n)(.*?)(<!-- end of \2 -->)", re.DOTALL)
 
 
-def with_blocks(text: str) -> str:
-    """The README's text with its generated blocks made anew.
+def pages() -> list[Path]:
+    """README.md, README.zh.md and all pages of docs/."""
+    return [*sorted(ROOT.glob("README*.md")), *sorted((ROOT / "docs").glob("*.md"))]
+
+
+def with_blocks(text: str, folder: Path = ROOT) -> str:
+    """A page's text with its generated blocks made anew.
+
+    Args:
+        text: of a page in `folder`.
+        folder: what the page's links start from.
 
     Raises:
-        ValueError: a block's two marks do not stand in the text, once each.
+        ValueError: a mark without its other end, or of a block that nothing makes.
     """
-    for name, make in BLOCKS.items():
-        begin, end = f"<!-- {name}: made by `python -m experiments readme` -->", f"<!-- end of {name} -->"
-        if text.count(begin) != 1 or text.count(end) != 1:
-            raise ValueError(f"README.md needs {begin} and {end}, once each")
-        before, rest = text.split(begin)
-        text = f"{before}{begin}\n{make()}\n{end}{rest.split(end)[1]}"
-    return text
+
+    def renewed(found: re.Match[str]) -> str:
+        begin, name, _, end = found.groups()
+        if name not in BLOCKS:
+            raise ValueError(f"no function makes the block {name!r}")
+        return f"{begin}{_linked(BLOCKS[name](), folder)}\n{end}"
+
+    marks = text.count("made by `python -m experiments docs` -->"), text.count("<!-- end of ")
+    if marks != (len(MARKED.findall(text)),) * 2:
+        raise ValueError(
+            "a generated block needs both of its marks, <!-- NAME: made by ... --> and <!-- end of NAME -->"
+        )
+    return MARKED.sub(renewed, text)
 
 
-def renew() -> Path:
-    """Write the README with its blocks made anew."""
-    text = with_blocks(README.read_text(encoding="utf-8"))
-    write_text(README, text)
-    return README
+def _linked(text: str, folder: Path) -> str:
+    """Links that start at the root of the project, as a page in a folder needs them."""
+    here = folder.relative_to(ROOT).as_posix()
+    return re.sub(r"\]\((?![a-z]+:|#)([^)]+)\)", lambda link: f"]({posixpath.relpath(link[1], here)})", text)
+
+
+def renew() -> list[Path]:
+    """Write every page that has generated blocks, and the figures of docs/ that are made from what is published."""
+    written = [write_figure(name) for name in FIGURES]
+    for page in pages():
+        text = page.read_text(encoding="utf-8")
+        if MARKED.search(text):
+            write_text(page, with_blocks(text, page.parent))
+            written.append(page)
+    return written
