@@ -6,6 +6,7 @@
     python -m experiments benchmark floor
     python -m experiments benchmark probes
     python -m experiments benchmark diagnosis
+    python -m experiments benchmark faults
 
 `startup`: the seconds from a process's imports to its first training step, with an empty folder of compiled programs
 (cold) and with what the cold process left there (warm), for D0's nets of 5, 22 and 41 layers.
@@ -17,6 +18,8 @@ and PyTorch have a GPU, the same commands measure there, 1, 64 and 1,024 runs.
 `probes`: how many times the plain time training takes when it is watched; see `experiments.benchmarks.probes`.
 `diagnosis`: how often `jaxmlp why` names what was planted, in one half of the situations; `tuning`: in the
 other half, by which its thresholds may be set. See `experiments.benchmarks.diagnosis`.
+`faults`: wrong input of every kind, twelve minutes a round, and how much of it was refused in one line, let through, or
+broke something. See `experiments.benchmarks.faults`.
 
 `rows`: the seconds to make and to open the results of a large study: 100 settings, 100 seeds, epochs 0 to 99.
 """
@@ -195,6 +198,20 @@ def speed_tables(measured: dict[str, Any]) -> str:
     return "\n\n".join(table(measured) for table in (speed_table, variants_table, cost_table))
 
 
+def faults(rounds: int) -> dict[str, Any]:
+    """What `experiments.benchmarks.faults.report.faults` counts."""
+    from experiments.benchmarks.faults import report
+
+    return report.faults(rounds)
+
+
+def faults_table(measured: dict[str, Any]) -> str:
+    """One table, and the first faults."""
+    from experiments.benchmarks.faults import report
+
+    return report.faults_table(measured)
+
+
 def _speed_figure(measured: dict[str, Any]) -> Figure:
     from experiments.benchmarks.speed.report import speed_figure
 
@@ -224,6 +241,7 @@ BENCHMARKS = {
     "tuning": Benchmark(tuning, diagnosis_tables, numbers="shares of situations", rounds=1),
     "floor": Benchmark(floor, floor_tables, numbers="float32"),
     "probes": Benchmark(probes, probes_table, numbers="geometric mean over rounds"),
+    "faults": Benchmark(faults, faults_table, numbers="counts"),
 }
 """By name."""
 

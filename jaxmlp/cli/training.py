@@ -165,7 +165,6 @@ def write_own_page(folder: Path) -> Path:
     elif tested == "test_accuracy":
         figures.append(TrainingCurves(next(iter(arms))))
     (folder / FIGURES_FOLDER).mkdir(exist_ok=True)
-    save_figures(figures, results.tables, folder / FIGURES_FOLDER)
-    shown = captioned_svgs(figures, folder / FIGURES_FOLDER)
+    shown = captioned_svgs(figures, save_figures(figures, results.tables, folder / FIGURES_FOLDER))
     page = StudyReport(manifest=results.manifest, verdicts=[], reported=[], rows=results.rows, figures=shown)
     return write_report(folder / REPORT_FILE, studies=[page])
