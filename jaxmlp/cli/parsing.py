@@ -112,7 +112,7 @@ def run_line(parser: Parser, argv: Sequence[str], program: Sequence[str]) -> int
         arguments = parser.parse_args(argv)
         arguments.line = recorded_command(program, argv)
         command: Callable[[argparse.Namespace, Console], None] = arguments.command
-        command(arguments, Console())
+        command(arguments, Console(markup=False))  # a path may look like markup
     except KeyboardInterrupt as stop:
         print("interrupted: what was finished is kept; the same command with --resume goes on", file=sys.stderr)
         (number,) = stop.args or (signal.SIGINT,)
