@@ -46,6 +46,10 @@ class DamagedFileError(InputError):
 
 def check_target(path: Path) -> None:
     """Raise `InputError` where `write_whole` could not write `path`: call it before the work."""
+    try:
+        path.exists()
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot write {str(path)[:80]!r}: {getattr(error, 'strerror', error)}") from None
     if path.is_dir():
         raise InputError(f"cannot write {path}: it is a folder; give a file in it")
     if not path.parent.is_dir() or not os.access(path.parent, os.W_OK):
@@ -55,8 +59,11 @@ def check_target(path: Path) -> None:
 def check_writable(out: Path) -> None:
     """Raise `InputError` where no folder could be made at `out`, or nothing be written into it."""
     parent = out
-    while not parent.exists() and parent != parent.parent:
-        parent = parent.parent
+    try:
+        while not parent.exists() and parent != parent.parent:
+            parent = parent.parent
+    except (OSError, ValueError) as error:
+        raise InputError(f"cannot write to {str(out)[:80]!r}: {getattr(error, 'strerror', error)}") from None
     if not parent.is_dir() or not os.access(parent, os.W_OK):
         raise InputError(f"cannot write to {out}: {parent} is not a folder this user may write to")
 

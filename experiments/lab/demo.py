@@ -33,7 +33,7 @@ def draw_demo(results: Results, arm: str, dataset: Dataset, folder: Path) -> Non
         write_whole(folder / f"{DEMO}.{suffix}", lambda temporary, content=content: temporary.write_bytes(content))
 
 
-def shown_demo(folder: Path) -> list[tuple[str, str]]:
-    """(caption, SVG text) of the picture, for the report; nothing where none was drawn."""
+def shown_demo(folder: Path) -> list[tuple[str, bytes]]:
+    """(caption, content of the file) of the picture, for the report; nothing where none was drawn."""
     path = folder / f"{DEMO}.svg"
-    return [(CAPTION, path.read_text(encoding="utf-8"))] if path.is_file() else []
+    return [(CAPTION, path.read_bytes())] if path.is_file() else []

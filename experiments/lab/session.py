@@ -158,13 +158,13 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
     rows = shown[EPOCHS.name]
     figures = folder / FIGURES_FOLDER
     figures.mkdir(exist_ok=True)
-    save_figures(experiment.figures, shown, figures)
+    saved = save_figures(experiment.figures, shown, figures)
     report = StudyReport(
         manifest=manifest,
         verdicts=verdicts,
         reported=beside,
         rows=rows,
-        figures=[*captioned_svgs(experiment.figures, figures), *shown_demo(figures)],
+        figures=[*captioned_svgs(experiment.figures, saved), *shown_demo(figures)],
     )
     write_report(folder / REPORT_FILE, studies=[report])
     return report

@@ -6,7 +6,7 @@ points of a round at once and may vmap over them, or run a study. Where only one
 n random points try n values of it and a grid n^(1/d): the case for random search (Bergstra and Bengio 2012).
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -30,16 +30,22 @@ class SearchResult(NamedTuple):
 
     points: Points
     scores: Array
+    comparable: int = 0
+    """Points before this one were scored by another `evaluate`, such as one that trains shorter."""
 
     def best(self) -> tuple[dict[str, Array], Array]:
-        """The point of the highest score, and the score; failed points never win, the first of equals does."""
-        i = _best_index(self.scores)
+        """The point of the highest score, and the score; failed points never win, the first of equals does.
+
+        Of points that were scored alike: where later rounds train longer, of the last round alone.
+        """
+        others = jnp.arange(self.scores.shape[0]) < self.comparable
+        i = _best_index(jnp.where(others, jnp.nan, self.scores))
         return {name: values[i] for name, values in self.points.items()}, self.scores[i]
 
 
 def log_random_search(
     key: Array,
-    evaluate: Evaluate,
+    evaluate: Evaluate | Sequence[Evaluate],
     ranges: Ranges,
     *,
     budget: int,
@@ -53,7 +59,8 @@ def log_random_search(
 
     Args:
         key: typed key; round r draws with `fold_in(key, r)`.
-        evaluate: from points [n] to scores [n].
+        evaluate: from points [n] to scores [n]; or one for each round, so that later ones train longer (S-109): a
+            box then lies around the best point of the last round alone, since scores of other lengths say less.
         ranges: (low, high) of each hyperparameter.
         budget: points in all, a multiple of `rounds`.
         rounds: 1 is plain random search.
@@ -70,16 +77,21 @@ def log_random_search(
         raise InputError(f"budget {budget} in {rounds} rounds: give at least one round and a multiple of it as budget")
     if not 0 < shrink <= 1:
         raise InputError(f"shrink is {shrink}: give a number above 0 and at most 1")
+    alike = callable(evaluate)
+    each = [evaluate] * rounds if callable(evaluate) else list(evaluate)
+    if len(each) != rounds:
+        raise InputError(f"{len(each)} functions to evaluate {rounds} rounds: give one, or one for each round")
     shape = (budget // rounds, len(ranges))
     units, scores, centre = jnp.zeros((0, len(ranges))), jnp.zeros(0), jnp.full((1, len(ranges)), 0.5)
     for r in range(rounds):
         width = shrink**r
         low = jnp.clip(centre - width / 2, 0.0, 1.0 - width)
         drawn = low + width * jax.random.uniform(jax.random.fold_in(key, r), shape)
-        scores = jnp.concatenate([scores, _scores(evaluate, _points(drawn, ranges))])
+        scores = jnp.concatenate([scores, _scores(each[r], _points(drawn, ranges))])
         units = jnp.concatenate([units, drawn])
-        centre = units[_best_index(scores)][None, :]
-    return SearchResult(_points(units, ranges), scores)
+        first = 0 if alike else r * shape[0]
+        centre = units[first + _best_index(scores[first:])][None, :]
+    return SearchResult(_points(units, ranges), scores, 0 if alike else (rounds - 1) * shape[0])
 
 
 def log_grid_search(evaluate: Evaluate, ranges: Ranges, *, budget: int) -> SearchResult:

@@ -187,7 +187,7 @@ def _expanded_squares(train_images: Array) -> Callable[[Array], Array]:
 def _centred(images: Array) -> tuple[Array, Array]:
     """Pixels less 128 as float32 [B, I], and their sum of squares, int32 [B]."""
     centred = images.astype(jnp.int32) - 128
-    return centred.astype(jnp.float32), jnp.sum(jnp.square(centred), axis=1)
+    return centred.astype(jnp.float32), jnp.sum(jnp.square(centred), axis=1, dtype=jnp.int32)
 
 
 def _summed_differences(train_images: Array, term: Callable[[Array], Array]) -> Callable[[Array], Array]:

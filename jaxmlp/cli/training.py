@@ -155,6 +155,7 @@ def write_own_page(folder: Path) -> Path:
         save_figures,
         write_report,
     )
+    from jaxmlp.files import FIGURES_FOLDER, REPORT_FILE
 
     results = study.Results.load(folder)
     arms = tuple(map(str, results.rows["arm"].unique()))
@@ -165,7 +166,6 @@ def write_own_page(folder: Path) -> Path:
     elif tested == "test_accuracy":
         figures.append(TrainingCurves(next(iter(arms))))
     (folder / FIGURES_FOLDER).mkdir(exist_ok=True)
-    save_figures(figures, results.tables, folder / FIGURES_FOLDER)
-    shown = captioned_svgs(figures, folder / FIGURES_FOLDER)
+    shown = captioned_svgs(figures, save_figures(figures, results.tables, folder / FIGURES_FOLDER))
     page = StudyReport(manifest=results.manifest, verdicts=[], reported=[], rows=results.rows, figures=shown)
     return write_report(folder / REPORT_FILE, studies=[page])

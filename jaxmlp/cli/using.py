@@ -16,6 +16,8 @@ _PROBABLE = ("cross_entropy", "label_smoothed_cross_entropy")
 
 def test_net(arguments: argparse.Namespace, console: Console) -> None:
     """The score over the whole test part; for images D4's picture of ten of them too (S-102)."""
+    if not arguments.net.name:
+        raise InputError(f"{arguments.net} is no file: give one that save_net wrote")
     picture = arguments.net.with_suffix(".svg") if arguments.out is None else arguments.out
     if picture.suffix != ".svg":
         raise InputError(f"--out {picture}: the picture is an SVG file, give a name that ends in .svg")

@@ -1,6 +1,7 @@
 """`from_arrays`: a data set of the user's own, from NumPy, JAX, pandas or lists."""
 
 from collections.abc import Sequence
+from numbers import Real
 from typing import Any, cast
 
 import numpy as np
@@ -10,7 +11,7 @@ from jaxmlp.data.holdout import SHARE, Parts, arrange, check_classes, hold_out
 from jaxmlp.data.inputs import Inputs, read_inputs
 from jaxmlp.data.plain import is_frame, to_numpy
 from jaxmlp.data.targets import Targets, match_targets, read_targets
-from jaxmlp.errors import InputError
+from jaxmlp.errors import InputError, check_type, shown
 
 
 def from_arrays(
@@ -51,6 +52,7 @@ def from_arrays(
     (('no', 'yes'), (16, 2), (4, 2))
     """
     _check_name(name)
+    _check_options(task, test, classes, holdout, text)
     inputs, groups = _take_groups(inputs, groups)
     read = read_inputs(inputs, text=text)
     wanted = read_targets(targets, task=task, classes=classes)
@@ -112,6 +114,17 @@ def _dataset(
 def _check_name(name: object) -> None:
     if not isinstance(name, str) or not name.strip() or not name.isprintable():
         raise InputError(f"the name is {name!r}: give a text such as 'iris'")
+
+
+def _check_options(task: object, test: object, classes: object, holdout: object, text: object) -> None:
+    """Raise `InputError` where an option is of a type that it never has."""
+    for what, given in (("task", task), ("text", text)):
+        check_type(what, given, str, "a name")
+    check_type("holdout", holdout, (str, type(None)), "a name, or leave it out")
+    check_type("test", test, (Real, tuple, list, type(None)), "a share such as 0.2, or a pair (inputs, targets)")
+    listed = classes is None or (isinstance(classes, Sequence | np.ndarray) and not isinstance(classes, str | bytes))
+    if not listed or (isinstance(classes, np.ndarray) and classes.ndim != 1):
+        raise InputError(f"classes are {shown(classes)}: give a list of names")
 
 
 def _check_lengths(count: int, other: int, what: str, other_what: str) -> None:

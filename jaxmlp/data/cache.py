@@ -63,7 +63,7 @@ def load_cached(name: str, source: object, build: Callable[[], Arrays]) -> Array
     entry = cache_folder() / f"{name}-{key}"
     _check_private(entry.parent)
     _check_private(entry)
-    opened = _open(entry)
+    opened, _ = _open(entry)
     if opened is None:
         arrays = build()
         try:
@@ -73,9 +73,11 @@ def load_cached(name: str, source: object, build: Callable[[], Arrays]) -> Array
             raise InputError(
                 f"cannot write to the cache folder {entry.parent} ({reason}): set JAXMLP_CACHE to a writable folder"
             ) from error
-        opened = _open(entry)
-    if opened is None:
-        raise InputError(f"the cache folder {entry.parent} does not keep its files: set JAXMLP_CACHE to another one")
+        opened, cause = _open(entry)
+        if opened is None:
+            raise InputError(
+                f"the cache folder {entry.parent} does not keep its files ({cause}): set JAXMLP_CACHE to another one"
+            ) from cause
     return opened
 
 
@@ -97,13 +99,16 @@ def _check_private(folder: Path) -> None:
         )
 
 
-def _open(entry: Path) -> Arrays | None:
-    """The arrays of an entry; None where it is missing or not what its meta.json says."""
+def _open(entry: Path) -> tuple[Arrays | None, Exception | None]:
+    """(arrays of an entry, None), or None and why: it is missing, or not what its meta.json says."""
     try:
         meta = json.loads((entry / "meta.json").read_text(encoding="utf-8"))
-        return {field: _map(entry / f"{field}.npy", expected) for field, expected in meta["arrays"].items()} or None
-    except Exception:  # A damaged file makes the readers of JSON and .npy fail in any way, and is to be rebuilt.
-        return None
+        arrays = {field: _map(entry / f"{field}.npy", expected) for field, expected in meta["arrays"].items()}
+        if not arrays:
+            raise ValueError("meta.json names no arrays")
+    except Exception as error:  # A damaged file makes the readers of JSON and .npy fail in any way: it is rebuilt.
+        return None, error
+    return arrays, None
 
 
 def _map(path: Path, expected: object) -> np.ndarray:

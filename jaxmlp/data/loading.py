@@ -16,6 +16,7 @@ import difflib
 import os
 from collections.abc import Callable, Sequence
 from functools import partial
+from numbers import Real
 from pathlib import Path
 from typing import Any, NamedTuple, cast
 
@@ -26,7 +27,7 @@ from jaxmlp.data.dataset import Dataset
 from jaxmlp.data.files import ENDINGS, Read, read_file
 from jaxmlp.data.scikit_digits import digits
 from jaxmlp.data.small_tables import SMALL_TABLES, small_table
-from jaxmlp.errors import InputError
+from jaxmlp.errors import InputError, check_path, check_type
 
 TFDS = "tfds:"
 """What a prepared set's name begins with."""
@@ -92,9 +93,11 @@ def load(
     >>> load("iris").class_names
     ('setosa', 'versicolor', 'virginica')
     """
+    _check_given(name, data_dir, target, drop, test)
     given = {"target": target, "drop": drop, "test": test} | own
     if isinstance(name, str) and name in DATASETS:
-        _check_without(name, {key: value for key, value in given.items() if value is not None and value != ()})
+        empty = (type(None), tuple, list)
+        _check_without(name, {key: value for key, value in given.items() if not isinstance(value, empty) or value})
         return _load_named(name, data_dir)
     if isinstance(name, str) and name.startswith(TFDS):
         # Imported here so that no other load waits for it.
@@ -113,11 +116,22 @@ def load(
     return _own(read, path.stem or str(path), test, own)
 
 
+def _check_given(name: object, data_dir: object, target: object, drop: object, test: object) -> None:
+    """Raise `InputError` where an argument of `load` is of a type that it never has."""
+    check_type("the name", name, (str, os.PathLike), f"one of {', '.join(DATASETS)}, or a file or folder")
+    if data_dir is not None:
+        check_path("data_dir", data_dir)
+    check_type("target", target, (str, type(None)), "the name of a column")
+    check_type("drop", drop, (list, tuple), "a list of columns")
+    check_type("test", test, (str, os.PathLike, Real, type(None)), "a file, or a share such as 0.2")
+
+
 def _own(read: Read, name: str, test: Any, own: dict[str, Any]) -> Dataset:
     """The data set of what was read; the part that the file has for the test stands unless a share is given."""
     if read.test is not None and test is not None:
         raise InputError(f"{name} has a test part of its own: leave test out")
-    classes = own.pop("classes", None) or read.classes
+    classes = own.pop("classes", None)
+    classes = read.classes if classes is None else classes
     return from_arrays(read.inputs, read.targets, test=read.test or test, classes=classes, name=name, **own)
 
 

@@ -262,10 +262,13 @@ def save_figures(figures: Sequence[FigureSpec], tables: Tables, folder: Path) ->
     return list(contents)
 
 
-def captioned_svgs(figures: Sequence[FigureSpec], folder: Path) -> list[tuple[str, str]]:
-    """(caption, SVG text) of those of `figures` that `save_figures` left in `folder`, for the report."""
-    files = [(spec.caption, folder / f"{spec.name}.svg") for spec in figures]
-    return [(caption, path.read_text(encoding="utf-8")) for caption, path in files if path.exists()]
+def captioned_svgs(figures: Sequence[FigureSpec], saved: Sequence[Path]) -> list[tuple[str, str]]:
+    """(caption, SVG text) of figures for the report: of those alone that `save_figures` says it has `saved`.
+
+    What else lies in their folder was drawn by somebody else, and its text would become part of a page.
+    """
+    files = {path.stem: path for path in saved if path.suffix == ".svg"}
+    return [(spec.caption, files[spec.name].read_text(encoding="utf-8")) for spec in figures if spec.name in files]
 
 
 def _part_of(column: str) -> str:

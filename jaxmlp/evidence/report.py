@@ -4,6 +4,7 @@ The file needs nothing else: its style and its SVG figures are inside, it runs n
 works offline, in an archive, and on a phone. The same results give the same bytes.
 """
 
+import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from jaxmlp.errors import InputError
@@ -41,14 +42,15 @@ class StudyReport:
         verdicts: the list in `verdicts.json`.
         reported: the document's numbers beside ours, from `compare_reported`.
         rows: the tidy results, one row per run and epoch.
-        figures: (caption, SVG text), from `captioned_svgs`.
+        figures: (caption, SVG): a text was drawn just now, from `captioned_svgs`, and becomes part of the page; bytes
+            are those of a file that may be anybody's, and are shown as an image, in which no program runs.
     """
 
     manifest: Mapping[str, Any]
     verdicts: Sequence[Mapping[str, Any]]
     reported: Sequence[Mapping[str, Any]]
     rows: pd.DataFrame
-    figures: Sequence[tuple[str, str]]
+    figures: Sequence[tuple[str, str | bytes]]
 
 
 def write_report(path: Path, studies: Sequence[StudyReport]) -> Path:
@@ -72,10 +74,10 @@ def render_report(studies: Sequence[StudyReport]) -> str:
     return page_templates().get_template("report.html").render(title=title, studies=views, show=presentation)
 
 
-def page_templates() -> Environment:
-    """The pages' templates, which lie beside this file."""
+def page_templates(room: str = "evidence") -> Environment:
+    """The pages' templates: those of a room of `jaxmlp`, and the ones beside this file."""
     return Environment(
-        loader=PackageLoader("jaxmlp", "evidence"),
+        loader=ChoiceLoader([PackageLoader("jaxmlp", folder) for folder in dict.fromkeys((room, "evidence"))]),
         autoescape=True,  # statements, arm names and paths are text, never markup
         undefined=StrictUndefined,
         trim_blocks=True,
@@ -96,13 +98,23 @@ def _view(study: StudyReport, key: str) -> dict[str, Any]:
         "verdicts": study.verdicts,
         "preview": any(verdict["preview"] for verdict in study.verdicts),
         "figures": [
-            {"key": f"{key}-f{i}", "caption": caption, "svg": inline_svg(svg, f"{key}-f{i}")}
+            {"key": f"{key}-f{i}", "caption": caption, "svg": shown_svg(svg, f"{key}-f{i}")}
             for i, (caption, svg) in enumerate(study.figures, 1)
         ],
         "reported": [reported_texts(one) for one in study.reported],
         "arms": arm_table(study.rows, study.manifest),
         "facts": facts_of(study.manifest, study.rows),
     }
+
+
+def shown_svg(svg: str | bytes, key: str) -> Markup:
+    """A figure in the page: a text inline, the bytes of a file as an image."""
+    if isinstance(svg, str):
+        return inline_svg(svg, key)
+    size = re.search(rb'viewBox="[0-9.]+ [0-9.]+ ([0-9.]{1,8}) ', svg[:4096])
+    width = "" if size is None else f"width:{LARGEST * float(size[1]):.0f}px;"
+    source = f"data:image/svg+xml;base64,{base64.b64encode(svg).decode()}"
+    return Markup(f'<img src="{source}" style="{width}max-width:100%" alt="" aria-describedby="{key}-caption">')
 
 
 def inline_svg(svg: str, key: str) -> Markup:

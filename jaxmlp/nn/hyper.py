@@ -44,6 +44,9 @@ class NetHyper(struct.PyTreeNode):
     In a study only those go along that a row of the spec names."""
 
     def __post_init__(self) -> None:
+        for name, value in vars(self).items():
+            if isinstance(value, str | bytes):
+                raise InputError(f"{name.replace('_', ' ')} is {value!r}: give a number")
         # Immutable and hashable, as all else here. Not a mapping where JAX puts placeholders in place of numbers.
         if isinstance(self.user, Mapping) and not isinstance(self.user, FrozenDict):
             object.__setattr__(self, "user", FrozenDict(self.user))

@@ -3,12 +3,13 @@
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from jaxmlp.errors import InputError, check_choice
+from jaxmlp.errors import MOST, InputError, check_choice, shown
 from jaxmlp.identity import added
 from jaxmlp.nn.activations import ACTIVATIONS, MAXOUTS
 from jaxmlp.nn.hyper import user_numbers
 from jaxmlp.nn.initializers import INITIALIZERS
 from jaxmlp.nn.outputs import OUTPUTS
+from jaxmlp.typed import check_types
 
 NORMS = ("none", "batch_norm", "layer_norm")
 NORM_POSITIONS = ("post_activation", "pre_activation")
@@ -62,7 +63,8 @@ class MLPSpec:
     """A key of `RESIDUALS`."""
     bias: bool = True
     """Whether linears have biases, those of skips and of D3's maxout layer too. One that goes straight into a batch
-    norm never has: the norm subtracts it again, which leaves its gradient pure rounding noise."""
+    norm does not, unless `bias_into_norm` says so: the norm subtracts it again, which leaves its gradient pure rounding
+    noise."""
     dropout: str = "none"
     """One of `DROPOUTS`, after every hidden layer, as D3's is read, which gives no place (S-036); its rate is
     `NetHyper.dropout_rate`."""
@@ -72,15 +74,24 @@ class MLPSpec:
     """A key of `OUTPUTS`: what the last linear's numbers go through. The losses of classes take logits, `none` (S-117);
     sigmoid and tanh are for numbers in a range."""
 
+    bias_into_norm: bool = added(False)
+    """Whether a linear that goes straight into a batch norm has its bias too, as PyTorch's `nn.Linear` there has: it is
+    counted as a parameter and drifts with the rounding noise, and no output depends on it."""
+
     def __post_init__(self) -> None:
-        object.__setattr__(self, "widths", tuple(self.widths))
-        if len(self.widths) < 2 or not all(type(w) is int and w > 0 for w in self.widths):
+        try:
+            widths = tuple(self.widths)
+        except TypeError:
+            widths = ()
+        if len(widths) < 2 or not all(type(w) is int and 0 < w <= MOST for w in widths):
             raise InputError(
-                f"widths {self.widths} are not a network: give at least two positive integers, "
+                f"widths {shown(self.widths)} are not a network: give at least two positive integers below 2**31, "
                 "from inputs to classes, such as 784,100,10"
             )
+        object.__setattr__(self, "widths", widths)
         object.__setattr__(self, "activation", ACTIVATIONS.name_of(self.activation))
         object.__setattr__(self, "initializer", INITIALIZERS.name_of(self.initializer))
+        check_types(self)
         check_choice("activation", self.activation, (*ACTIVATIONS, *MAXOUTS))
         check_choice("norm", self.norm, NORMS)
         check_choice("norm position", self.norm_position, NORM_POSITIONS)
@@ -88,8 +99,8 @@ class MLPSpec:
         check_choice("dropout", self.dropout, DROPOUTS)
         check_choice("initializer", self.initializer, INITIALIZERS)
         check_choice("output", self.output, OUTPUTS)
-        if type(self.maxout_pieces) is not int or self.maxout_pieces < 2:
-            raise InputError(f"maxout pieces {self.maxout_pieces!r}: give an integer of at least 2")
+        if type(self.maxout_pieces) is not int or not 2 <= self.maxout_pieces <= MOST:
+            raise InputError(f"maxout pieces {shown(self.maxout_pieces)}: give an integer of at least 2, below 2**31")
         if self.residual != "none" and self.num_layers < 3:
             raise InputError(
                 f"widths {self.widths} leave no layer between the first and the last for a residual module: "
@@ -145,7 +156,7 @@ class MLPSpec:
     def has_bias(self, layer: int) -> bool:
         """Whether this linear has a bias."""
         into_norm = self.norm == "batch_norm" and self.is_normalized(layer) and self.norm_position == "pre_activation"
-        return self.bias and not into_norm
+        return self.bias and (self.bias_into_norm or not into_norm)
 
     def fan_out(self, layer: int) -> int:
         """Outputs of this linear: the width, times k where maxout then takes the largest of k."""

@@ -97,5 +97,5 @@ def batch_sharpness(
 def _penalized(loss: Array, params: Params, net: Net) -> Array:
     if net.spec.loss.penalty == "none":
         return loss
-    penalty = PENALTIES[net.spec.loss.penalty](weights_of(params))
+    penalty = PENALTIES[net.spec.loss.penalty](weights_of(params, biases=net.spec.loss.penalize_biases))
     return loss + jnp.asarray(net.hyper.penalty, penalty.dtype) * penalty

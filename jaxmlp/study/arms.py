@@ -9,9 +9,10 @@ from functools import cached_property
 from typing import Any
 
 from jaxmlp.data import Dataset, check_dataset, check_preprocessing, split_named
-from jaxmlp.errors import InputError
+from jaxmlp.errors import MOST, InputError, shown
 from jaxmlp.identity import canonical, neutral_values
 from jaxmlp.nn import count_parameters
+from jaxmlp.study.sizes import check_runs
 from jaxmlp.training import (
     Hyper,
     Phase,
@@ -24,6 +25,7 @@ from jaxmlp.training import (
     outputs_of,
     phases,
 )
+from jaxmlp.typed import check_types
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,11 @@ class Arm:
     name: str
     spec: RunSpec
     hyper: Hyper = field(default_factory=Hyper)
+
+    def __post_init__(self) -> None:
+        check_types(self)
+        if not self.name.isprintable() or not self.name.strip():
+            raise InputError(f"an arm is called {self.name!r}: give it a name of printable characters")
 
 
 @dataclass(frozen=True)
@@ -160,12 +167,16 @@ def check_seeds(seeds: int | Sequence[int]) -> tuple[int, ...]:
         InputError: no seed, a negative one, one beyond 32 bits, or one given twice.
     """
     try:
-        listed = seeds if isinstance(seeds, Iterable) else range(operator.index(seeds))
+        listed = seeds if isinstance(seeds, Iterable) else range(min(operator.index(seeds), MOST + 1))
+        if hasattr(listed, "__len__"):
+            check_runs(len(listed))
         given = tuple(map(operator.index, listed))
     except TypeError:
         given = ()
-    if isinstance(seeds, bool) or not given or not all(0 <= seed < 2**31 for seed in given):
-        raise InputError(f"seeds are {seeds!r}: give how many (at least 1), or a list of integers from 0 to 2**31 - 1")
+    if isinstance(seeds, bool) or not given or not all(0 <= seed <= MOST for seed in given):
+        raise InputError(
+            f"seeds are {shown(seeds)}: give how many (at least 1), or a list of integers from 0 to 2**31 - 1"
+        )
     if len(set(given)) < len(given):
         raise InputError(f"seeds {list(given)} name one twice: give each once")
     return given

@@ -4,6 +4,7 @@ import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import jax
 from rich.console import Console
 
 from jaxmlp.data import Dataset
-from jaxmlp.errors import InputError, check_choice
+from jaxmlp.errors import InputError, check_choice, check_path, check_type, shown
 from jaxmlp.files import check_writable
 from jaxmlp.probes import Probe
 from jaxmlp.study import processes
@@ -22,9 +23,11 @@ from jaxmlp.study.forks import Forks, families
 from jaxmlp.study.kept import tables_of
 from jaxmlp.study.manifest import check_ambient, check_same_settings, describe_program, layouts_of, make_manifest
 from jaxmlp.study.memory import Device
+from jaxmlp.study.notes import notes_after, notes_before
 from jaxmlp.study.plan import THIS_MACHINE, Machine, Wish, Work, announce, halved, plan_groups
 from jaxmlp.study.progress import Display, make_display
 from jaxmlp.study.results import Results
+from jaxmlp.study.sizes import check_sizes
 from jaxmlp.study.store import Store
 from jaxmlp.study.tally import Tally
 from jaxmlp.study.tensorboard import ScalarLog
@@ -95,10 +98,15 @@ def run(
         KeyboardInterrupt: Ctrl-C or SIGTERM, its argument the signal's number; all blocks in training are checkpointed
             before.
     """
+    _check_given(arms, dataset, name, about, beside, probes)
+    for what, folder in (("out", out), ("log_dir", log_dir)):
+        if folder is not None:
+            check_path(what, folder)
     out, log_dir = (None if folder is None else Path(folder) for folder in (out, log_dir))
     check_arms(arms, dataset)
     by_arm = seeds_by_arm(arms, seeds)
     _check_options(out, lanes, strategy, checkpoint_minutes, keep_params, log_dir)
+    check_sizes(arms, {name: len(own) for name, own in by_arm.items()}, len(dataset.train_images), lanes)
     if out is not None:
         check_fingerprints(arms)
     digest = dataset.digest
@@ -126,7 +134,8 @@ def run(
         begin = time.monotonic()
         store.claim()
         with display or make_display(name, Console(quiet=not processes.is_first())) as display:
-            for line in (*store.damaged, *store.retrained):
+            without = _without_nets(store, runs, keep_params)
+            for line in (*store.damaged, *store.retrained, *without, *notes_before(arms)):
                 display.say(line)
             datasets = {device: jax.device_put(dataset, device) for device in jax.local_devices()}
             session = _Session(asked, store, forks, datasets, display)
@@ -147,6 +156,11 @@ def run(
         steps = steps_before + sum(processes.gather(session.steps_trained))
         results = store.results(store.manifest | {"finished": True, "seconds": seconds, "steps_trained": steps})
         _check_complete(results, runs)
+        there = set(results.rows["arm"].unique())
+        results = replace(results, manifest=results.manifest | {"finished": there.issuperset(store.manifest["arms"])})
+        if processes.is_first():
+            for line in (*notes_after(results.rows), *_left(results)):
+                display.say(line)
         processes.wait_for_all("every process has read the blocks")
         store.finish(results)
     except KeyboardInterrupt:
@@ -155,6 +169,19 @@ def run(
     finally:
         store.close()
     return results
+
+
+def _check_given(arms: Any, dataset: Any, name: Any, about: Any, beside: Any, probes: Any) -> None:
+    """Raise `InputError` where an argument is of another type than `run` takes."""
+    for what, given in (("arms", arms), ("beside", beside), ("probes", probes)):
+        check_type(what, given, (list, tuple), "a list")
+    for arm in arms:
+        check_type("an arm", arm, Arm, "a list of study.Arm")
+    check_type("the dataset", dataset, Dataset, "what data.load or data.from_arrays returns")
+    check_type("about", about, (dict, type(None)), "a dict, or leave it out")
+    check_type("the name", name, str, "a text")
+    if not name.strip() or not name.isprintable():
+        raise InputError(f"the name is {shown(name)}: give one of printable characters")
 
 
 def _check_options(
@@ -170,12 +197,32 @@ def _check_options(
         check_count("lanes", lanes)
     if strategy is not None:
         check_choice("strategy", strategy, STRATEGIES)
-    if math.isnan(checkpoint_minutes) or checkpoint_minutes < 0.0:
-        raise InputError(f"checkpoint minutes are {checkpoint_minutes:g}: give 0 (after every chunk) or more")
+    is_number = isinstance(checkpoint_minutes, Real) and not isinstance(checkpoint_minutes, bool)
+    told = f"{checkpoint_minutes:g}" if is_number else shown(checkpoint_minutes)
+    if not is_number or math.isnan(checkpoint_minutes) or checkpoint_minutes < 0.0:
+        raise InputError(f"checkpoint minutes are {told}: give 0 (after every chunk) or more")
     if out is None and processes.several():
         raise InputError("several processes need a folder that all of them see: give out")
     if log_dir is not None:
         check_writable(log_dir)
+
+
+def _without_nets(store: Store, runs: Sequence[Run], keep_params: str) -> list[str]:
+    """One line where nets are asked for of runs that are trained already, and were not kept."""
+    done = [run.run_id for run in runs if run.run_id in store.finished]
+    lacking = [run_id for run_id in done if keep_params != "none" and not store.has_net(run_id)]
+    if not lacking:
+        return []
+    return [f"{len(lacking)} runs are trained already, without their nets: keep_params is of those trained from now on"]
+
+
+def _left(results: Results) -> list[str]:
+    """One line where a study is not finished, though all that was asked of this sitting is."""
+    if results.manifest["finished"]:
+        return []
+    there = set(results.rows["arm"].unique())
+    left = [name for name in results.manifest["arms"] if name not in there]
+    return [f"not finished: {', '.join(left)} of this study has no runs yet"]
 
 
 def _check_complete(results: Results, runs: Sequence[Run]) -> None:
@@ -206,7 +253,7 @@ class _Session:
     ) -> None:
         self._asked, self._store, self._forks, self._datasets, self._display = asked, store, forks, datasets, display
         self._first = next(iter(datasets.values()))
-        self._scalars = None if asked.log_dir is None else ScalarLog(asked.log_dir)
+        self._scalars: ScalarLog | None = None
         self.narrowed: list[dict[str, Any]] = []
         """Programs that took the place of wider ones, as `describe_program` says them."""
         self.steps_trained = 0
@@ -240,6 +287,8 @@ class _Session:
 
     def train(self, work: Sequence[Work]) -> None:
         """Train this process's share of all blocks; a group that runs out of memory goes on at half its width."""
+        if self._asked.log_dir is not None:  # not sooner: a study that is refused while it is planned writes nothing
+            self._scalars = ScalarLog(self._asked.log_dir)
         with stop_on_signals() as stop:
             jobs = self._share(work)
             while jobs:

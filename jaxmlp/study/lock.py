@@ -34,7 +34,7 @@ class FolderLock:
         for that long: its number cannot come back meanwhile.
 
         Raises:
-            InputError: another process holds it.
+            InputError: another process holds it, or no folder can be made here, such as in /proc.
         """
         path = self._out / LOCK_FILE
         with suppress(Timeout):
@@ -46,6 +46,8 @@ class FolderLock:
                         if os.path.samestat(os.fstat(file.fileno()), path.stat()):
                             return
                 self._lock.release()
+            if not self._out.is_dir():
+                raise InputError(f"cannot make the folder {self._out}: its file system does not take it")
         raise InputError(f"another process is working in {self._out}: wait for it, or give another folder")
 
     def release(self, made: list[Path]) -> None:

@@ -16,6 +16,7 @@ from jaxmlp.schema import TABLES, Table, table_named
 from jaxmlp.study.arms import Arm, describe_arm, flat_settings, spec_id
 from jaxmlp.study.blocks import Layout
 from jaxmlp.study.plan import Wish, Work, kept_layouts
+from jaxmlp.study.processor import describe_processor
 from jaxmlp.training import RunSpec
 from jaxmlp.training.state import EPOCHS
 from jaxmlp.training.step_log import STEPS
@@ -45,6 +46,7 @@ def make_manifest(
             "digest": dataset.digest,
         },
         "device": describe_device(),
+        "processor": describe_processor(),
         "num_devices": jax.device_count(),
         "num_processes": jax.process_count(),
         "seeds": list(seeds),

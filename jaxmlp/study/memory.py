@@ -36,11 +36,6 @@ def budget_bytes(device: Device, available: Callable[[], int] = available_bytes)
     return int(HEADROOM * (stats["bytes_limit"] - stats.get("bytes_in_use", 0)))
 
 
-def ran_out(error: Exception) -> bool:
-    """Whether this is memory running out, on the host or on a device."""
-    return isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)
-
-
 def resident_bytes() -> int:
     """What this process holds now."""
     return psutil.Process().memory_info().rss

@@ -14,11 +14,11 @@ from typing import Any
 import jax
 
 from jaxmlp.data import Dataset
-from jaxmlp.errors import InputError
+from jaxmlp.errors import InputError, ran_out
 from jaxmlp.nn import count_parameters
 from jaxmlp.study.arms import spec_id
 from jaxmlp.study.blocks import STRATEGIES, Group, Layout, fill_evenly, usual_strategy
-from jaxmlp.study.memory import Device, budget_bytes, ran_out
+from jaxmlp.study.memory import Device, budget_bytes
 from jaxmlp.study.program import Program
 from jaxmlp.study.progress import Display
 from jaxmlp.training import RunSpec

@@ -6,6 +6,9 @@ one process, and everything here does nothing.
 
 import itertools
 import json
+import re
+import socket
+import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, TypeVar
@@ -28,7 +31,8 @@ def join(coordinator: str, *, num_processes: int | None = None, process_id: int 
     """Become one of several processes; before anything else uses jax.
 
     Args:
-        coordinator: HOST:PORT of the first process, or `auto` where jax finds out by itself (Slurm, Kubernetes).
+        coordinator: HOST:PORT of the first process, which listens there and nowhere else, or `auto` where jax finds out
+            by itself (Slurm, Kubernetes). Whoever reaches the port can take part: nothing asks for a password.
         num_processes: how many there are; None with `auto`.
         process_id: which this one is, from 0; None with `auto`.
 
@@ -44,12 +48,28 @@ def join(coordinator: str, *, num_processes: int | None = None, process_id: int 
         raise InputError(
             f"process id {process_id} of {num_processes} processes: give one from 0 to {num_processes - 1}"
         )
-    address = None if coordinator == "auto" else coordinator
+    address = None if coordinator == "auto" else _checked_address(coordinator)
+    # Unless told, the first process would listen on all interfaces of its machine.
+    bind = address if process_id == 0 else None
+    if bind is not None:
+        print(f"listening on {bind}: whoever reaches it can take part, nothing asks for a password", file=sys.stderr)
     try:
-        jax.distributed.initialize(address, num_processes, process_id)
+        jax.distributed.initialize(address, num_processes, process_id, coordinator_bind_address=bind)
     except (RuntimeError, ValueError) as error:
         reason = str(error).splitlines()[0]
         raise InputError(f"no connection to the other processes by --coordinator {coordinator}: {reason}") from None
+
+
+def _checked_address(coordinator: str) -> str:
+    """HOST:PORT, where the host has an address and the port can be; raises `InputError` otherwise, at once."""
+    host, _, port = coordinator.rpartition(":")
+    if not host or not re.fullmatch("[0-9]{1,5}", port) or not 0 < int(port) < 2**16:
+        raise InputError(f"--coordinator {coordinator!r}: give HOST:PORT, a port from 1 to 65535, or auto")
+    try:
+        socket.getaddrinfo(host.strip("[]"), int(port))
+    except (OSError, UnicodeError) as error:
+        raise InputError(f"--coordinator {coordinator!r}: the host has no address here ({error})") from None
+    return coordinator
 
 
 def is_first() -> bool:

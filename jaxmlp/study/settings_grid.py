@@ -6,7 +6,9 @@ from dataclasses import replace
 from numbers import Real
 from typing import Any
 
-from jaxmlp.errors import InputError
+import numpy as np
+
+from jaxmlp.errors import InputError, check_type, shown
 from jaxmlp.nn.hyper import is_user_number
 from jaxmlp.study.arms import Arm, describe_arm, flat_settings
 from jaxmlp.training import Hyper, RunSpec, check_hyper, hyper_of, hyper_values
@@ -39,6 +41,11 @@ def grid(
         InputError: no axis, an unknown setting, an axis that is empty or gives a value twice, a combination that
             cannot be, or a name given twice.
     """
+    check_type("the spec", spec, RunSpec, "a RunSpec")
+    check_type("the hyper", hyper, Hyper, "a Hyper")
+    check_type("axes", axes, Mapping, "a dict of lists by setting, such as {'hyper.learning_rate': [1e-3, 1e-2]}")
+    for path in axes:
+        check_type("the name of an axis", path, str, "a setting such as 'hyper.learning_rate'")
     users = [path for path in axes if path.startswith("hyper.") and is_user_number(path.removeprefix("hyper."))]
     known = list(dict.fromkeys([*flat_settings(describe_arm(Arm("base", spec, hyper))), *users]))
     _check_axes(axes, known)
@@ -88,8 +95,8 @@ def _check_axes(axes: Mapping[str, Sequence[Any]], known: Sequence[str]) -> None
         raise InputError("a grid without axes: give at least one, such as {'hyper.learning_rate': [1e-3, 1e-2]}")
     for path, values in axes.items():
         _check_path(path, known)
-        if isinstance(values, str) or not hasattr(values, "__len__"):
-            raise InputError(f"axis {path} is {values!r}: give a list of values")
+        if isinstance(values, str | bytes | Mapping) or not isinstance(values, Sequence | np.ndarray):
+            raise InputError(f"axis {path} is {shown(values)}: give a list of values")
         if not len(values):
             raise InputError(f"axis {path} is empty: give at least one value, or leave it out")
         texts = [_text(value) for value in values]

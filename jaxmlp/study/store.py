@@ -121,6 +121,10 @@ class Store:
         """Ids of the runs that are trained already, in every table that is asked of them."""
         return finished_runs(self._sources, self._asked)
 
+    def has_net(self, run_id: str) -> bool:
+        """Whether the net of a run was kept, by this sitting or an earlier one."""
+        return run_id in self._nets or (self._out is not None and net_file(self._out, run_id).is_file())
+
     @property
     def retrained(self) -> list[str]:
         """Why runs that are trained already are trained again, a line for each table that they lack."""

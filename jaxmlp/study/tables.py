@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from scipy import special
 
-from jaxmlp.errors import InputError, check_choice
+from jaxmlp.errors import InputError, check_choice, check_type
 from jaxmlp.intervals import BOOTSTRAP_FROM, mean_interval
 from jaxmlp.training import METRICS, SCORES
 from jaxmlp.training.state import EPOCHS
@@ -93,6 +93,7 @@ def values_of_runs(rows: pd.DataFrame, metric: str, epoch: int | None = None) ->
     check_choice("metric", metric, measured_columns(rows))
     runs = last_rows(rows)
     if epoch is not None:
+        check_type("the epoch", epoch, (int, np.integer), "a whole number, or leave it out")
         there = rows[rows["epoch"] == epoch]
         if there.empty:
             raise InputError(

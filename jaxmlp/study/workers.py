@@ -19,12 +19,13 @@ import jax
 import numpy as np
 
 from jaxmlp.data import Dataset
+from jaxmlp.errors import ran_out
 from jaxmlp.probes import Probe
 from jaxmlp.study.arms import Run
 from jaxmlp.study.blocks import Layout
 from jaxmlp.study.checkpoint import SavedBlock, save_block
 from jaxmlp.study.forks import Forks
-from jaxmlp.study.memory import Device, ran_out
+from jaxmlp.study.memory import Device
 from jaxmlp.study.plan import Work
 from jaxmlp.study.program import Program
 from jaxmlp.study.watch import Records, Watch

@@ -7,9 +7,10 @@ from numbers import Real
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
-from jaxmlp.errors import InputError
+from jaxmlp.errors import InputError, shown
 from jaxmlp.identity import is_neutral
 from jaxmlp.nn import NetHyper
 from jaxmlp.nn.hyper import USER, is_user_number
@@ -86,10 +87,34 @@ def check_hyper(hyper: Hyper) -> None:
     for field in fields(hyper):
         if field.name == "user":
             continue
-        value, allowed = float(getattr(hyper, field.name)), range_of(field)
+        what, allowed = field.name.replace("_", " "), range_of(field)
+        value = _number_of(what, getattr(hyper, field.name))
         if value not in allowed:
-            raise InputError(f"{field.name.replace('_', ' ')} is {value:g}: give a number {allowed}")
+            raise InputError(f"{what} is {value:g}: give a number {allowed}")
+        _check_held(what, value, allowed.below)
     _check_user(hyper.user)
+
+
+def _number_of(what: str, value: object) -> float:
+    """A concrete value of a number, as a Python float."""
+    is_one = isinstance(value, Real | np.ndarray | jax.Array) and getattr(value, "shape", ()) == ()
+    if not is_one or isinstance(value, bool) or getattr(value, "dtype", np.dtype(float)).kind not in "fiuV":
+        raise InputError(f"{what} is {shown(value)}: give a finite number")
+    try:
+        return float(value)
+    except OverflowError:
+        raise InputError(f"{what} has {len(str(value))} digits: give a number that fits into a float") from None
+
+
+def _check_held(what: str, value: float, high: float) -> None:
+    """Raise `InputError` where JAX's floats would hold another number: infinity, 0, or a bound that is not allowed."""
+    kind = np.dtype(jnp.result_type(float))
+    with np.errstate(over="ignore", under="ignore"):
+        held = float(np.asarray(value, kind))
+    small = 0.0 < abs(value) < float(np.finfo(kind).tiny)  # processors take such numbers for 0
+    if small or math.isinf(held) or (high <= 1.0 and held >= high):
+        instead = 0 if small else held
+        raise InputError(f"{what} is {value!r}, which {kind} holds as {instead:g}: give a number that it can hold")
 
 
 def _check_user(user: object) -> None:
@@ -98,6 +123,7 @@ def _check_user(user: object) -> None:
     for name, value in user.items():
         if not isinstance(name, str) or not name.isidentifier():
             raise InputError(f"user has a number called {name!r}: give a word such as 'temperature'")
-        is_one = isinstance(value, Real | np.ndarray | jax.Array) and getattr(value, "shape", ()) == ()
-        if not is_one or not math.isfinite(value):
-            raise InputError(f"{USER}{name} is {value!r}: give a finite number")
+        number = _number_of(f"{USER}{name}", value)
+        if not math.isfinite(number):
+            raise InputError(f"{USER}{name} is {number:g}: give a finite number")
+        _check_held(f"{USER}{name}", number, math.inf)

@@ -11,7 +11,8 @@ The file is one safetensors file, which any program can read. Its tensors, i cou
 | preprocessing, or preprocessing.0 and .1 | what was fitted: m, (m, s) or (m, matrix); see `jaxmlp.data` |
 
 Its metadata has one entry, `jaxmlp`: JSON with `version`, `spec`, `hyper`, and `about`, the writer's own notes; and
-where the spec names components of a user's, with `components`, their fingerprints by field.
+where the spec names components of a user's, with `components`, their fingerprints by field; and the file's `checksum`
+(see `jaxmlp.files`), which files of before do not have.
 """
 
 import json
@@ -28,8 +29,8 @@ import safetensors
 import safetensors.numpy
 
 from jaxmlp.data import PREPROCESSINGS
-from jaxmlp.errors import InputError
-from jaxmlp.files import check_target, write_whole
+from jaxmlp.errors import InputError, check_path
+from jaxmlp.files import BLANK_SEAL, SEAL_KEY, check_seal, check_target, seal_file, write_whole
 from jaxmlp.nn import NormState, Params, init_mlp
 from jaxmlp.training.hyper import Hyper, check_hyper, hyper_of, hyper_values
 from jaxmlp.training.net import Net
@@ -51,16 +52,23 @@ def save_net(path: str | Path, net: Net, about: Mapping[str, Any]) -> None:
         InputError: a path that cannot be written to.
         Unfingerprintable: a user's component that could not be known again.
     """
+    check_path("the net's path", path)
     path = Path(path)
     check_target(path)
     described = {"version": FORMAT_VERSION, "spec": asdict(net.spec), "hyper": hyper_values(net.hyper)}
     if components := _fingerprints(net.spec):
         described["components"] = components
-    text = json.dumps(described | {"about": dict(about)}, ensure_ascii=False, allow_nan=False, sort_keys=True)
+    described |= {"about": dict(about), SEAL_KEY: BLANK_SEAL}
+    text = json.dumps(described, ensure_ascii=False, allow_nan=False, sort_keys=True)
     # The format has no strides; np.ascontiguousarray would make vectors of scalars.
     tensors = {name: np.asarray(tensor, order="C") for name, tensor in _named(_arrays(net)).items()}
     content = safetensors.numpy.save(tensors, metadata={_ENTRY: text})
-    write_whole(path, lambda temporary: temporary.write_bytes(content))
+
+    def write(temporary: Path) -> None:
+        temporary.write_bytes(content)
+        seal_file(temporary)
+
+    write_whole(path, write)
 
 
 def load_net(path: str | Path) -> Net:
@@ -70,13 +78,13 @@ def load_net(path: str | Path) -> Net:
         InputError: no file, not a safetensors file, not one of `save_net`, of another version, of tensors that are
             not those of its spec or not finite, or of a user's component that is not registered or another one here.
     """
-    described, tensors = _read(Path(path))
+    described, tensors = _read(path)
     try:
         saved = _saved_components(described)
         spec, hyper = _spec_from(described["spec"]), hyper_of(described["hyper"])
         check_hyper(hyper)
         check_numbers(spec, hyper)
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{path} describes a net that this version of jaxmlp does not know: {error}") from error
     _check_components(path, saved, spec)
     like = _template(spec)
@@ -88,7 +96,7 @@ def load_net(path: str | Path) -> Net:
 
 def about_net(path: str | Path) -> dict[str, Any]:
     """The notes that `save_net` was given; raises `InputError` as `load_net` does."""
-    return _read(Path(path))[0]["about"]
+    return _read(path)[0]["about"]
 
 
 def _arrays(net: Net) -> tuple[Params, NormState, Any]:
@@ -162,8 +170,10 @@ def _spec_from(described: Mapping[str, Any]) -> RunSpec:
     )
 
 
-def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
+def _read(given: str | Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
     """(description, tensors) of a file of ours."""
+    check_path("the net's path", given)
+    path = Path(given)
     if not path.is_file():
         raise InputError(f"{path} is no file: give one that save_net wrote")
     try:
@@ -171,6 +181,7 @@ def _read(path: Path) -> tuple[dict[str, Any], dict[str, np.ndarray]]:
             metadata, tensors = file.metadata(), {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, TypeError, safetensors.SafetensorError) as error:
         raise InputError(f"{path} is no readable safetensors file ({error}): give one that save_net wrote") from error
+    check_seal(path)
     try:
         described = json.loads((metadata or {})[_ENTRY])
         version = described["version"]

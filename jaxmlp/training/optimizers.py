@@ -47,6 +47,7 @@ from jaxmlp.training.held import HeldRule, adam_by_held, by_held, hold_corrected
 from jaxmlp.training.hyper import Hyper
 from jaxmlp.training.packed import pack, unpack
 from jaxmlp.training.regularized import is_regularized
+from jaxmlp.typed import check_types
 
 
 @dataclass(frozen=True)
@@ -69,6 +70,7 @@ class OptimizerSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", OPTIMIZERS.name_of(self.name))
+        check_types(self)
         check_choice("optimizer", self.name, OPTIMIZERS)
         row = OPTIMIZERS[self.name]
         if self.weight_decay and row.decoupled:

@@ -41,7 +41,9 @@ class Plateau(struct.PyTreeNode):
 
 
 class EarlyStop(struct.PyTreeNode):
-    """Stop after `patience` epochs in a row without a lower loss (S-084; Goodfellow et al. 2016, algorithm 7.1).
+    """Stop after `patience` epochs in a row without a lower loss, or a lower error where that is watched.
+
+    S-084, and Goodfellow et al. 2016, algorithm 7.1; see `EvalSpec.stop_on`.
 
     A stopped run stays as it is: parameters, history and this state. What is tested is still the spec's selection.
     """

@@ -1,6 +1,6 @@
 """What is penalized and what decays: weights, by λ = `Hyper.penalty` times an entry of `nn.PENALTIES`.
 
-Not biases (but where a weight decay asks for them), nor a norm's scale and shift, nor PReLU's slopes.
+Not biases (but where a weight decay or a penalty asks for them), nor a norm's scale and shift, nor PReLU's slopes.
 """
 
 from typing import Any
@@ -15,6 +15,7 @@ def is_regularized(path: tuple[Any, ...], *, biases: bool = False) -> bool:
     return name.endswith("weight") or (biases and name.endswith("bias"))
 
 
-def weights_of(params: Any) -> list[Array]:
+def weights_of(params: Any, *, biases: bool = False) -> list[Array]:
     """The parameters that are penalized, in order."""
-    return [leaf for path, leaf in jax.tree_util.tree_leaves_with_path(params) if is_regularized(path)]
+    leaves = jax.tree_util.tree_leaves_with_path(params)
+    return [leaf for path, leaf in leaves if is_regularized(path, biases=biases)]

@@ -182,10 +182,14 @@ def end_epoch(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper, e
     after = _measure(run, dataset, epoch, spec=spec, hyper=hyper)
     # Lost or not measured: no lower loss than any before.
     val_loss = jnp.where(after.measured["val_loss"][epoch], after.history["val_loss"][epoch], jnp.inf)
+    watched = val_loss
+    if spec.evaluation.stop_on == "error" and spec.evaluation.early_stopping:
+        error = 1.0 - after.history[score_column("val", spec)][epoch]
+        watched = jnp.where(jnp.isfinite(val_loss) & ~after.diverged, error, jnp.inf)
     after = after.replace(
         loss_sum=jnp.zeros_like(run.loss_sum),
         plateau=_from_epoch_1(epoch, run.plateau, lambda plateau: plateau.after_epoch(val_loss, hyper)),
-        early_stop=_from_epoch_1(epoch, run.early_stop, lambda stop: stop.after_epoch(val_loss, hyper)),
+        early_stop=_from_epoch_1(epoch, run.early_stop, lambda stop: stop.after_epoch(watched, hyper)),
     )
     return _unless_stopped(run, _unless_over(after, epoch, spec))
 

@@ -24,9 +24,10 @@ import optax
 from jax import Array
 
 from jaxmlp.components import Components
-from jaxmlp.errors import InputError, check_choice, check_count
+from jaxmlp.errors import InputError, check_choice, check_count, shown
 from jaxmlp.nn.hyper import check_user_numbers
 from jaxmlp.training.hyper import Hyper
+from jaxmlp.typed import check_types
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,11 @@ class ScheduleSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", SCHEDULES.name_of(self.name))
+        check_types(self)
         check_choice("schedule", self.name, SCHEDULES)
         check_count("decay_every", self.decay_every)
         if type(self.warmup_epochs) is not int or self.warmup_epochs < 0:
-            raise InputError(f"warmup_epochs is {self.warmup_epochs!r}: give a number of epochs, 0 for none")
+            raise InputError(f"warmup_epochs is {shown(self.warmup_epochs)}: give a number of epochs, 0 for none")
 
     @property
     def is_constant(self) -> bool:

@@ -15,6 +15,7 @@ from jaxmlp.training.hyper import Hyper
 from jaxmlp.training.interventions import Intervention, in_order
 from jaxmlp.training.optimizers import OPTIMIZERS, OptimizerSpec
 from jaxmlp.training.schedules import SCHEDULES, ScheduleSpec
+from jaxmlp.typed import check_types
 
 COMPONENT_TABLES: dict[str, Components[Any]] = {
     "mlp.activation": ACTIVATIONS,
@@ -29,6 +30,7 @@ COMPONENT_TABLES: dict[str, Components[Any]] = {
 CLASS_WEIGHTS = ("none", "balanced")
 SELECTIONS = ("best_validation", "last")
 VALIDATIONS = ("running", "d4_shipped")
+STOP_WATCHES = ("loss", "error")
 VALIDATION_IMAGES = 100
 """D4's program validates after every update whose first image has a multiple of this for its number (S-101)."""
 
@@ -49,6 +51,7 @@ class DataSpec:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "preprocessing", PREPROCESSINGS.name_of(self.preprocessing))
+        check_types(self)
         split_named(self.split)
         check_choice("preprocessing", self.preprocessing, PREPROCESSINGS)
         check_count("batch size", self.batch_size)
@@ -86,14 +89,19 @@ class LossSpec:
     name: str = "cross_entropy"
     """A key of `LOSSES`; a `Loss` or a function is registered and kept by its name."""
     penalty: str = "none"
-    """`none`, or a key of `PENALTIES`, of the weights alone: no biases, nor a norm's scale and shift."""
+    """`none`, or a key of `PENALTIES`, of the weights; of the biases too where `penalize_biases` is on."""
     class_weights: str = added("none")
     """One of `CLASS_WEIGHTS`. `balanced` multiplies an example's loss by N/(K n_k) for the n_k of its class among the N
     of the training part: every class counts alike. The weights' mean over that part is 1, so a batch's mean is an
     unbiased estimate of PyTorch's weighted mean over all of it. `val_loss` stays unweighted."""
 
+    penalize_biases: bool = added(False)
+    """Whether the penalty takes in biases: S-067's θ is all that is learned, and S-068 does not say. A norm's scale and
+    shift, and PReLU's slopes, it never does."""
+
     def __post_init__(self) -> None:
         object.__setattr__(self, "name", LOSSES.name_of(self.name))
+        check_types(self)
         check_choice("loss", self.name, LOSSES)
         check_choice("penalty", self.penalty, ("none", *PENALTIES))
         check_choice("class weights", self.class_weights, CLASS_WEIGHTS)
@@ -118,7 +126,7 @@ class EvalSpec:
     batch_size: int = 1000
     """Rows evaluated at once; bounds memory, never changes what is counted."""
     early_stopping: bool = False
-    """End a run when its validation loss no longer falls (S-084); its rows end there."""
+    """End a run when its validation loss, or what `stop_on` says, no longer falls (S-084); its rows end there."""
     validation: str = "running"
     """`running` validates as the test does. `d4_shipped` is D4's program (S-101), which validates in training mode:
     batch norm normalizes the validation part by the statistics of its batches, of the size trained with, and each of
@@ -136,7 +144,14 @@ class EvalSpec:
     """Test after every epoch, as D2 does (S-005); otherwise the test set is read once. The choices of who looks at
     such a curve are made on the test set."""
 
+    stop_on: str = added("loss")
+    """One of `STOP_WATCHES`, what early stopping watches: the validation loss, or D1's validation error (S-084), which
+    is 1 − accuracy, or 1 − R². The error moves in steps of one example and so stands still sooner; the loss can rise
+    while it still falls."""
+
     def __post_init__(self) -> None:
+        check_types(self)
+        check_choice("stop_on", self.stop_on, STOP_WATCHES)
         check_choice("selection", self.selection, SELECTIONS)
         check_choice("validation", self.validation, VALIDATIONS)
         check_count("evaluation batch size", self.batch_size)
@@ -168,6 +183,7 @@ class RunSpec:
     one past: with `replace(spec, interventions=(ResetMoments(epoch=5),))` beside `spec` that is trained once."""
 
     def __post_init__(self) -> None:
+        check_types(self)
         check_count("epochs", self.epochs)
         object.__setattr__(self, "interventions", in_order(self.interventions, self.epochs))
         check_choice("precision", self.precision, PRECISIONS)
@@ -175,6 +191,11 @@ class RunSpec:
         if self.schedule.warmup_epochs >= self.epochs:
             raise InputError(
                 f"a warm-up of {self.schedule.warmup_epochs} epochs fills all {self.epochs}: give fewer, or more epochs"
+            )
+        if self.mlp.norm == "batch_norm" and self.data.batch_size == 1:
+            raise InputError(
+                "batch norm with batch size 1: a batch of one row is its own mean, so every unit is 0 whatever the "
+                "image: give at least 2, or norm 'layer_norm'"
             )
         if self.evaluation.validation == "d4_shipped" and self.mlp.norm != "batch_norm":
             raise InputError(

@@ -132,7 +132,7 @@ def objective(
         losses = losses * _weights(class_weights, labels).astype(losses.dtype)
     loss = jnp.mean(losses)
     if spec.loss.penalty != "none":
-        penalty = PENALTIES[spec.loss.penalty](weights_of(params))
+        penalty = PENALTIES[spec.loss.penalty](weights_of(params, biases=spec.loss.penalize_biases))
         loss = loss + jnp.asarray(hyper.penalty, penalty.dtype) * penalty
     return loss, (norm_state, outputs)
 

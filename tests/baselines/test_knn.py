@@ -162,3 +162,15 @@ def test_images_too_wide_for_exact_integers_are_refused():
     wide = np.zeros((1, 40_000), np.uint8)
     with pytest.raises(InputError, match=r"uint8 images of 40000 pixels: give at most 32767, or floats"):
         nearest_neighbours(wide, wide, 1)
+
+
+@pytest.mark.usefixtures("x64")
+@pytest.mark.parametrize("metric", ["l2", "l1"])
+def test_where_the_default_is_float64_the_classes_are_the_same(metric):
+    images = np.random.default_rng(3).integers(0, 256, (30, 6), dtype=np.uint8)
+    labels = jnp.asarray(np.arange(30) % 3, jnp.int32)
+    train, test = jnp.asarray(images[:24]), jnp.asarray(images[24:])
+    found = knn_classify(train, labels[:24], test, ks=(1,), num_classes=3, metric=metric)
+    power = 2 if metric == "l2" else 1
+    far = (np.abs(images[24:, None].astype(int) - images[None, :24].astype(int)) ** power).sum(-1)
+    np.testing.assert_array_equal(found[0], np.arange(24)[far.argmin(1)] % 3)

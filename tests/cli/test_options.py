@@ -51,6 +51,7 @@ def settings_of(*words: str) -> dict[str, Any]:
 
 
 OTHER = {
+    "stop_on": "error",
     "activation": "tanh",
     "norm": "batch_norm",
     "norm_position": "pre_activation",

@@ -196,7 +196,7 @@ def test_saving_leaves_out_figures_whose_arms_were_not_run(tmp_path):
     specs = [TrainingCurves("he"), TrainingCurves("randn")]
     paths = save_figures(specs, synthetic_rows({"he": he_columns()}), tmp_path)
     assert [path.name for path in paths] == ["training_he.svg", "training_he.png"]
-    assert [caption for caption, _ in captioned_svgs(specs, tmp_path)] == [specs[0].caption]
+    assert [caption for caption, _ in captioned_svgs(specs, paths)] == [specs[0].caption]
 
 
 def test_saved_bytes_depend_on_the_results_alone(tmp_path):

@@ -1,5 +1,6 @@
 """The report is one file that needs nothing else, says what the results say, and is written whole or not at all."""
 
+import base64
 import itertools
 import re
 from html.parser import HTMLParser
@@ -91,8 +92,7 @@ class Page(HTMLParser):
 def figures(tmp_path_factory):
     specs = [TrainingCurves("he"), TrainingCurves("randn"), EveryRun("test_accuracy", ("he", "randn"))]
     folder = tmp_path_factory.mktemp("figures")
-    save_figures(specs, two_arms(), folder)
-    return captioned_svgs(specs, folder)
+    return captioned_svgs(specs, save_figures(specs, two_arms(), folder))
 
 
 @pytest.fixture
@@ -213,8 +213,7 @@ def test_arm_names_and_paths_are_escaped(study, tmp_path):
     arm = "<i>he</i>&co"
     rows = synthetic_rows({arm: he_columns()})
     spec = EveryRun("test_accuracy", (arm,))
-    save_figures([spec], rows, tmp_path)
-    found = page(study(rows=rows, figures=captioned_svgs([spec], tmp_path)))
+    found = page(study(rows=rows, figures=captioned_svgs([spec], save_figures([spec], rows, tmp_path))))
     assert "i" not in found.tags
     assert found.text.count(arm) >= 2
     assert "--out 'a & b'" in found.text
@@ -389,3 +388,23 @@ def test_an_equivalence_has_two_bounds_around_its_zero_and_nothing_measured_has_
     assert ruler is not None
     assert sum(ruler.bounds) / 2 == pytest.approx(ruler.zero)
     assert presentation.ruler_of(not_tested()) is None
+
+
+PLANTED = '<svg viewBox="0 0 72 72"><script>alert(1)</script><image href="x" onerror="alert(2)"/></svg>'
+
+
+def test_a_picture_from_a_folder_is_an_image_in_which_nothing_runs(study):
+    html = render_report([study(figures=[("Ten images.", PLANTED.encode())])])
+    assert "<script" not in html
+    assert "onerror" not in html
+    assert base64.b64encode(PLANTED.encode()).decode() in html
+    assert page(study(figures=[("Ten images.", b"\xff not even one")])).open == []
+
+
+def test_a_figure_that_somebody_put_into_the_folder_is_not_shown(tmp_path):
+    specs = [TrainingCurves("he"), TrainingCurves("gone")]
+    (tmp_path / "training_gone.svg").write_text(PLANTED)
+    (tmp_path / "training_he.svg").write_text(PLANTED)
+    shown = captioned_svgs(specs, save_figures(specs, two_arms(), tmp_path))
+    assert len(shown) == 1
+    assert "script" not in shown[0][1]

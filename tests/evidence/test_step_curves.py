@@ -111,8 +111,7 @@ def test_a_study_without_steps_gets_a_figure_that_says_so(steps, tmp_path):
 
 def test_saving_hands_every_figure_all_tables(tmp_path):
     specs = [EveryRun("val_accuracy", ARMS), StepCurves(ARMS)]
-    save_figures(specs, {"epochs": ROWS, "steps": steps_of(LOSS)}, tmp_path)
-    captions = captioned_svgs(specs, tmp_path)
+    captions = captioned_svgs(specs, save_figures(specs, {"epochs": ROWS, "steps": steps_of(LOSS)}, tmp_path))
     assert [caption for caption, _ in captions] == [spec.caption for spec in specs]
     assert ">iteration</text>" in captions[1][1]
 

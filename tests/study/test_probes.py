@@ -124,8 +124,12 @@ def test_every_probe_keeps_what_its_table_declares(digits, probe, when):
     assert tuple(rows) == table.required
     assert sorted(set(rows[when.key])) == ([0, 1, 2, 3] if when.key == "epoch" else [0, 5, 10])
     assert rows.groupby("run_id").size().nunique() == 1
-    assert np.isfinite(rows[[column.name for column in table.columns]].to_numpy(float)).all()
-    if "layer" in table.keys:
+    seen = rows[[column.name for column in table.columns]].astype(float)
+    assert not np.isinf(seen.to_numpy()).any()
+    assert np.isfinite(seen.loc[rows[when.key] > 0]).any(axis=None)
+    if "layer" in table.keys:  # a layer without such a part has none at all
+        absent = seen.isna().groupby(rows["layer"])
+        assert (absent.any() == absent.all()).all(axis=None)
         assert sorted(set(rows["layer"])) == [0, 1, 2, 3]
 
 
