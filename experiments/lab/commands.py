@@ -3,6 +3,7 @@
 import argparse
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
@@ -143,16 +144,26 @@ def report(arguments: argparse.Namespace, console: Console) -> None:
         for page in rebuild_reports(EXPERIMENT_RESULTS / "published"):
             console.print(f"report: {page}", highlight=False, soft_wrap=True)
         return
-    for experiment, folder in find_studies(arguments.out):
+
+    def write_one(experiment: Any, folder: Path) -> None:
         if experiment is OWN:
             console.print(f"report: {write_own_page(folder)}", highlight=False, soft_wrap=True)
-            continue
+            return
         if changed := changed_rules(experiment, folder):
             console.print(
                 f"{folder}: since its runs began the rule has changed of {', '.join(changed)}", soft_wrap=True
             )
         print_verdicts(write_pages(experiment, folder).verdicts, console)
         console.print(f"report: {folder / REPORT_FILE}", highlight=False, soft_wrap=True)
+
+    refused = []
+    for experiment, folder in find_studies(arguments.out):
+        try:
+            write_one(experiment, folder)
+        except InputError as error:  # the others can still be told of
+            refused.append(str(error))
+    if refused:
+        raise InputError("; ".join(refused))
 
 
 def claims(arguments: argparse.Namespace, console: Console) -> None:

@@ -26,7 +26,7 @@ from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORM_STATS, NORMS,
 from jaxmlp.study.finished import KEEP_PARAMS
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
 from jaxmlp.training.interventions import INTERVENTIONS, MOMENTS
-from jaxmlp.training.spec import SELECTIONS, VALIDATIONS
+from jaxmlp.training.spec import SELECTIONS, STOP_WATCHES, VALIDATIONS
 
 ROOT = Path(__file__).parents[2]
 
@@ -150,6 +150,7 @@ DOCUMENTED_TABLES: dict[str, Iterable[str]] = {
     "moments that are reset": MOMENTS,
     "validation": VALIDATIONS,
     "selection of the tested model": SELECTIONS,
+    "what early stopping watches": STOP_WATCHES,
     "nets a study keeps": KEEP_PARAMS,
     "datasets": data.DATASETS,
     "splits": data.SPLITS,

@@ -113,7 +113,7 @@ def run_line(parser: Parser, argv: Sequence[str], program: Sequence[str]) -> int
         arguments = parser.parse_args(argv)
         arguments.line = recorded_command(program, argv)
         command: Callable[[argparse.Namespace, Console], int | None] = arguments.command
-        return command(arguments, Console()) or 0
+        return command(arguments, Console(markup=False)) or 0  # a path may look like markup
     except KeyboardInterrupt as stop:
         print("interrupted: what was finished is kept; the same command with --resume goes on", file=sys.stderr)
         (number,) = stop.args or (signal.SIGINT,)

@@ -48,9 +48,10 @@ def gradient_of_net(
     """
     with jax.enable_x64(True):
         wide = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf, np.float64)), (params, norm_state, class_weights))
-        wide = _beside(wide[0], key), *wide[1:]
-        rows = jnp.asarray(x, jnp.float64), jnp.asarray(labels)
-        errors = np.asarray(_errors(*wide, *rows, hyper, key, replace(spec, precision="float32")))
+        wide_params, wide_state, wide_weights = wide
+        rows, targets = jnp.asarray(x, jnp.float64), jnp.asarray(labels)
+        exact, beside = replace(spec, precision="float32"), _beside(wide_params, key)
+        errors = np.asarray(_errors(beside, wide_state, wide_weights, rows, targets, hyper, key, exact))
     worst = int(np.argmax(errors)) if np.isfinite(errors).all() else int(np.flatnonzero(~np.isfinite(errors))[0])
     path, _ = jax.tree_util.tree_leaves_with_path(params)[worst]
     number = float(errors[worst])

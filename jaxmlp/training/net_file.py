@@ -58,9 +58,8 @@ def save_net(path: str | Path, net: Net, about: Mapping[str, Any]) -> None:
     described = {"version": FORMAT_VERSION, "spec": asdict(net.spec), "hyper": hyper_values(net.hyper)}
     if components := _fingerprints(net.spec):
         described["components"] = components
-    text = json.dumps(
-        described | {"about": dict(about), SEAL_KEY: BLANK_SEAL}, ensure_ascii=False, allow_nan=False, sort_keys=True
-    )
+    described |= {"about": dict(about), SEAL_KEY: BLANK_SEAL}
+    text = json.dumps(described, ensure_ascii=False, allow_nan=False, sort_keys=True)
     # The format has no strides; np.ascontiguousarray would make vectors of scalars.
     tensors = {name: np.asarray(tensor, order="C") for name, tensor in _named(_arrays(net)).items()}
     content = safetensors.numpy.save(tensors, metadata={_ENTRY: text})

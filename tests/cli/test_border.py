@@ -117,3 +117,10 @@ def test_an_error_quotes_no_more_than_a_line_of_what_was_typed(read):
     with pytest.raises(argparse.ArgumentTypeError) as refusal:
         read("x" * 10_000)
     assert len(str(refusal.value)) < 200
+
+
+def test_a_path_that_looks_like_markup_is_printed_as_it_is(capsys):
+    parser = Parser(prog="x")
+    parser.set_defaults(command=lambda arguments, console: console.print("/m/[/x]/[bold]y"))
+    assert run_line(parser, [], ["x"]) == 0
+    assert capsys.readouterr().out == "/m/[/x]/[bold]y\n"

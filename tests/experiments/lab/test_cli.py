@@ -99,6 +99,18 @@ def test_report_rebuilds_the_same_pages_without_training(finished, tmp_path, mon
     assert "report.html" in capsys.readouterr().out
 
 
+def test_report_goes_on_past_a_study_that_is_damaged(finished, tmp_path, capsys):
+    out = shutil.copytree(finished, tmp_path / "out")
+    shutil.copytree(out / "initialization", out / "activations")  # before it in the alphabet
+    (out / "activations" / "manifest.json").write_text("{")
+    (out / "initialization" / "report.html").unlink()
+    assert run_experiments_line(["report", str(out)]) == 2
+    captured = capsys.readouterr()
+    assert captured.err.startswith(f"error: {out / 'activations' / 'manifest.json'} is damaged")
+    assert captured.err.count("\n") == 1
+    assert (out / "initialization" / "report.html").is_file()
+
+
 def test_report_without_a_folder_rebuilds_the_pages_of_what_is_published(finished, home, monkeypatch, capsys):
     published = home / "kept"
     for name in ("results.parquet", "verdicts.json", "manifest.json"):
