@@ -4,7 +4,7 @@ D0's net on the study's images, by plain SGD, momentum and Adam, which treat equ
 dropout, which gives units of a layer different ones.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import jax
@@ -52,9 +52,11 @@ def largest_difference(params: Params) -> float:
     )
 
 
-def _nets_after_updates(rule: str, dropout: str, arms: Mapping[str, str], dataset: Dataset) -> dict[str, list[Params]]:
+def _nets_after_updates(
+    rule: str, dropout: str, arms: Mapping[str, str], dataset: Dataset, seeds: Sequence[int], hidden: tuple[int, ...]
+) -> dict[str, list[Params]]:
     """The parameters of one net per seed of every arm after `_STEPS` updates; `arms` are initializers by arm."""
-    widths = (dataset.train_images.shape[1], *HIDDEN_5, dataset.num_classes)
+    widths = (dataset.train_images.shape[1], *hidden, dataset.num_classes)
     size = min(64, dataset.train_images.shape[0] // (2 * _STEPS))
     data, optimizer = DataSpec("random_fifth", batch_size=size), OptimizerSpec(rule)
     spec = RunSpec(MLPSpec(widths, dropout=dropout), data=data, optimizer=optimizer, epochs=1)
@@ -70,24 +72,28 @@ def _nets_after_updates(rule: str, dropout: str, arms: Mapping[str, str], datase
         return init_mlp(jax.random.key(seed), replace(spec.mlp, initializer=initializer), hyper)[0]
 
     return {
-        arm: [update(start(initializer, seed), jnp.asarray(seed), dataset) for seed in FORBIDDEN_SEEDS]
+        arm: [update(start(initializer, seed), jnp.asarray(seed), dataset) for seed in seeds]
         for arm, initializer in arms.items()
     }
 
 
-def measure_forbidden(finished: Finished) -> dict[str, pd.DataFrame]:
-    """The table of the nets."""
-    dataset = jax.device_put(finished.dataset)
-    nets = _nets_after_updates("adam", "inverted", {WITH_DROPOUT: "symmetric"}, dataset)
-    for rule, zeros, alike in zip(RULES, ZEROS, ALIKE, strict=True):
-        nets |= _nets_after_updates(rule, "none", {zeros: "zeros", alike: "symmetric"}, dataset)
-    measures = dict.fromkeys(nets, largest_difference) | dict.fromkeys(ZEROS, largest_weight)
-    rows = [
-        {"case": case, "seed": seed, measures[case].__name__: measures[case](net)}
-        for case, of in nets.items()
-        for seed, net in zip(FORBIDDEN_SEEDS, of, strict=True)
-    ]
-    return {AFTER_UPDATES.name: pd.DataFrame(rows)}
+def nets_of_forbidden_starts(seeds: Sequence[int], hidden: tuple[int, ...]) -> Measurement:
+    """The table of the nets with these hidden layers, one net for each case and seed."""
+
+    def make(finished: Finished) -> dict[str, pd.DataFrame]:
+        sized = {"dataset": jax.device_put(finished.dataset), "seeds": seeds, "hidden": hidden}
+        nets = _nets_after_updates("adam", "inverted", {WITH_DROPOUT: "symmetric"}, **sized)
+        for rule, zeros, alike in zip(RULES, ZEROS, ALIKE, strict=True):
+            nets |= _nets_after_updates(rule, "none", {zeros: "zeros", alike: "symmetric"}, **sized)
+        measures = dict.fromkeys(nets, largest_difference) | dict.fromkeys(ZEROS, largest_weight)
+        rows = [
+            {"case": case, "seed": seed, measures[case].__name__: measures[case](net)}
+            for case, of in nets.items()
+            for seed, net in zip(seeds, of, strict=True)
+        ]
+        return {AFTER_UPDATES.name: pd.DataFrame(rows)}
+
+    return Measurement({AFTER_UPDATES.name: (*ZEROS, *ALIKE, WITH_DROPOUT)}, make)
 
 
-FORBIDDEN = Measurement({AFTER_UPDATES.name: (*ZEROS, *ALIKE, WITH_DROPOUT)}, measure_forbidden)
+FORBIDDEN = nets_of_forbidden_starts(FORBIDDEN_SEEDS, HIDDEN_5)

@@ -6,7 +6,7 @@ the mean of the logarithm of the ratio of neighbouring layers over the first ten
 power, as behind tanh, has a slope of any size, by how deep one looks.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -96,40 +96,49 @@ def log_variances(seed: Array | int, starts: Mapping[str, Start]) -> dict[str, A
     return {arm: logs[arm][: start.depth] for arm, start in starts.items()}
 
 
-def _layers(start: str, logs: np.ndarray) -> pd.DataFrame:
+def _layers(start: str, logs: np.ndarray, seeds: Sequence[int], drawn: Sequence[int]) -> pd.DataFrame:
     """Of the last nets, layer by layer; `logs` [net, layer] are those of `log_variances`."""
     depth = logs.shape[1]
     return pd.DataFrame(
         {
             "start": start,
-            "seed": np.repeat(DRAWN, depth),
-            "layer": np.tile(np.arange(1, depth + 1), len(DRAWN)),
-            "log10_variance": logs[-len(DRAWN) :].ravel() / np.log(10),
+            "seed": np.repeat(drawn, depth),
+            "layer": np.tile(np.arange(1, depth + 1), len(drawn)),
+            "log10_variance": logs[-len(drawn) :].ravel() / np.log(10),
         }
     )
 
 
-def _growth(start: str, logs: np.ndarray) -> pd.DataFrame:
+def _growth(start: str, logs: np.ndarray, seeds: Sequence[int], drawn: Sequence[int]) -> pd.DataFrame:
     """The two numbers of every net."""
     return pd.DataFrame(
         {
             "start": start,
-            "seed": _SEEDS,
+            "seed": seeds,
             "log_variance_slope": np.polyfit(np.arange(1, logs.shape[1] + 1), logs.T, 1)[0],
             "log_variance_ratio": (logs[:, FIRST_LAYERS - 1] - logs[:, 0]) / (FIRST_LAYERS - 1),
         }
     )
 
 
-def _profiles(finished: Finished) -> dict[str, pd.DataFrame]:
-    nets = jax.jit(lambda seeds: jax.lax.map(lambda seed: log_variances(seed, PROPAGATION_STARTS), seeds))(
-        jnp.asarray(_SEEDS)
-    )
-    logs = {start: np.asarray(of, dtype=float) for start, of in nets.items()}
-    return {
-        table.name: pd.concat([make(start, of) for start, of in logs.items()], ignore_index=True)
-        for table, make in ((LAYERS, _layers), (GROWTH, _growth))
-    }
+def profiles_of(starts: Mapping[str, Start], seeds: Sequence[int], drawn: Sequence[int]) -> Measurement:
+    """The tables of these starts' nets.
+
+    Args:
+        starts: by arm.
+        seeds: of the nets.
+        drawn: the last of these seeds, whose nets are kept layer by layer.
+    """
+
+    def make(finished: Finished) -> dict[str, pd.DataFrame]:
+        nets = jax.jit(lambda seeds: jax.lax.map(lambda seed: log_variances(seed, starts), seeds))(jnp.asarray(seeds))
+        logs = {start: np.asarray(of, dtype=float) for start, of in nets.items()}
+        return {
+            table.name: pd.concat([rows(start, of, seeds, drawn) for start, of in logs.items()], ignore_index=True)
+            for table, rows in ((LAYERS, _layers), (GROWTH, _growth))
+        }
+
+    return Measurement(dict.fromkeys((LAYERS.name, GROWTH.name), tuple(starts)), make)
 
 
-PROFILES = Measurement(dict.fromkeys((LAYERS.name, GROWTH.name), tuple(PROPAGATION_STARTS)), _profiles)
+PROFILES = profiles_of(PROPAGATION_STARTS, _SEEDS, DRAWN)

@@ -2,7 +2,8 @@
 
 The rooms; imports only point downwards in this list:
 
-    cli        the command jaxmlp: train, test, predict
+    cli        the command jaxmlp: check, train, why, test, predict
+    diagnosis  why a net does not train: a look before training, and counterfactuals, trained and judged
     evidence   statistics, claims and verdicts, figures, the HTML report
     study      grid -> groups -> blocks of lanes; progress, tidy results
     probes     what is watched while runs train, each into a table of its own
@@ -20,28 +21,31 @@ K classes, N examples, E epochs, S seeds, W lanes (runs that share one compiled 
 from importlib import import_module
 from importlib.util import find_spec
 from pkgutil import iter_modules
-from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from jaxmlp import baselines as baselines
     from jaxmlp import data as data
+    from jaxmlp import diagnosis as diagnosis
     from jaxmlp import evidence as evidence
     from jaxmlp import nn as nn
     from jaxmlp import probes as probes
     from jaxmlp import study as study
     from jaxmlp import training as training
+    from jaxmlp.diagnosis import check as check
 
 __version__ = "0.1.0"
 
 
-def __getattr__(name: str) -> ModuleType:
-    """The room of this name.
+def __getattr__(name: str) -> Any:
+    """The room of this name, or `check`: they wait for JAX, which takes a second to load, and the version need not.
 
     >>> import jaxmlp
     >>> jaxmlp.nn.count_parameters(jaxmlp.nn.MLPSpec((2, 3, 1)))
     13
     """
+    if name == "check":
+        return import_module(f"{__name__}.diagnosis").check
     if name.startswith("_") or find_spec(f"{__name__}.{name}") is None:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return import_module(f"{__name__}.{name}")
@@ -49,4 +53,4 @@ def __getattr__(name: str) -> ModuleType:
 
 def __dir__() -> list[str]:
     rooms = {found.name for found in iter_modules(__path__) if found.ispkg}
-    return sorted(rooms | globals().keys())
+    return sorted(rooms | globals().keys() | {"check"})

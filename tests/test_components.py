@@ -1,8 +1,6 @@
 """Tables: a user's rows stand beside the library's, and every name means one thing."""
 
-import doctest
 import functools
-import importlib
 import threading
 
 import jax
@@ -212,32 +210,3 @@ def test_a_table_is_a_mapping_with_a_short_text():
     table = Components("activation", Activation, {"a": softsign}, from_function=Activation)
     assert (dict(table), len(table), "b" in table, table.get("b")) == ({"a": Activation(softsign)}, 1, False, None)
     assert repr(table) == "<1 rows of activation: a>"
-
-
-EXAMPLES = [
-    "jaxmlp.components",
-    "jaxmlp.fingerprints",
-    "jaxmlp.nn.activations",
-    "jaxmlp.nn.foreign.nnx_nets",
-    "jaxmlp.nn.foreign.sklearn_nets",
-    "jaxmlp.nn.foreign.torch_nets",
-    "jaxmlp.nn.hyper",
-    "jaxmlp.nn.initializers",
-    "jaxmlp.nn.losses",
-    "jaxmlp.nn.modules.mlp",
-    "jaxmlp.nn.outputs",
-    "jaxmlp.nn.spec",
-    "jaxmlp.data.preprocessing",
-    "jaxmlp.training.hyper",
-    "jaxmlp.training.optimizers",
-    "jaxmlp.training.schedules",
-    "jaxmlp.training.score",
-    "jaxmlp.training.step",
-]
-
-
-@pytest.mark.parametrize("module", EXAMPLES)
-def test_the_examples_do_what_they_say(module):
-    result = doctest.testmod(importlib.import_module(module))
-    assert result.attempted
-    assert result.failed == 0

@@ -4,6 +4,8 @@
     python -m experiments benchmark rows
     python -m experiments benchmark speed
     python -m experiments benchmark floor
+    python -m experiments benchmark probes
+    python -m experiments benchmark diagnosis
     python -m experiments benchmark faults
 
 `startup`: the seconds from a process's imports to its first training step, with an empty folder of compiled programs
@@ -13,6 +15,9 @@
 machine could do at most. See `experiments.benchmarks.speed`. Both need the extra `bench` and a free machine. Where JAX
 and PyTorch have a GPU, the same commands measure there, 1, 64 and 1,024 runs.
 
+`probes`: how many times the plain time training takes when it is watched; see `experiments.benchmarks.probes`.
+`diagnosis`: how often `jaxmlp why` names what was planted, in one half of the situations; `tuning`: in the
+other half, by which its thresholds may be set. See `experiments.benchmarks.diagnosis`.
 `faults`: wrong input of every kind, twelve minutes a round, and how much of it was refused in one line, let through, or
 broke something. See `experiments.benchmarks.faults`.
 
@@ -140,6 +145,41 @@ def floor(rounds: int) -> dict[str, Any]:
     return compare(FLOOR_WORKLOADS, rounds, _say, beside_the_floor)
 
 
+def probes(rounds: int) -> dict[str, Any]:
+    """What `experiments.benchmarks.probes.probe_costs` measures, of its workloads."""
+    from experiments.benchmarks.probes import probe_costs
+
+    return probe_costs(rounds, _say)
+
+
+def probes_table(measured: dict[str, Any]) -> str:
+    """One table, and what others have published."""
+    from experiments.benchmarks.probes import probe_costs_table
+
+    return probe_costs_table(measured)
+
+
+def diagnosis(rounds: int) -> dict[str, Any]:
+    """What `diagnosis.why` says of the situations whose figures are told."""
+    from experiments.benchmarks.diagnosis import diagnose
+
+    return diagnose("reported", rounds, _say)
+
+
+def tuning(rounds: int) -> dict[str, Any]:
+    """The same of the situations by which its thresholds may be set."""
+    from experiments.benchmarks.diagnosis import diagnose
+
+    return diagnose("tuning", rounds, _say)
+
+
+def diagnosis_tables(measured: dict[str, Any]) -> str:
+    """One table."""
+    from experiments.benchmarks.diagnosis import diagnosis_table
+
+    return diagnosis_table(measured)
+
+
 def _say(line: str) -> None:
     print(line, flush=True)
 
@@ -189,22 +229,27 @@ class Benchmark:
     figure: Callable[[dict[str, Any]], Figure] | None = None
     numbers: str = "median (smallest to largest)"
     """What the table's are."""
+    rounds: int = 5
+    """Unless others are asked for."""
 
 
 BENCHMARKS = {
     "startup": Benchmark(startup, startup_table),
     "rows": Benchmark(rows, rows_table),
     "speed": Benchmark(speed, speed_tables, _speed_figure, "float32 but where bfloat16 is named"),
+    "diagnosis": Benchmark(diagnosis, diagnosis_tables, numbers="shares of situations", rounds=1),
+    "tuning": Benchmark(tuning, diagnosis_tables, numbers="shares of situations", rounds=1),
     "floor": Benchmark(floor, floor_tables, numbers="float32"),
+    "probes": Benchmark(probes, probes_table, numbers="geometric mean over rounds"),
     "faults": Benchmark(faults, faults_table, numbers="counts"),
 }
 """By name."""
 
 
-def run_benchmark(name: str, *, rounds: int, command: str) -> Path:
-    """Measure and publish; returns the file written."""
+def run_benchmark(name: str, *, rounds: int | None, command: str) -> Path:
+    """Measure and publish; returns the file written. Rounds of None are the benchmark's own number."""
     benchmark = BENCHMARKS[name]
-    measured = benchmark.measure(rounds)
+    measured = benchmark.measure(benchmark.rounds if rounds is None else rounds)
     content = {
         "benchmark": name,
         "command": command,

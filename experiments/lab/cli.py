@@ -74,9 +74,10 @@ def make_experiments_parser() -> Parser:
     add.add_argument(
         "name",
         help="startup (to a first step), rows (opening large results), speed (beside other "
-        "libraries), floor (beside the machine's own products), or faults (an hour of wrong input)",
+        "libraries), floor (beside the machine's own products), probes (what watching costs), diagnosis (what "
+        "`jaxmlp why` names), tuning (its other half), or faults (an hour of wrong input)",
     )
-    add.add_argument("--rounds", type=as_positive, default=5, metavar="N", help="default 5")
+    add.add_argument("--rounds", type=as_positive, metavar="N", help="default 5; of diagnosis and tuning 1")
     add.set_defaults(command=do.benchmark)
 
     add = commands.add_parser("docs", help="renew the generated blocks and figures of README.md and docs/")

@@ -1,6 +1,6 @@
 """Seconds of training alone, for claims about time: a study's runs share a clock and have none of their own (S-099)."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 
 import numpy as np
 import pandas as pd
@@ -52,11 +52,15 @@ def reported_seconds(ledger_id: str, arms: Mapping[str, str]) -> tuple[Reported,
     )
 
 
-def times_of(*arms: str) -> Measurement:
+def times_of(*arms: str, time: Callable[..., pd.DataFrame] = study.time_arms) -> Measurement:
     """Time these arms' updates after the study, as often as the arm with the most seeds has seeds.
 
     Arms are timed in turn, so that they can be compared round by round, as runs are seed by seed; a round's time is the
     least of `REPEATS` turns.
+
+    Args:
+        arms: their names.
+        time: what times arms, as `study.time_arms` does.
     """
 
     def make(finished: Finished) -> dict[str, pd.DataFrame]:
@@ -64,7 +68,7 @@ def times_of(*arms: str) -> Measurement:
         if not timed:
             return {TIMES.name: pd.DataFrame(columns=list(TIMES.required))}
         rounds = max(finished.seeds[arm.name] for arm in timed)
-        turns = study.time_arms(timed, finished.dataset, steps=_STEPS, rounds=rounds * REPEATS)
+        turns = time(timed, finished.dataset, steps=_STEPS, rounds=rounds * REPEATS)
         round_of_turn = (turns["round"] - 1) // REPEATS + 1
         times = turns.groupby([round_of_turn, "arm"], sort=False).agg({"seconds_per_step": "min"}).reset_index()
         count = finished.dataset.train_images.shape[0]

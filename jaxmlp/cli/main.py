@@ -1,6 +1,8 @@
-"""The command line of `jaxmlp`: train, test, predict.
+"""The command line of `jaxmlp`: check, train, why, test, predict.
 
+jaxmlp check iris.csv --target kind
 jaxmlp train iris.csv --target kind
+jaxmlp why iris.csv --target kind --activation sigmoid
 jaxmlp predict results/own/net.safetensors new.csv
 """
 
@@ -9,9 +11,10 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from jaxmlp import __version__
-from jaxmlp.cli import training, using
+from jaxmlp.cli import checking, training, using
 from jaxmlp.cli.options import add_data_options, add_run_options, add_study_options
 from jaxmlp.cli.parsing import Parser, as_natural, as_path, as_positive, run_line, run_program
+from jaxmlp.cli.why import BUDGET, SEEDS, tell_why
 
 
 def make_parser() -> Parser:
@@ -21,10 +24,23 @@ def make_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"jaxmlp {__version__}")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    add_check(commands)
     add_train(commands)
+    add_why(commands)
     add_test(commands)
     add_predict(commands)
     return parser
+
+
+def add_check(commands: Any) -> None:
+    """`check`."""
+    add = commands.add_parser(
+        "check", help="look at a net and its data before training; exit code 1 where a check fails"
+    )
+    add_data_options(add)
+    add_run_options(add)
+    add.add_argument("--seed", type=as_natural, default=0, metavar="N", help="whose start is looked at; default 0")
+    add.set_defaults(command=checking.check_net)
 
 
 def add_train(commands: Any) -> None:
@@ -40,6 +56,21 @@ def add_train(commands: Any) -> None:
     )
     add_study_options(add, out=training.TRAINING_RESULTS, keep_params="best")
     add.set_defaults(command=training.train)
+
+
+def add_why(commands: Any) -> None:
+    """`why`."""
+    add = commands.add_parser("why", help="why a net does not train, and what repairs it; page in OUT/why/")
+    add_data_options(add)
+    add_run_options(add)
+    add.add_argument(
+        "--seeds", type=as_positive, metavar="N", help=f"nets that judge each repair, at least 12; default {SEEDS}"
+    )
+    add.add_argument(
+        "--budget", type=float, default=BUDGET, metavar="SECONDS", help=f"time for the answer; default {BUDGET:g}"
+    )
+    add.add_argument("--out", type=as_path, default=training.TRAINING_RESULTS, metavar="DIR", help="default results/")
+    add.set_defaults(command=tell_why)
 
 
 def add_test(commands: Any) -> None:

@@ -105,14 +105,15 @@ def recorded_command(program: Sequence[str], argv: Sequence[str]) -> str:
 def run_line(parser: Parser, argv: Sequence[str], program: Sequence[str]) -> int:
     """Read one command line and do what it says; returns the exit code.
 
-    A command of the parser is a function of the arguments and a console. This is the last defence: whatever comes out
-    of a command is one line, and says whether the user, the machine or this package is to blame.
+    A command of the parser is a function of the arguments and a console; it may return an exit code. This is the last
+    defence: whatever else comes out of a command is one line, and says whether the user, the machine or this package is
+    to blame.
     """
     try:
         arguments = parser.parse_args(argv)
         arguments.line = recorded_command(program, argv)
-        command: Callable[[argparse.Namespace, Console], None] = arguments.command
-        command(arguments, Console(markup=False))  # a path may look like markup
+        command: Callable[[argparse.Namespace, Console], int | None] = arguments.command
+        return command(arguments, Console(markup=False)) or 0  # a path may look like markup
     except KeyboardInterrupt as stop:
         print("interrupted: what was finished is kept; the same command with --resume goes on", file=sys.stderr)
         (number,) = stop.args or (signal.SIGINT,)
@@ -123,7 +124,6 @@ def run_line(parser: Parser, argv: Sequence[str], program: Sequence[str]) -> int
         if code == FAULT and os.environ.get(TRACEBACK):
             traceback.print_exc()
         return code
-    return 0
 
 
 def told_of(error: Exception) -> tuple[int, str]:

@@ -2,6 +2,7 @@
 
 from jaxmlp.evidence.averaged import with_averaged
 from jaxmlp.evidence.claims import Claim, Reported, Rival, rule_hash
+from jaxmlp.evidence.decision_boundary import DecisionBoundary
 from jaxmlp.evidence.figures import (
     CompareArms,
     EveryRun,
@@ -10,7 +11,8 @@ from jaxmlp.evidence.figures import (
     captioned_svgs,
     save_figures,
 )
-from jaxmlp.evidence.images import random_ten, ten_images_figure
+from jaxmlp.evidence.flow_strips import FlowStrips
+from jaxmlp.evidence.images import random_ten, templates_figure, ten_images_figure
 from jaxmlp.evidence.layer_curves import LayerCurves
 from jaxmlp.evidence.measures import (
     Measure,
@@ -39,15 +41,18 @@ from jaxmlp.evidence.synthetic import synthetic_rows
 from jaxmlp.evidence.table import print_verdicts
 from jaxmlp.evidence.tuned import with_tuned
 from jaxmlp.evidence.verdicts import VERDICTS, is_preview, judge
+from jaxmlp.evidence.vital_signs import VitalSigns
 
 __all__ = [
     "VERDICTS",
     "Claim",
     "CompareArms",
+    "DecisionBoundary",
     "Difference",
     "Equivalence",
     "EveryRun",
     "FigureSpec",
+    "FlowStrips",
     "Identity",
     "LayerCurves",
     "Measure",
@@ -63,6 +68,7 @@ __all__ = [
     "SweepCurves",
     "TrainingCurves",
     "Value",
+    "VitalSigns",
     "at",
     "at_best",
     "best",
@@ -85,6 +91,7 @@ __all__ = [
     "rule_hash",
     "save_figures",
     "synthetic_rows",
+    "templates_figure",
     "ten_images_figure",
     "with_averaged",
     "with_tuned",

@@ -49,3 +49,36 @@ def ten_images_figure(images: np.ndarray, labels: np.ndarray, predicted: np.ndar
                 ax.spines[:].set(color=WRONG, linewidth=1.6)
         plotting.set_heading(figure, f"predicted class · {right} of {NUM_IMAGES} right", left=0.03)
     return figure
+
+
+def templates_figure(weight: np.ndarray, image_shape: tuple[int, int], names: tuple[str, ...] = ()) -> Figure:
+    """What each unit looks for: the rows of a first layer's weight as pictures (S-105, C-405, C-432).
+
+    Red is where a bright pixel raises the unit's output, blue where it lowers it; every picture has its own scale, 0 is
+    white in all.
+
+    Args:
+        weight: [O, I], of images of I pixels.
+        image_shape: (height, width).
+        names: of the units, such as the classes of a linear classifier; default their numbers.
+
+    Raises:
+        InputError: an image shape of other than I pixels.
+    """
+    if math.prod(image_shape) != weight.shape[1]:
+        raise InputError(f"image shape {image_shape} for weights of {weight.shape[1]} inputs: give height and width")
+    across = min(10, len(weight))
+    down = -(-len(weight) // across)
+    with mpl.rc_context(plotting.STYLE):
+        figure = Figure(figsize=(0.4 + 0.9 * across, 0.5 + 1.1 * down))
+        figure.subplots_adjust(left=0.03, right=0.97, top=1 - 0.55 / figure.get_figheight(), bottom=0.02, hspace=0.3)
+        panels = list(figure.subplots(down, across, squeeze=False).flat)
+        for unit, (ax, row) in enumerate(zip(panels, weight, strict=False)):
+            size = float(np.abs(row).max()) or 1.0
+            ax.imshow(row.reshape(image_shape), cmap="RdBu_r", vmin=-size, vmax=size, interpolation="none")
+            ax.set_title(names[unit] if names else str(unit), fontsize=8)
+            ax.set(xticks=[], yticks=[])
+        for ax in panels[len(weight) :]:
+            ax.set_visible(False)
+        plotting.set_heading(figure, f"templates of {len(weight)} units", left=0.03)
+    return figure

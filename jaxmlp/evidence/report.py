@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
-from jinja2 import Environment, PackageLoader, StrictUndefined
+from jinja2 import ChoiceLoader, Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
 from jaxmlp.errors import InputError
@@ -74,10 +74,10 @@ def render_report(studies: Sequence[StudyReport]) -> str:
     return page_templates().get_template("report.html").render(title=title, studies=views, show=presentation)
 
 
-def page_templates() -> Environment:
-    """The pages' templates, which lie beside this file."""
+def page_templates(room: str = "evidence") -> Environment:
+    """The pages' templates: those of a room of `jaxmlp`, and the ones beside this file."""
     return Environment(
-        loader=PackageLoader("jaxmlp", "evidence"),
+        loader=ChoiceLoader([PackageLoader("jaxmlp", folder) for folder in dict.fromkeys((room, "evidence"))]),
         autoescape=True,  # statements, arm names and paths are text, never markup
         undefined=StrictUndefined,
         trim_blocks=True,

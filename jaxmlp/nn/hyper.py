@@ -7,6 +7,7 @@ from flax import struct
 from flax.core import FrozenDict
 
 from jaxmlp.errors import InputError
+from jaxmlp.nn.ranges import ranged
 
 USER = "user."
 """What the name of a user's number begins with, as in `user.temperature`."""
@@ -18,25 +19,25 @@ class NetHyper(struct.PyTreeNode):
     Each field's default is the documents' common value; `init_gain` 1 and rates of 0 are neutral.
     """
 
-    init_gain: Any = 1.0
+    init_gain: Any = ranged(1.0, at_least=0)
     """Multiplies every weight's initial scale; s of the initializers N(0, s²) and U(−s, s)."""
-    leaky_slope: Any = 0.01
+    leaky_slope: Any = ranged(0.01, at_least=0)
     """Slope of leaky ReLU below 0 (S-053)."""
-    prelu_slope: Any = 0.25
+    prelu_slope: Any = ranged(0.25, at_least=0)
     """Where PReLU's learned slopes start (S-054)."""
-    elu_alpha: Any = 1.0
+    elu_alpha: Any = ranged(1.0, at_least=0)
     """α of ELU (S-055)."""
-    norm_eps: Any = 1e-5
+    norm_eps: Any = ranged(1e-5, above=0)
     """ε of the norms (S-025; D4 uses 1e-3: S-029)."""
-    norm_momentum: Any = 0.1
+    norm_momentum: Any = ranged(0.1, above=0, at_most=1)
     """m in running ← (1 − m) running + m batch (S-025)."""
-    running_var_start: Any = 1.0
+    running_var_start: Any = ranged(1.0, at_least=0)
     """Running variance before the first update: 1 as in PyTorch, 0 as in D0 (S-025, A-12)."""
-    dropout_rate: Any = 0.0
+    dropout_rate: Any = ranged(0.0, at_least=0, below=1)
     """Drop probability; read only where `MLPSpec.dropout` is on."""
-    smoothing: Any = 0.1
+    smoothing: Any = ranged(0.1, at_least=0, below=1)
     """ε of the losses with smoothed targets (S-066); 0 is neutral."""
-    margin: Any = 5.0
+    margin: Any = ranged(5.0, at_least=0)
     """Δ of the hinge losses: 5 in D2 (S-062), 1 in CS231n (S-063)."""
     user: Mapping[str, Any] = struct.field(default_factory=FrozenDict, metadata={"neutral": FrozenDict()})
     """A user's own numbers, by the name that a row of a table asks for: `{"temperature": 2.0}` is `user.temperature`.

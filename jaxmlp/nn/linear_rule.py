@@ -20,6 +20,7 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxmlp.errors import check_choice
+from jaxmlp.nn.tiny_products import is_tiny, summed_product
 
 PRECISIONS = ("float32", "tf32", "bfloat16")
 """How the three products are computed: `float32` true float32 everywhere (GPUs included), `tf32` the
@@ -29,10 +30,6 @@ accumulated in float32. Operands wider than float32 are kept as they are by the 
 BACKWARDS = ("manual", "autodiff", "d4_shipped")
 """`manual` runs the rules written in this package, `autodiff` JAX's own: the twin to check against (S-096).
 `d4_shipped` is `manual` with the faulty batch norm rule of D4's program (S-030), kept to measure what the fault did."""
-
-TINY = 1024
-"""Products of so many multiplications are written as sums, which XLA fuses with their neighbours: a call into a library
-of matrix products takes longer than they do, and most of a step of XOR's nets was such calls."""
 
 
 def linear(
@@ -66,11 +63,8 @@ def linear(
 
 def product(a: Array, b: Array, axis_a: int, axis_b: int, precision: str) -> Array:
     """Contract `axis_a` of matrix `a` with `axis_b` of `b`, in one of `PRECISIONS`; the free axes stay in order."""
-    if a.size * b.shape[1 - axis_b] <= TINY:
-        if precision == "bfloat16":
-            a, b = (x.astype(jnp.bfloat16).astype(x.dtype) for x in (a, b))
-        rows, columns = jnp.moveaxis(a, axis_a, 1), jnp.moveaxis(b, axis_b, 1)
-        return jnp.sum(rows[:, None, :] * columns[None, :, :], axis=2)
+    if is_tiny(a, b, axis_b):
+        return summed_product(a, b, axis_a, axis_b, precision)
     dims = (((axis_a,), (axis_b,)), ((), ()))
     if precision == "bfloat16":
         y = lax.dot_general(a.astype(jnp.bfloat16), b.astype(jnp.bfloat16), dims, preferred_element_type=jnp.float32)

@@ -13,30 +13,44 @@ from jaxmlp.probes.curvature import (
     hessian_product,
     hessian_size,
 )
+from jaxmlp.probes.decision_grid import DecisionGrid
 from jaxmlp.probes.filters import filter_normalized, filter_norms
 from jaxmlp.probes.flow import backward_flow, forward_flow, norm_gaps, output_flow
+from jaxmlp.probes.flow_probe import Flow, OutputFlow
 from jaxmlp.probes.gradient_check import DIFFERENCES, numeric_gradient, relative_error
 from jaxmlp.probes.gradient_norms import GradientNorms
 from jaxmlp.probes.losses import batch_sharpness, net_loss
+from jaxmlp.probes.norm_statistics import NormStatistics, norm_state_of_rows
 from jaxmlp.probes.path import distance, gradient_lipschitz, loss_along_line, path_lengths, update_ratios
 from jaxmlp.probes.perturbation import PerturbedLosses, perturbed_losses, relative_direction
+from jaxmlp.probes.sharpness import AdamSharpness, Sharpness
 from jaxmlp.probes.spectrum import Estimate, Extremes, extreme_eigenvalues, trace_and_frobenius
 from jaxmlp.probes.surface import PathPlane, loss_plane, loss_slice, path_plane, surface_direction
+from jaxmlp.probes.weight_path import WeightPath
 
-PROBES: dict[str, Probe] = {probe.table.name: probe for probe in (GradientNorms(),)}
+_OWN = (GradientNorms(), Flow(), OutputFlow(), Sharpness(), AdamSharpness(), NormStatistics(), WeightPath())
+
+PROBES: dict[str, Probe] = {probe.table.name: probe for probe in _OWN}
 """The library's own, by their tables' names, as they are unless told otherwise."""
 
 __all__ = [
     "DIFFERENCES",
     "PROBES",
+    "AdamSharpness",
+    "DecisionGrid",
     "Epochs",
     "Estimate",
     "Extremes",
+    "Flow",
     "GradientNorms",
+    "NormStatistics",
+    "OutputFlow",
     "PathPlane",
     "PerturbedLosses",
     "Probe",
+    "Sharpness",
     "Steps",
+    "WeightPath",
     "adam_preconditioner",
     "backward_flow",
     "batch_sharpness",
@@ -56,6 +70,7 @@ __all__ = [
     "loss_slice",
     "net_loss",
     "norm_gaps",
+    "norm_state_of_rows",
     "numeric_gradient",
     "output_flow",
     "path_lengths",

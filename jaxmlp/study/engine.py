@@ -24,7 +24,7 @@ from jaxmlp.study.kept import tables_of
 from jaxmlp.study.manifest import check_ambient, check_same_settings, describe_program, layouts_of, make_manifest
 from jaxmlp.study.memory import Device
 from jaxmlp.study.notes import notes_after, notes_before
-from jaxmlp.study.plan import Wish, Work, announce, halved, plan_groups
+from jaxmlp.study.plan import THIS_MACHINE, Machine, Wish, Work, announce, halved, plan_groups
 from jaxmlp.study.progress import Display, make_display
 from jaxmlp.study.results import Results
 from jaxmlp.study.sizes import check_sizes
@@ -57,6 +57,7 @@ def run(
     about: dict[str, Any] | None = None,
     beside: Sequence[Path] = (),
     probes: Sequence[Probe] = (),
+    machine: Machine = THIS_MACHINE,
 ) -> Results:
     """Train every arm with every seed, vmapped over lanes, one compiled program per distinct spec.
 
@@ -85,6 +86,7 @@ def run(
             to be kept. The manifest's `taken_over` says how many runs came from where.
         probes: what watches the runs, each into a table of its own, see `jaxmlp.probes`; no number of a run depends on
             them. Runs that lack a table that is asked for are trained again.
+        machine: what compiles the programs, limits their memory and counts the devices.
 
     Returns:
         The rows by arm, seed and epoch, those that `out` held before included, the probes' tables and the manifest.
@@ -110,7 +112,7 @@ def run(
     digest = dataset.digest
     runs = [make_run(arm, seed, digest) for arm in arms for seed in by_arm[arm.name]]
     probes = check_probes(probes, arms, dataset)
-    asked = _Asked(name, Wish(lanes, strategy), checkpoint_minutes * 60.0, keep_params, log_dir, probes)
+    asked = _Asked(name, Wish(lanes, strategy), checkpoint_minutes * 60.0, keep_params, log_dir, probes, machine)
     probed = [probe.table.name for probe in probes]
     store = Store(out, resume=resume, asked={run.run_id: tables_of(run, probed) for run in runs})
     before, steps_before = store.seconds_before, store.steps_before
@@ -240,6 +242,7 @@ class _Asked:
     keep_params: str
     log_dir: Path | None
     probes: tuple[Probe, ...]
+    machine: Machine
 
 
 class _Session:
@@ -264,7 +267,7 @@ class _Session:
         """
         if groups:
             self._display.say(f"compiling {len(groups)} program{'s' if len(groups) > 1 else ''}")
-        work = plan_groups(groups, self._first, self._asked.wish, kept)
+        work = plan_groups(groups, self._first, self._asked.wish, kept, self._asked.machine)
         for item in work:
             asked = kept[spec_id(item.group.spec)].lanes if item.chosen_by == "kept" else self._asked.wish.lanes
             if asked is not None and item.layout.lanes < asked:
@@ -275,7 +278,9 @@ class _Session:
         for i, (item, layout) in enumerate(zip(work, chosen, strict=True)):
             if Layout(*layout) != item.layout:
                 chosen_layout = {spec_id(item.group.spec): Layout(*layout)}
-                (work[i],) = plan_groups([item.group], self._first, self._asked.wish, chosen_layout)
+                (work[i],) = plan_groups(
+                    [item.group], self._first, self._asked.wish, chosen_layout, self._asked.machine
+                )
         if work:
             announce(work, list(self._datasets), self._display)
         return work
@@ -316,7 +321,7 @@ class _Session:
         return [replace(job, work=narrow[id(job.work)]) for job in own]
 
     def _halve(self, work: Work) -> list[Job]:
-        work = halved(work, self._store.finished | self._pasts, self._first)
+        work = halved(work, self._store.finished | self._pasts, self._first, self._asked.machine)
         self._display.say(
             f"out of memory: the {len(work.group.runs)} runs left of {work.group.runs[0].arm.name!r} and its group "
             f"go on with {work.layout.lanes} lanes"
@@ -336,6 +341,7 @@ class _Session:
             checkpoints=self._store.checkpoints_folder,
             checkpoint_seconds=self._asked.checkpoint_seconds,
             probes=self._asked.probes,
+            make_program=self._asked.machine.program,
         )
         failed: list[Work] = []
         try:

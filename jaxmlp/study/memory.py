@@ -1,6 +1,6 @@
 """How much memory a study may use, and how much it does."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,23 +17,23 @@ _CGROUPS = Path("/sys/fs/cgroup")
 _OWN_CGROUPS = Path("/proc/self/cgroup")
 
 
-def budget_bytes(device: Device) -> int | None:
+def available_bytes(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
+    """Memory of this machine that is free or can be freed, at most what the control groups still grant."""
+    return min([psutil.virtual_memory().available, *(max(left, 0) for left in _left_in_cgroups(cgroups, own))])
+
+
+def budget_bytes(device: Device, available: Callable[[], int] = available_bytes) -> int | None:
     """What the programs on this device may use together; None where nothing can be read.
 
     A CPU's budget is what the machine, or the control groups this process lives in, have left, shared by the CPU
     devices of all processes of the study, as if they were on one machine; a GPU's is what its allocator has left.
     """
     if device.platform == "cpu":
-        return int(HEADROOM * available_bytes() / jax.device_count(backend="cpu"))
+        return int(HEADROOM * available() / jax.device_count(backend="cpu"))
     stats = device.memory_stats() or {}
     if "bytes_limit" not in stats:
         return None
     return int(HEADROOM * (stats["bytes_limit"] - stats.get("bytes_in_use", 0)))
-
-
-def available_bytes(cgroups: Path = _CGROUPS, own: Path = _OWN_CGROUPS) -> int:
-    """Memory of this machine that is free or can be freed, at most what the control groups still grant."""
-    return min([psutil.virtual_memory().available, *(max(left, 0) for left in _left_in_cgroups(cgroups, own))])
 
 
 def resident_bytes() -> int:

@@ -5,9 +5,11 @@ long group's rule is checked by a short measurement, and gives way only to a lay
 chosen stands in the manifest and is used again when the study is resumed or extended.
 """
 
-from collections.abc import Mapping, Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import Any
 
 import jax
 
@@ -57,7 +59,7 @@ class Work:
     group: Group
     program: Program
     chosen_by: str
-    """`given`, `kept` from an earlier sitting, `rule`, or `measured`."""
+    """`given`, `kept` from an earlier call, `rule`, or `measured`."""
 
     @property
     def layout(self) -> Layout:
@@ -105,14 +107,36 @@ def _for_usual_cores(count: int, most: int, overhead: float) -> int:
     return min(range(min(count, most), 0, -1), key=cost)
 
 
-def plan_groups(groups: Sequence[Group], dataset: Dataset, wish: Wish, kept: Mapping[str, Layout]) -> list[Work]:
+@dataclass(frozen=True)
+class Machine:
+    """What a plan asks of the machine."""
+
+    rule: Callable[[RunSpec, int, str], Layout] = rule_layout
+    """The layout of so many runs of a spec on a platform."""
+    program: Callable[[RunSpec, Dataset, Layout], Program] = Program
+    """Compiles a layout, on the device of the dataset."""
+    budget: Callable[[Device], int | None] = budget_bytes
+    """Bytes that a program may use on a device; None is no limit."""
+    devices: Callable[[], Sequence[Any]] = jax.local_devices
+    """The devices that train side by side."""
+    seconds: Callable[[], float] = time.perf_counter
+    """The clock."""
+
+
+THIS_MACHINE = Machine()
+
+
+def plan_groups(
+    groups: Sequence[Group], dataset: Dataset, wish: Wish, kept: Mapping[str, Layout], machine: Machine = THIS_MACHINE
+) -> list[Work]:
     """Choose a layout for every group, compile it, and measure what it costs.
 
     Args:
         groups: with their runs.
         dataset: on the device that measures.
         wish: what the caller asked for.
-        kept: by spec id, layouts of an earlier sitting.
+        kept: by spec id, layouts that an earlier call of `study.run` chose.
+        machine: what compiles, limits and measures.
 
     Raises:
         InputError: not even one run of a group fits into the memory that is available.
@@ -120,7 +144,7 @@ def plan_groups(groups: Sequence[Group], dataset: Dataset, wish: Wish, kept: Map
     """
 
     def draft(group: Group) -> tuple[Program, str]:
-        program, chosen_by = _draft(group, dataset, wish, kept.get(spec_id(group.spec)))
+        program, chosen_by = _draft(group, dataset, wish, kept.get(spec_id(group.spec)), machine)
         if len(groups) > 1:
             program.prepare_finish()
         return program, chosen_by
@@ -129,37 +153,38 @@ def plan_groups(groups: Sequence[Group], dataset: Dataset, wish: Wish, kept: Map
     # all are there.
     with ThreadPoolExecutor(COMPILERS) as pool:
         drafts = list(pool.map(draft, groups))
-    return [_settled(group, dataset, wish, *drafted) for group, drafted in zip(groups, drafts, strict=True)]
+    return [_settled(group, dataset, wish, *drafted, machine) for group, drafted in zip(groups, drafts, strict=True)]
 
 
-def _draft(group: Group, dataset: Dataset, wish: Wish, kept: Layout | None) -> tuple[Program, str]:
+def _draft(group: Group, dataset: Dataset, wish: Wish, kept: Layout | None, machine: Machine) -> tuple[Program, str]:
     """The program of the layout that is kept, asked for or by rule, and which of these it is."""
     if kept is not None:
-        return Program(group.spec, dataset, kept), "kept"
+        return machine.program(group.spec, dataset, kept), "kept"
     if wish.lanes is not None:
-        return Program(group.spec, dataset, Layout(wish.lanes, wish.strategy or usual_strategy(wish.lanes))), "given"
+        layout = Layout(wish.lanes, wish.strategy or usual_strategy(wish.lanes))
+        return machine.program(group.spec, dataset, layout), "given"
     (device,) = dataset.train_images.devices()
-    layout = rule_layout(group.spec, group.most_together, device.platform)
+    layout = machine.rule(group.spec, group.most_together, device.platform)
     if wish.strategy is not None:
         layout = replace(layout, strategy=wish.strategy)
-    return _fitting(group, dataset, layout), "rule"
+    return _fitting(group, dataset, layout, machine), "rule"
 
 
-def _settled(group: Group, dataset: Dataset, wish: Wish, program: Program, chosen_by: str) -> Work:
+def _settled(group: Group, dataset: Dataset, wish: Wish, program: Program, chosen_by: str, machine: Machine) -> Work:
     """The draft measured; where it is by rule, takes long and can be measured fairly, beside other layouts."""
-    work = Work(group, _measured(group, dataset, program), chosen_by)
-    alone = program.device.platform != "cpu" or len(jax.local_devices()) == 1
+    work = Work(group, _measured(group, dataset, program, machine), chosen_by)
+    alone = program.device.platform != "cpu" or len(machine.devices()) == 1
     if chosen_by != "rule" or wish.strategy is not None or work.seconds < MEASURE_FROM_SECONDS or not alone:
         return work
-    return _faster(work, dataset)
+    return _faster(work, dataset, machine)
 
 
-def _fitting(group: Group, dataset: Dataset, layout: Layout) -> Program:
+def _fitting(group: Group, dataset: Dataset, layout: Layout, machine: Machine) -> Program:
     """The program with at most the layout's lanes that fits into the device's memory."""
     (device,) = dataset.train_images.devices()
-    budget = budget_bytes(device)
+    budget = machine.budget(device)
     while True:
-        program = Program(group.spec, dataset, layout)
+        program = machine.program(group.spec, dataset, layout)
         if budget is None or program.memory_bytes <= budget:
             return program
         if layout.lanes == 1:
@@ -172,7 +197,7 @@ def _fitting(group: Group, dataset: Dataset, layout: Layout) -> Program:
         layout = Layout(max(1, min(int(layout.lanes * share), layout.lanes - 1)), layout.strategy)
 
 
-def _measured(group: Group, dataset: Dataset, program: Program) -> Program:
+def _measured(group: Group, dataset: Dataset, program: Program, machine: Machine) -> Program:
     """The program and its cost; where measuring it runs out of memory, one of half its width, and so on.
 
     Raises:
@@ -184,7 +209,7 @@ def _measured(group: Group, dataset: Dataset, program: Program) -> Program:
         except Exception as error:
             if not ran_out(error):
                 raise
-            program = Program(group.spec, dataset, _half(program.layout, group))
+            program = machine.program(group.spec, dataset, _half(program.layout, group))
         else:
             return program
 
@@ -195,7 +220,7 @@ def _half(layout: Layout, group: Group) -> Layout:
     return replace(layout, lanes=layout.lanes // 2)
 
 
-def _faster(by_rule: Work, dataset: Dataset) -> Work:
+def _faster(by_rule: Work, dataset: Dataset, machine: Machine) -> Work:
     """The rule's layout, or another one that is clearly faster per run."""
     group, ruled = by_rule.group, by_rule.layout
     wider = fill_evenly(group.most_together, 4 * ruled.lanes)
@@ -205,22 +230,22 @@ def _faster(by_rule: Work, dataset: Dataset) -> Work:
     others -= {ruled}
     best, most = by_rule, by_rule.seconds / CLEARLY_FASTER
     for layout in sorted(others, key=lambda layout: layout.strategy):
-        program = _measured(group, dataset, _fitting(group, dataset, layout))
+        program = _measured(group, dataset, _fitting(group, dataset, layout, machine), machine)
         work = Work(group, program, "measured")
         if work.seconds < most:
             best, most = work, work.seconds
     return best
 
 
-def halved(work: Work, done: frozenset[str], dataset: Dataset) -> Work:
+def halved(work: Work, done: frozenset[str], dataset: Dataset, machine: Machine = THIS_MACHINE) -> Work:
     """The same group's missing runs at half the width, or less, after memory ran out.
 
     Raises:
         MemoryError: it ran out with a single lane.
     """
     group = work.group.without(done)
-    program = Program(group.spec, dataset, _half(work.layout, group))
-    return Work(group, _measured(group, dataset, program), work.chosen_by)
+    program = machine.program(group.spec, dataset, _half(work.layout, group))
+    return Work(group, _measured(group, dataset, program, machine), work.chosen_by)
 
 
 def announce(work: Sequence[Work], devices: Sequence[Device], display: Display) -> None:

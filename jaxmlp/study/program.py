@@ -44,6 +44,8 @@ class Cost:
 class Program:
     """The executables of one group for W lanes on one device."""
 
+    chunk_seconds = CHUNK_SECONDS
+
     def __init__(self, spec: RunSpec, dataset: Dataset, layout: Layout) -> None:
         """Compile for the device that the dataset is on."""
         self.spec, self.dataset, self.layout = spec, dataset, layout
@@ -111,7 +113,7 @@ class Program:
         return finish.lower(self.state_shapes, hypers, self.dataset).compile()
 
     def chunks(self, clock: int = 0, stops: Iterable[int] = ()) -> Iterator[tuple[int, int, int]]:
-        """(clock, count, repeats) of every chunk from a step on to the last stop, each about `CHUNK_SECONDS`.
+        """(clock, count, repeats) of every chunk from a step on to the last stop, each about `chunk_seconds`.
 
         No chunk goes across a stop, a step at the end of an epoch; without stops they go to the end of training.
         """
@@ -121,7 +123,7 @@ class Program:
 
     def _chunks(self, clock: int, end: int) -> Iterator[tuple[int, int, int]]:
         steps = self.steps_per_epoch
-        whole = int(CHUNK_SECONDS / self._epoch_seconds)
+        whole = int(self.chunk_seconds / self._epoch_seconds)
         while clock < end:
             if whole >= 1 and clock % steps == 0:
                 count, repeats = steps, min(whole, (end - clock) // steps)
@@ -138,7 +140,7 @@ class Program:
     @property
     def _piece(self) -> int:
         """Steps in one piece of an epoch that is too long for one chunk."""
-        wanted = int(CHUNK_SECONDS / max(self.cost.step_seconds, 1e-9))
+        wanted = int(self.chunk_seconds / max(self.cost.step_seconds, 1e-9))
         return max(1, min(self.steps_per_epoch, wanted))
 
     @property

@@ -3,8 +3,7 @@
 A study cannot say: its arms share lanes and a clock. Here each arm trains alone, one lane, a fixed number of steps.
 """
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import numpy as np
@@ -15,11 +14,14 @@ from jaxmlp.errors import InputError
 from jaxmlp.study.arms import Arm, check_arms, make_run
 from jaxmlp.study.blocks import Layout
 from jaxmlp.study.manifest import describe_device
+from jaxmlp.study.plan import THIS_MACHINE, Machine
 from jaxmlp.study.program import Program
 from jaxmlp.training import check_count
 
 
-def time_arms(arms: Sequence[Arm], dataset: Dataset, *, steps: int, rounds: int = 5) -> pd.DataFrame:
+def time_arms(
+    arms: Sequence[Arm], dataset: Dataset, *, steps: int, rounds: int = 5, machine: Machine = THIS_MACHINE
+) -> pd.DataFrame:
     """Time `steps` training steps of every arm, `rounds` times.
 
     Rounds go over the arms in turn (a b c a b c ...), so a machine that grows slower does so for all; a round before
@@ -31,6 +33,7 @@ def time_arms(arms: Sequence[Arm], dataset: Dataset, *, steps: int, rounds: int 
         dataset: from `data.load`.
         steps: per arm and round; enough for a tenth of a second or more.
         rounds: kept rounds, the sample of a timed claim: pair the arms by round.
+        machine: what compiles, and the clock.
 
     Returns:
         One row per round and arm: arm, round (from 1), steps (as the run counted them), seconds, seconds_per_step,
@@ -49,11 +52,12 @@ def time_arms(arms: Sequence[Arm], dataset: Dataset, *, steps: int, rounds: int 
                 f"arm {arm.name!r} trains one step an epoch, which ends with an evaluation: give a smaller batch size"
             )
     dataset = jax.device_put(dataset, jax.local_devices()[0])
-    programs = {spec: Program(spec, dataset, Layout(1, "map")) for spec in dict.fromkeys(arm.spec for arm in arms)}
+    specs = dict.fromkeys(arm.spec for arm in arms)
+    programs = {spec: machine.program(spec, dataset, Layout(1, "map")) for spec in specs}
     device = describe_device()
     rows = [
         {"arm": arm.name, "round": number}
-        | _time_round(programs[arm.spec], arm, steps)
+        | _time_round(programs[arm.spec], arm, steps, machine.seconds)
         | {"batch_size": arm.spec.data.batch_size, "device": device}
         for number in range(rounds + 1)
         for arm in arms
@@ -61,15 +65,15 @@ def time_arms(arms: Sequence[Arm], dataset: Dataset, *, steps: int, rounds: int 
     return pd.DataFrame(rows[len(arms) :])
 
 
-def _time_round(program: Program, arm: Arm, steps: int) -> dict[str, float]:
+def _time_round(program: Program, arm: Arm, steps: int, now: Callable[[], float]) -> dict[str, float]:
     block = (make_run(arm, 0, ""),)
     hypers = jax.device_put(program.hypers(block), program.device)
     states = jax.block_until_ready(program.start(block))
-    begin = time.perf_counter()
+    begin = now()
     for clock, count in pieces(steps, program.steps_per_epoch):
         states = program.advance(states, hypers, clock, count, 1)
     jax.block_until_ready(states)
-    seconds = time.perf_counter() - begin
+    seconds = now() - begin
     done = int(np.asarray(states.train.step)[0])
     return {"steps": done, "seconds": seconds, "seconds_per_step": seconds / done}
 

@@ -8,7 +8,7 @@ import queue
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,13 +22,14 @@ from jaxmlp.data import Dataset
 from jaxmlp.errors import ran_out
 from jaxmlp.probes import Probe
 from jaxmlp.study.arms import Run
+from jaxmlp.study.blocks import Layout
 from jaxmlp.study.checkpoint import SavedBlock, save_block
 from jaxmlp.study.forks import Forks
 from jaxmlp.study.memory import Device
 from jaxmlp.study.plan import Work
 from jaxmlp.study.program import Program
 from jaxmlp.study.watch import Records, Watch
-from jaxmlp.training import RunState
+from jaxmlp.training import RunSpec, RunState
 
 WORTH_COMPILING = 2.0
 """A device beside the first takes a group's block only where the blocks to come take so many compile times."""
@@ -161,7 +162,8 @@ class Workers:
         stop: Stop,
         checkpoints: Path | None,
         checkpoint_seconds: float,
-        probes: tuple[Probe, ...] = (),
+        probes: tuple[Probe, ...],
+        make_program: Callable[[RunSpec, Dataset, Layout], Program],
     ) -> None:
         """Start.
 
@@ -173,11 +175,12 @@ class Workers:
             checkpoints: where; None keeps none.
             checkpoint_seconds: from one checkpoint of a block to the next.
             probes: what watches every block.
+            make_program: compiles a layout on a device that has not compiled it yet.
         """
         self._jobs, self._changed, self._busy = list(jobs), threading.Condition(), 0
         self._forks = forks
         self._stop, self._checkpoints, self._every = stop, checkpoints, checkpoint_seconds
-        self._probes = probes
+        self._probes, self._make_program = probes, make_program
         self._reports: queue.Queue[Report | Failure | None] = queue.Queue()
         self._threads = [
             threading.Thread(target=self._work, args=(device, data), name=f"jaxmlp {device}", daemon=True)
@@ -259,7 +262,7 @@ class Workers:
     def _program(self, work: Work, device: Device, dataset: Dataset) -> Program:
         if device == work.program.device:
             return work.program
-        program = Program(work.group.spec, dataset, work.layout)
+        program = self._make_program(work.group.spec, dataset, work.layout)
         program.cost = work.program.cost  # measured once, on a device of the same kind
         return program
 

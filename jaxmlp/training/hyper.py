@@ -1,4 +1,4 @@
-"""What is traced about a run: `Hyper`, every number it reads, and the range of each."""
+"""What is traced about a run: `Hyper`, every number it reads."""
 
 import math
 from collections.abc import Mapping
@@ -14,6 +14,7 @@ from jaxmlp.errors import InputError, shown
 from jaxmlp.identity import is_neutral
 from jaxmlp.nn import NetHyper
 from jaxmlp.nn.hyper import USER, is_user_number
+from jaxmlp.nn.ranges import range_of, ranged
 
 
 class Hyper(NetHyper):
@@ -22,66 +23,36 @@ class Hyper(NetHyper):
     Whole numbers too: under `jax.jit` a Python int is of another type than a float, and a new type is traced anew.
     """
 
-    learning_rate: Any = 1e-3
+    learning_rate: Any = ranged(1e-3, above=0)
     """η, above 0; D0 also tries ten times this and, at 41 layers, less (S-072)."""
-    beta1: Any = 0.9
+    beta1: Any = ranged(0.9, at_least=0, below=1)
     """Adam's decay of the first moment, in [0, 1)."""
-    beta2: Any = 0.999
+    beta2: Any = ranged(0.999, at_least=0, below=1)
     """Adam's decay of the second moment, in [0, 1)."""
-    adam_eps: Any = 1e-8
+    adam_eps: Any = ranged(1e-8, at_least=0)
     """ε of Adam and AdamW, added outside the root (S-070)."""
-    cache_eps: Any = 1e-7
+    cache_eps: Any = ranged(1e-7, above=0)
     """ε of D4's AdaGrad, RMSProp and uncorrected Adam, added outside the root (S-079 to S-081)."""
-    momentum: Any = 0.9
+    momentum: Any = ranged(0.9, at_least=0, below=1)
     """m of the momentum rules, in [0, 1) (S-077); 0 is neutral."""
-    rmsprop_decay: Any = 0.9
+    rmsprop_decay: Any = ranged(0.9, at_least=0, below=1)
     """RMSProp's decay of the squared gradient, in [0, 1) (S-080)."""
-    weight_decay: Any = 1e-4
+    weight_decay: Any = ranged(1e-4, at_least=0)
     """Strength of the weight decay, read where `OptimizerSpec` decays; 0 is neutral."""
-    clip_norm: Any = 1.0
+    clip_norm: Any = ranged(1.0, above=0)
     """Largest norm of the gradient, read where `OptimizerSpec.clip` is on; any larger norm than occurs is neutral."""
-    penalty: Any = 1e-4
+    penalty: Any = ranged(1e-4, at_least=0)
     """λ of the penalty, read where `LossSpec` has one (S-068); 0 is neutral."""
-    decay_factor: Any = 0.5
+    decay_factor: Any = ranged(0.5, above=0, at_most=1)
     """What each cut of a step decay multiplies the rate by (S-082); 1 is neutral."""
-    plateau_factor: Any = 0.1
+    plateau_factor: Any = ranged(0.1, above=0, at_most=1)
     """What a cut on a plateau multiplies the rate by (S-073); 1 is neutral."""
-    plateau_patience: Any = 3.0
+    plateau_patience: Any = ranged(3.0, at_least=0)
     """Bad epochs in a row that a plateau may have: the next one is cut (S-073, A-10)."""
-    plateau_threshold: Any = 1e-4
+    plateau_threshold: Any = ranged(1e-4, at_least=0, below=1)
     """Share by which the validation loss must fall below its lowest for a good epoch (S-073)."""
-    stop_patience: Any = 5.0
+    stop_patience: Any = ranged(5.0, at_least=1)
     """Epochs in a row without a lower validation loss that stop a run (S-084)."""
-
-
-# (low, whether low itself is allowed, high) of each number; high is never allowed.
-_RANGES: dict[str, tuple[float, bool, float]] = {
-    "init_gain": (0.0, True, math.inf),
-    "leaky_slope": (0.0, True, math.inf),
-    "prelu_slope": (0.0, True, math.inf),
-    "elu_alpha": (0.0, True, math.inf),
-    "smoothing": (0.0, True, 1.0),
-    "margin": (0.0, True, math.inf),
-    "norm_eps": (0.0, False, math.inf),
-    "norm_momentum": (0.0, False, 1.0 + 1e-12),
-    "running_var_start": (0.0, True, math.inf),
-    "dropout_rate": (0.0, True, 1.0),
-    "learning_rate": (0.0, False, math.inf),
-    "beta1": (0.0, True, 1.0),
-    "beta2": (0.0, True, 1.0),
-    "adam_eps": (0.0, True, math.inf),
-    "cache_eps": (0.0, False, math.inf),
-    "momentum": (0.0, True, 1.0),
-    "rmsprop_decay": (0.0, True, 1.0),
-    "weight_decay": (0.0, True, math.inf),
-    "clip_norm": (0.0, False, math.inf),
-    "penalty": (0.0, True, math.inf),
-    "decay_factor": (0.0, False, 1.0 + 1e-12),
-    "plateau_factor": (0.0, False, 1.0 + 1e-12),
-    "plateau_patience": (0.0, True, math.inf),
-    "plateau_threshold": (0.0, True, 1.0),
-    "stop_patience": (1.0, True, math.inf),
-}
 
 
 def hyper_values(hyper: Hyper) -> dict[str, float]:
@@ -116,13 +87,11 @@ def check_hyper(hyper: Hyper) -> None:
     for field in fields(hyper):
         if field.name == "user":
             continue
-        what, (low, closed, high) = field.name.replace("_", " "), _RANGES[field.name]
+        what, allowed = field.name.replace("_", " "), range_of(field)
         value = _number_of(what, getattr(hyper, field.name))
-        if not (low <= value < high) or (value == low and not closed):
-            bounds = f"{'at least' if closed else 'above'} {low:g}"
-            bounds += "" if high == math.inf else f" and {'at most' if high > 1 else 'below'} 1"
-            raise InputError(f"{what} is {value:g}: give a number {bounds}")
-        _check_held(what, value, high)
+        if value not in allowed:
+            raise InputError(f"{what} is {value:g}: give a number {allowed}")
+        _check_held(what, value, allowed.below)
     _check_user(hyper.user)
 
 

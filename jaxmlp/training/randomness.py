@@ -23,6 +23,8 @@ class Stream(IntEnum):
     """Counters: step, then layer."""
     SPLIT = 3
     """Counter: 0."""
+    PROBE = 4
+    """Counter: step. What watches a run draws from it, and the run never."""
 
 
 def stream_key(seed: Array | int, stream: Stream, *counters: Array | int) -> Array:

@@ -16,6 +16,7 @@ from jaxmlp.training.regularized import weights_of
 from jaxmlp.training.schedules import Clock, schedule_factor
 from jaxmlp.training.score import score_of
 from jaxmlp.training.spec import RunSpec
+from jaxmlp.training.update_order import known_at_last
 
 
 class TrainState(struct.PyTreeNode):
@@ -153,7 +154,7 @@ def counted_step(
         state.params, state.norm_state, x, labels
     )
     with jax.named_scope("update"):
-        rate = _known_at_last(rate, grads)
+        rate = known_at_last(rate, grads)
         slopes, before = (folded(spec.optimizer, tree) for tree in (grads, state.params))
         after, opt_state = update(spec.optimizer, hyper, rate, slopes, state.opt_state, before)
     params = unfolded(spec.optimizer, after, state.params)
@@ -164,19 +165,6 @@ def _weights(class_weights: Array | None, labels: Array) -> Array:
     if class_weights is None:
         raise InputError("this spec weighs classes: give class_weights=balanced_weights(labels, num_classes)")
     return class_weights[labels]
-
-
-def _known_at_last(rate: Array | float, grads: Params) -> Array:
-    """The same rate, but computed from the last gradient, so that no weight is updated before (NaN where that is NaN).
-
-    Every dx = g A comes before the first layer's gradient. XLA, not told, lets a weight's update and its dx run in
-    either order, and so copies each hidden weight in every step: a deep net's take long, being larger than the cache.
-    An optimization barrier does not tell it on a CPU: it is gone before copies are inserted.
-    """
-    rate = jnp.asarray(rate)
-    last = grads[0]["weight"]
-    nothing = jnp.minimum(jnp.abs(last[(0,) * last.ndim]), 0)
-    return rate + nothing.astype(rate.dtype)
 
 
 def _constant_rate(spec: RunSpec, hyper: Hyper) -> Array:

@@ -5,7 +5,14 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.forbidden import ALIKE, WITH_DROPOUT, ZEROS, largest_difference, largest_weight, measure_forbidden
+from experiments.forbidden import (
+    ALIKE,
+    WITH_DROPOUT,
+    ZEROS,
+    largest_difference,
+    largest_weight,
+    nets_of_forbidden_starts,
+)
 from experiments.lab.measured import Finished
 from jaxmlp import data
 from jaxmlp.study import Results
@@ -34,10 +41,8 @@ def test_units_of_hidden_layers_are_compared_and_classes_are_not():
 
 @pytest.fixture(scope="module")
 def rows():
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("experiments.forbidden.FORBIDDEN_SEEDS", range(2))
-        patch.setattr("experiments.forbidden.HIDDEN_5", (12, 8))
-        return measure_forbidden(Finished((), {}, Results({}, {}), data.load("digits")))["forbidden"].set_index("case")
+    finished = Finished((), {}, Results({}, {}), data.load("digits"))
+    return nets_of_forbidden_starts(range(2), (12, 8)).make(finished)["forbidden"].set_index("case")
 
 
 def test_zeros_stay_and_alike_stays_alike_until_dropout_parts_it(rows):

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from experiments.propagation import FIRST_LAYERS, PROFILES, PROPAGATION_STARTS, WIDTH, log_variances
+from experiments.propagation import FIRST_LAYERS, PROPAGATION_STARTS, WIDTH, log_variances, profiles_of
 
 SEEDS, FOLLOWED = range(6), 8
 
@@ -45,14 +45,9 @@ def test_it_is_that_of_a_wide_net(found, arm, gain, bias, activation):
     np.testing.assert_allclose(found[arm], np.log(variances), atol=0.35)
 
 
-def test_slope_and_ratio_are_those_of_the_rows(monkeypatch):
-    monkeypatch.setattr("experiments.propagation._SEEDS", (7, 0, 1))
-    monkeypatch.setattr("experiments.propagation.DRAWN", range(2))
-    monkeypatch.setattr(
-        "experiments.propagation.PROPAGATION_STARTS",
-        {"start": PROPAGATION_STARTS["start_lecun_relu"]._replace(depth=20)},
-    )
-    tables = PROFILES.make(None)
+def test_slope_and_ratio_are_those_of_the_rows():
+    starts = {"start": PROPAGATION_STARTS["start_lecun_relu"]._replace(depth=20)}
+    tables = profiles_of(starts, (7, 0, 1), range(2)).make(None)
     assert tables["starts"].groupby("seed").size().tolist() == [20, 20]
     assert tables["start_growth"]["seed"].tolist() == [7, 0, 1]
     drawn, numbers = (rows.loc[rows["seed"] == 1] for rows in (tables["starts"], tables["start_growth"]))

@@ -4,6 +4,8 @@ import numpy as np
 
 from jaxmlp import study
 from jaxmlp.nn import MLPSpec
+from jaxmlp.study.plan import Machine
+from jaxmlp.study.program import Program
 from jaxmlp.training import METRICS, DataSpec, EvalSpec, RunSpec
 
 WIDTHS = (64, 12, 10)
@@ -34,6 +36,15 @@ class Silent:
 
     def show(self, status):
         self.states.append(status)
+
+
+class OneStepChunks(Program):
+    """A program whose chunks are single steps."""
+
+    chunk_seconds = 1e-9
+
+
+STEP_BY_STEP = Machine(program=OneStepChunks)
 
 
 def run(arms, digits, **kwargs):

@@ -14,6 +14,7 @@ from jaxmlp import data
 from jaxmlp.probes import GradientNorms
 from jaxmlp.study.arms import Arm, make_run
 from jaxmlp.study.blocks import Layout, padded
+from jaxmlp.study.plan import Machine
 from jaxmlp.study.program import Program
 from jaxmlp.training import (
     ClipFrom,
@@ -27,7 +28,7 @@ from jaxmlp.training import (
     intervene,
     load_net,
 )
-from tests.study.small import assert_same_bits, make_spec, numbers, run
+from tests.study.small import OneStepChunks, assert_same_bits, make_spec, numbers, run
 
 EPOCHS, FORK, STEPS, SEEDS = 8, 5, 6, 3
 SPEC = make_spec("batch_norm", epochs=EPOCHS)
@@ -224,24 +225,22 @@ def undisturbed(digits):
     return run(INTERRUPTED, digits)
 
 
-def stop_at(place, digits, out, monkeypatch):
+def stop_at(place, digits, out):
     """Run the study in a folder and send a signal in the chunk of that place."""
-    original, seen = Program.advance, [("plain", -1)]
+    seen = [("plain", -1)]
 
-    def interrupted(self, states, hypers, clock, count, repeats):
-        if "cost" in self.__dict__ and count:
-            again = "past" if clock < seen[-1][1] else seen[-1][0]
-            seen.append(("branch" if self.spec.optimizer.clip else again, clock))
-            if seen[-1] == PLACES[place]:
-                os.kill(os.getpid(), signal.SIGINT)
-                time.sleep(0.5)  # the main thread hears it
-        return original(self, states, hypers, clock, count, repeats)
+    class Interrupted(OneStepChunks):
+        def advance(self, states, hypers, clock, count, repeats):
+            if "cost" in self.__dict__ and count:
+                again = "past" if clock < seen[-1][1] else seen[-1][0]
+                seen.append(("branch" if self.spec.optimizer.clip else again, clock))
+                if seen[-1] == PLACES[place]:
+                    os.kill(os.getpid(), signal.SIGINT)
+                    time.sleep(0.5)  # the main thread hears it
+            return super().advance(states, hypers, clock, count, repeats)
 
-    with monkeypatch.context() as patched:
-        patched.setattr("jaxmlp.study.program.CHUNK_SECONDS", 1e-9)  # a chunk is a step
-        patched.setattr(Program, "advance", interrupted)
-        with pytest.raises(KeyboardInterrupt):
-            run(INTERRUPTED, digits, out=out)
+    with pytest.raises(KeyboardInterrupt):
+        run(INTERRUPTED, digits, out=out, machine=Machine(program=Interrupted))
     assert seen[-1] == PLACES[place]
 
 
@@ -254,8 +253,8 @@ def assert_resumed(digits, out, undisturbed):
 
 
 @pytest.mark.parametrize("place", PLACES)
-def test_stopped_anywhere_the_rows_are_the_same(digits, tmp_path, monkeypatch, undisturbed, place):
-    stop_at(place, digits, tmp_path / "s", monkeypatch)
+def test_stopped_anywhere_the_rows_are_the_same(digits, tmp_path, undisturbed, place):
+    stop_at(place, digits, tmp_path / "s")
     done = assert_resumed(digits, tmp_path / "s", undisturbed)
     # What a block has in a checkpoint counts as its own, and what finished blocks had is not trained again.
     futures = {"plain": steps(undisturbed), "past": SEEDS * STEPS * (3 + 2 + 2), "branch": SEEDS * STEPS * (2 + 2)}
@@ -265,8 +264,8 @@ def test_stopped_anywhere_the_rows_are_the_same(digits, tmp_path, monkeypatch, u
 
 
 @pytest.mark.parametrize("spare", [0, 2])
-def test_a_damaged_state_costs_its_past_again_and_changes_nothing(digits, tmp_path, monkeypatch, undisturbed, spare):
-    stop_at("between past and branch", digits, tmp_path / "s", monkeypatch)
+def test_a_damaged_state_costs_its_past_again_and_changes_nothing(digits, tmp_path, undisturbed, spare):
+    stop_at("between past and branch", digits, tmp_path / "s")
     kept = sorted((tmp_path / "s" / "forks").iterdir())
     assert len(kept) == 2 * SEEDS  # of `plain` after epoch 6 and of the past of `clip`; after 3 no run needs one
     for path in kept[spare:]:

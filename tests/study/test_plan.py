@@ -5,6 +5,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from functools import partial
+from types import SimpleNamespace
 
 import jax
 import numpy as np
@@ -14,10 +15,10 @@ import pytest
 from jaxmlp import data, study
 from jaxmlp.errors import InputError
 from jaxmlp.nn import MLPSpec
-from jaxmlp.study import memory, plan, program
+from jaxmlp.study import memory, program
 from jaxmlp.study.arms import make_run
 from jaxmlp.study.blocks import Layout, make_groups
-from jaxmlp.study.plan import Wish, plan_groups, rule_layout
+from jaxmlp.study.plan import Machine, Wish, plan_groups, rule_layout
 from jaxmlp.study.program import Program
 from jaxmlp.study.workers import Workers
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, LossSpec, RunSpec
@@ -60,18 +61,20 @@ def test_the_rule_elsewhere_fills_the_device_in_few_even_blocks(runs, lanes):
     assert rule_layout(RunSpec(MLPSpec((784, 100, 10))), runs, "gpu") == Layout(lanes)
 
 
-def test_w_shrinks_until_the_program_fits_into_the_memory(digits, monkeypatch):
-    monkeypatch.setattr(plan, "rule_layout", lambda *_: Layout(64))
+def test_w_shrinks_until_the_program_fits_into_the_memory(digits):
     group, on_device = make_group(digits, 64), jax.device_put(digits)
-    (wide,) = plan_groups([group], on_device, Wish(), {})
+
+    def planned(**machine):
+        (work,) = plan_groups([group], on_device, Wish(), {}, Machine(rule=lambda *_: Layout(64), **machine))
+        return work
+
+    wide = planned()
     assert (wide.layout, wide.chosen_by) == (Layout(64), "rule")
-    monkeypatch.setattr(plan, "budget_bytes", lambda device: wide.program.memory_bytes // 3)
-    (narrow,) = plan_groups([group], on_device, Wish(), {})
+    narrow = planned(budget=lambda device: wide.program.memory_bytes // 3)
     assert 1 < narrow.layout.lanes < 32
     assert narrow.program.memory_bytes <= wide.program.memory_bytes // 3
-    monkeypatch.setattr(plan, "budget_bytes", lambda device: 1000)
     with pytest.raises(InputError, match=r"one run of arm 'a' needs .* MB, and 0 MB may be used"):
-        plan_groups([group], on_device, Wish(), {})
+        planned(budget=lambda device: 1000)
 
 
 def test_what_training_holds_is_its_states_and_not_the_dataset(digits):
@@ -92,17 +95,15 @@ def test_what_training_holds_is_its_states_and_not_the_dataset(digits):
         (2, {Layout(20): 1.0, Layout(40): 0.4, Layout(20, "map"): 0.5}, Layout(20)),  # the other device stood idle
     ],
 )
-def test_a_measurement_beats_the_rule_only_clearly(digits, monkeypatch, devices, speeds, chosen):
+def test_a_measurement_beats_the_rule_only_clearly(digits, devices, speeds, chosen):
     """Of a group that takes minutes; seconds of a run in each layout are given instead of measured."""
-    monkeypatch.setattr(plan, "rule_layout", lambda *_: Layout(20))
-    monkeypatch.setattr(jax, "local_devices", lambda: [None] * devices)
-    monkeypatch.setattr(Program, "__init__", lambda self, spec, dataset, layout: setattr(self, "layout", layout))
-    monkeypatch.setattr(Program, "memory_bytes", 1)
-    monkeypatch.setattr(Program, "device", jax.devices()[0], raising=False)
-    monkeypatch.setattr(Program, "cost", None)
-    seconds = property(lambda self: 100.0 * speeds[self.layout] * self.layout.lanes / 40)
-    monkeypatch.setattr(Program, "block_seconds", seconds)
-    (work,) = plan_groups([make_group(digits, 40)], jax.device_put(digits), Wish(), {})
+
+    def timed(spec, dataset, layout):
+        seconds = 100.0 * speeds[layout] * layout.lanes / 40
+        return SimpleNamespace(layout=layout, device=jax.devices()[0], memory_bytes=1, cost=None, block_seconds=seconds)
+
+    machine = Machine(rule=lambda *_: Layout(20), program=timed, budget=lambda _: None, devices=lambda: [0] * devices)
+    (work,) = plan_groups([make_group(digits, 40)], jax.device_put(digits), Wish(), {}, machine)
     assert (work.layout, work.chosen_by) == (chosen, "rule" if chosen == Layout(20) else "measured")
 
 
@@ -139,21 +140,24 @@ def test_out_of_memory_halves_the_width_and_goes_on(digits, tmp_path, monkeypatc
 
 
 @pytest.mark.slow
-def test_memory_that_runs_out_while_a_program_is_timed_halves_the_width(digits, monkeypatch):
-    original = Program.advance
+def test_memory_that_runs_out_while_a_program_is_timed_halves_the_width(digits):
+    class Exhausted(Program):
+        most = 2
 
-    def exhausted_above_two(self, *arguments):
-        if self.layout.lanes > 2:
-            raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes")
-        return original(self, *arguments)
+        def advance(self, *arguments):
+            if self.layout.lanes > self.most:
+                raise RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 1 bytes")
+            return super().advance(*arguments)
 
-    monkeypatch.setattr(Program, "advance", exhausted_above_two)
-    results = study.run([study.Arm("a", make_spec())], digits, seeds=6, lanes=8)
+    class Never(Exhausted):
+        most = 0
+
+    machine = Machine(program=Exhausted)
+    results = study.run([study.Arm("a", make_spec())], digits, seeds=6, lanes=8, machine=machine)
     assert [program["lanes"] for program in results.manifest["programs"]] == [2]
     assert len(results.final()) == 6
-    monkeypatch.setattr(Program, "advance", lambda self, *_: (_ for _ in ()).throw(MemoryError))
     with pytest.raises(MemoryError, match="out of memory with a single run of arm 'a'"):
-        study.run([study.Arm("a", make_spec())], digits, seeds=2)
+        study.run([study.Arm("a", make_spec())], digits, seeds=2, machine=Machine(program=Never))
 
 
 def test_another_error_in_a_block_is_raised_and_nothing_hangs(digits, monkeypatch):
@@ -184,16 +188,14 @@ def test_a_poisoned_grid_leaves_the_sane_runs_their_bits(digits):
 
 
 @pytest.mark.slow
-def test_300_runs_in_6_groups_are_6_training_programs(digits, monkeypatch):
+def test_300_runs_in_6_groups_are_6_training_programs(digits):
     """3 losses x 2 depths x 10 rates x 5 seeds."""
     compiled = []
-    original = Program._compile
 
-    def counted(self):
-        compiled.append(self.spec)
-        original(self)
+    def counted(spec, dataset, layout):
+        compiled.append(spec)
+        return Program(spec, dataset, layout)
 
-    monkeypatch.setattr(Program, "_compile", counted)
     arms = [
         study.Arm(
             f"{loss} {len(widths)} {rate}",
@@ -204,7 +206,7 @@ def test_300_runs_in_6_groups_are_6_training_programs(digits, monkeypatch):
         for widths in ((64, 10), (64, 8, 10))
         for rate in np.logspace(-4, -1, 10).tolist()
     ]
-    results = study.run(arms, digits, seeds=5)
+    results = study.run(arms, digits, seeds=5, machine=Machine(program=counted))
     assert len(compiled) == len(set(compiled)) == 6
     assert len(results.final()) == 300
     assert len(results.manifest["programs"]) == 6
@@ -233,7 +235,7 @@ def test_the_program_grows_linearly_with_depth(digits, strategy):
     assert sizes[20] - sizes[10] <= 2.1 * (sizes[10] - sizes[5])
 
 
-def test_the_budget_keeps_to_the_control_group(tmp_path, monkeypatch):
+def test_the_budget_keeps_to_the_control_group(tmp_path):
     free = memory.psutil.virtual_memory().available
     own = tmp_path / "own"
     assert abs(memory.available_bytes(tmp_path / "none", own) / free - 1.0) < 0.2
@@ -250,9 +252,8 @@ def test_the_budget_keeps_to_the_control_group(tmp_path, monkeypatch):
     (tmp_path / "memory.max").write_text("900\n")  # as a container shows its own group
     (tmp_path / "memory.current").write_text("300\n")
     assert memory.available_bytes(tmp_path, own) == 600
-    monkeypatch.setattr(memory, "available_bytes", lambda: 1000)
     devices = len(jax.local_devices(backend="cpu"))
-    assert memory.budget_bytes(jax.devices("cpu")[0]) == int(memory.HEADROOM * 1000 / devices)
+    assert memory.budget_bytes(jax.devices("cpu")[0], lambda: 1000) == int(memory.HEADROOM * 1000 / devices)
 
 
 def test_the_budget_keeps_to_a_control_group_of_version_1(tmp_path):

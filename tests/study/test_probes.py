@@ -17,7 +17,7 @@ from jaxmlp.probes import PROBES, Epochs, GradientNorms, Probe, Steps, probe_tab
 from jaxmlp.schema import Column, Table
 from jaxmlp.study.watch import split_chunk
 from jaxmlp.training import DataSpec, EvalSpec, Hyper, RunSpec
-from tests.study.small import Silent, run
+from tests.study.small import STEP_BY_STEP, Silent, run
 
 STEPS, EPOCHS = 4, 3
 BROKEN = {"at": -1}
@@ -96,15 +96,14 @@ def assert_same_tables(a, b, names):
 @pytest.mark.parametrize(
     ("net", "strategy"), [pytest.param(*pair, marks=[pytest.mark.slow] * (pair not in QUICK)) for pair in PAIRS]
 )
-def test_watched_or_not_stopped_or_not_it_is_the_same_study(digits, tmp_path, monkeypatch, net, strategy):
+def test_watched_or_not_stopped_or_not_it_is_the_same_study(digits, tmp_path, net, strategy):
     """Bit for bit: rows of watched runs and of unwatched; and what is seen, at any chunking and after a stop."""
     hyper = Hyper(dropout_rate=0.3 if net == "dropout" else 0.0)
     arms, how = [study.Arm("a", NETS[net], hyper)], {"seeds": 3, "lanes": 2, "strategy": strategy}
     unwatched = run(arms, digits, **how)
     watched = run(arms, digits, probes=WATCHING, **how)
     assert_same_tables(watched, unwatched, ["epochs"])
-    monkeypatch.setattr("jaxmlp.study.program.CHUNK_SECONDS", 1e-9)  # a chunk is a step
-    out, BROKEN["at"] = tmp_path / "study", 8
+    out, BROKEN["at"], how["machine"] = tmp_path / "study", 8, STEP_BY_STEP
     with pytest.raises(GONE, match="the power is gone"):
         run(arms, digits, probes=WATCHING, out=out, checkpoint_minutes=0, **how)
     BROKEN["at"], display = -1, Silent()
@@ -125,8 +124,12 @@ def test_every_probe_keeps_what_its_table_declares(digits, probe, when):
     assert tuple(rows) == table.required
     assert sorted(set(rows[when.key])) == ([0, 1, 2, 3] if when.key == "epoch" else [0, 5, 10])
     assert rows.groupby("run_id").size().nunique() == 1
-    assert np.isfinite(rows[[column.name for column in table.columns]].to_numpy(float)).all()
-    if "layer" in table.keys:
+    seen = rows[[column.name for column in table.columns]].astype(float)
+    assert not np.isinf(seen.to_numpy()).any()
+    assert np.isfinite(seen.loc[rows[when.key] > 0]).any(axis=None)
+    if "layer" in table.keys:  # a layer without such a part has none at all
+        absent = seen.isna().groupby(rows["layer"])
+        assert (absent.any() == absent.all()).all(axis=None)
         assert sorted(set(rows["layer"])) == [0, 1, 2, 3]
 
 
@@ -176,14 +179,13 @@ def test_a_table_that_is_asked_for_later_is_added_and_the_rows_stay(digits, tmp_
         run(arms, digits, out=out, resume=True, probes=(GradientNorms(Epochs(2)),), lanes=None)
 
 
-def test_a_checkpoint_of_other_probes_is_not_gone_on_with(digits, tmp_path, monkeypatch):
+def test_a_checkpoint_of_other_probes_is_not_gone_on_with(digits, tmp_path):
     arms, out, display = [study.Arm("a", NETS["plain"])], tmp_path / "s", Silent()
-    monkeypatch.setattr("jaxmlp.study.program.CHUNK_SECONDS", 1e-9)
     BROKEN["at"] = 8
     with pytest.raises(GONE, match="the power is gone"):
-        run(arms, digits, probes=(Travel(),), out=out, checkpoint_minutes=0)
+        run(arms, digits, probes=(Travel(),), out=out, checkpoint_minutes=0, machine=STEP_BY_STEP)
     BROKEN["at"], both = -1, (Travel(), GradientNorms())
-    resumed = run(arms, digits, probes=both, out=out, resume=True, display=display, lanes=None)
+    resumed = run(arms, digits, probes=both, out=out, resume=True, display=display, lanes=None, machine=STEP_BY_STEP)
     assert "a block of 3 runs begins anew: its checkpoint has other probes" in display.lines
     assert_same_tables(resumed, run(arms, digits, probes=both), resumed.tables)
 

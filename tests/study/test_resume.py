@@ -11,10 +11,10 @@ import pytest
 from jaxmlp import data, study
 from jaxmlp.errors import InputError
 from jaxmlp.study.checkpoint import find_blocks
-from jaxmlp.study.program import Program
+from jaxmlp.study.plan import Machine
 from jaxmlp.study.workers import Workers
 from jaxmlp.training import Hyper
-from tests.study.small import Silent, make_spec, run
+from tests.study.small import STEP_BY_STEP, OneStepChunks, Silent, make_spec, run
 
 
 @pytest.fixture(scope="module")
@@ -87,37 +87,32 @@ def test_other_data_is_another_study(digits, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_keeps_finished_blocks_and_checkpoints_the_one_in_training(
-    digits, tmp_path, monkeypatch, trained, number
-):
-    monkeypatch.setattr("jaxmlp.study.program.CHUNK_SECONDS", 1e-9)  # a chunk is a step
+def test_a_signal_keeps_finished_blocks_and_checkpoints_the_one_in_training(digits, tmp_path, trained, number):
     out = tmp_path / "s"
     arms = [study.Arm("a", make_spec("batch_norm"))]
-    whole = run(arms, digits, seeds=6, lanes=2)
+    whole = run(arms, digits, seeds=6, lanes=2, machine=STEP_BY_STEP)
     trained.clear()
+    seventh_steps = []
 
-    original, seventh_steps = Program.advance, []
-
-    def interrupted(self, states, hypers, clock, count, repeats):
-        seventh_steps.extend([1] * (clock == 6 and "cost" in self.__dict__))
-        if clock == 6 and len(seventh_steps) == 3:  # in the third block's second epoch
-            os.kill(os.getpid(), number)
-            time.sleep(0.5)  # the main thread hears it
-        return original(self, states, hypers, clock, count, repeats)
+    class Interrupted(OneStepChunks):
+        def advance(self, states, hypers, clock, count, repeats):
+            seventh_steps.extend([1] * (clock == 6 and "cost" in self.__dict__))
+            if clock == 6 and len(seventh_steps) == 3:  # in the third block's second epoch
+                os.kill(os.getpid(), number)
+                time.sleep(0.5)  # the main thread hears it
+            return super().advance(states, hypers, clock, count, repeats)
 
     handlers = [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)]
-    monkeypatch.setattr(Program, "advance", interrupted)
     with pytest.raises(KeyboardInterrupt) as stopped:
-        run(arms, digits, seeds=6, lanes=2, out=out, display=Silent())
+        run(arms, digits, seeds=6, lanes=2, out=out, machine=Machine(program=Interrupted))
     assert stopped.value.args == (number,)
-    monkeypatch.setattr(Program, "advance", original)
     assert [signal.getsignal(n) for n in (signal.SIGINT, signal.SIGTERM)] == handlers
     assert not study.Results.saved_in(out)
     assert len(list((out / "blocks").glob("*.parquet"))) == 2
     (saved,) = find_blocks(out / "checkpoints")
     assert saved.clock == 7  # an epoch has 6 steps
     display = Silent()
-    run(arms, digits, seeds=6, lanes=None, out=out, resume=True, display=display)
+    run(arms, digits, seeds=6, lanes=None, out=out, resume=True, display=display, machine=STEP_BY_STEP)
     assert len(trained) == 4  # the third block twice
     assert min(status.epoch for status in display.states) >= 1  # but not from its beginning
     assert sum(status.run_epochs for status in display.states[-1:]) <= 4

@@ -80,9 +80,8 @@ def program(digits):
 
 @pytest.mark.parametrize("start", [0, 4, 6, 17])
 @pytest.mark.parametrize("seconds", [1e-9, 1e-3, 1.0, 1e9])
-def test_chunks_cover_every_step_once_and_never_cross_an_epoch(program, monkeypatch, seconds, start):
-    monkeypatch.setattr("jaxmlp.study.program.CHUNK_SECONDS", seconds)
-    done = start
+def test_chunks_cover_every_step_once_and_never_cross_an_epoch(program, seconds, start):
+    program.chunk_seconds, done = seconds, start
     for clock, count, repeats in program.chunks(start):
         assert clock == done
         assert clock % 6 + count <= 6

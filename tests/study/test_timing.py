@@ -1,5 +1,7 @@
 """`time_arms`: each arm alone, in turn, exactly the steps it says and nothing else."""
 
+from functools import partial
+
 import jax
 import numpy as np
 import pytest
@@ -7,7 +9,7 @@ import pytest
 from jaxmlp import data, study
 from jaxmlp.errors import InputError
 from jaxmlp.nn import MLPSpec
-from jaxmlp.study import timing
+from jaxmlp.study.plan import Machine
 from jaxmlp.study.program import Program
 from jaxmlp.training import METRICS, DataSpec, EvalSpec, Hyper, RunSpec
 
@@ -31,32 +33,47 @@ def digits():
     return data.load("digits")
 
 
-@pytest.fixture
-def pieces(monkeypatch):
-    """Every training call of `advance`: (batch size, rate, clock, count, repeats, state after); the clock ticks once a
-    step. A call of no steps measures epoch 0, before the time is taken."""
-    calls, original, ticks = [], Program.advance, [0.0]
+class Watched(Program):
+    """A program that notes every training call of `advance` on its machine; the clock ticks once a step.
+
+    A call of no steps measures epoch 0, before the time is taken.
+    """
+
+    def __init__(self, machine, *arguments):
+        super().__init__(*arguments)
+        self.machine = machine
+        machine.compiled.append(self.layout)
 
     def advance(self, states, hypers, clock, count, repeats):
-        states = original(self, states, hypers, clock, count, repeats)
-        ticks[0] += count * repeats
+        states = super().advance(states, hypers, clock, count, repeats)
+        self.machine.ticks += count * repeats
         copy = jax.device_get((states.train.step, states.measured))
         if count:
-            calls.append((self.spec.data.batch_size, float(hypers.learning_rate[0]), clock, count, repeats, copy))
+            rate = float(hypers.learning_rate[0])
+            self.machine.pieces.append((self.spec.data.batch_size, rate, clock, count, repeats, copy))
         return states
 
-    class Clock:
-        def perf_counter(self):
-            return ticks[0]
 
-    monkeypatch.setattr(Program, "advance", advance)
-    monkeypatch.setattr(timing, "time", Clock())
-    return calls
+class WatchedMachine:
+    """`time_arms` on a machine whose programs are watched; `pieces` are (batch size, rate, clock, count, repeats,
+    state after)."""
+
+    def __init__(self):
+        self.pieces, self.compiled, self.ticks = [], [], 0.0
+        self.machine = Machine(program=partial(Watched, self), seconds=lambda: self.ticks)
+
+    def time(self, arms, digits, **how):
+        return study.time_arms(arms, digits, machine=self.machine, **how)
+
+
+@pytest.fixture
+def watched():
+    return WatchedMachine()
 
 
 @pytest.mark.parametrize("steps", [1, 5, 13])
-def test_rounds_go_over_the_arms_and_do_the_steps_they_say(digits, pieces, steps):
-    table = study.time_arms(ARMS, digits, steps=steps, rounds=2)
+def test_rounds_go_over_the_arms_and_do_the_steps_they_say(digits, watched, steps):
+    table = watched.time(ARMS, digits, steps=steps, rounds=2)
     assert list(table.columns) == [
         "arm", "round", "steps", "seconds", "seconds_per_step", "batch_size", "device",
     ]  # fmt: skip
@@ -67,7 +84,7 @@ def test_rounds_go_over_the_arms_and_do_the_steps_they_say(digits, pieces, steps
     np.testing.assert_array_equal(table["seconds_per_step"], np.ones(6))
     # What was really executed: by the run's own counter, the warm-up included, each arm alone and in turn.
     done, order = [], []
-    for batch_size, rate, _, count, _, (step, _) in pieces:
+    for batch_size, rate, _, count, _, (step, _) in watched.pieces:
         assert step.shape == (1,)
         if step[0] == count:  # a new run
             order.append((batch_size, round(rate, 4)))
@@ -77,9 +94,9 @@ def test_rounds_go_over_the_arms_and_do_the_steps_they_say(digits, pieces, steps
     assert done == [steps] * 9
 
 
-def test_no_epoch_is_ended_and_nothing_evaluated(digits, pieces):
-    study.time_arms(ARMS[:2], digits, steps=13, rounds=1)
-    for batch_size, _, clock, count, repeats, (_, measured) in pieces:
+def test_no_epoch_is_ended_and_nothing_evaluated(digits, watched):
+    watched.time(ARMS[:2], digits, steps=13, rounds=1)
+    for batch_size, _, clock, count, repeats, (_, measured) in watched.pieces:
         per_epoch = 120 // batch_size
         assert repeats == 1
         assert clock % per_epoch + count < per_epoch
@@ -87,12 +104,9 @@ def test_no_epoch_is_ended_and_nothing_evaluated(digits, pieces):
             assert not measured[metric][0, 1:].any(), metric
 
 
-def test_arms_of_one_spec_share_a_program(digits, pieces, monkeypatch):
-    compiled = []
-    original = Program._compile
-    monkeypatch.setattr(Program, "_compile", lambda self: compiled.append(self.layout) or original(self))
-    study.time_arms(ARMS, digits, steps=1, rounds=1)
-    assert [layout.lanes for layout in compiled] == [1, 1]
+def test_arms_of_one_spec_share_a_program(digits, watched):
+    watched.time(ARMS, digits, steps=1, rounds=1)
+    assert [layout.lanes for layout in watched.compiled] == [1, 1]
 
 
 @pytest.mark.parametrize(
@@ -106,9 +120,9 @@ def test_arms_of_one_spec_share_a_program(digits, pieces, monkeypatch):
         ({"arms": [make_arm("whole", 120)]}, "arm 'whole' trains one step an epoch, .* give a smaller batch size"),
     ],
 )
-def test_bad_input_is_one_line_and_nothing_is_compiled(digits, monkeypatch, wrong, message):
-    monkeypatch.setattr(Program, "_compile", lambda self: pytest.fail("compiled"))
+def test_bad_input_is_one_line_and_nothing_is_compiled(digits, watched, wrong, message):
     given = {"arms": ARMS, "steps": 3, "rounds": 2} | wrong
     with pytest.raises(InputError, match=message) as caught:
-        study.time_arms(given.pop("arms"), digits, **given)
+        watched.time(given.pop("arms"), digits, **given)
     assert "\n" not in str(caught.value)
+    assert watched.compiled == []

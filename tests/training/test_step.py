@@ -1,6 +1,5 @@
 """One step: it runs the hand-written rules, follows torch, and never retraces for new numbers."""
 
-import importlib
 import re
 from dataclasses import replace
 from itertools import product
@@ -12,7 +11,7 @@ import pytest
 from jax.extend import core as jax_core
 from jax.test_util import check_grads
 
-from jaxmlp.nn import MLPSpec, init_mlp
+from jaxmlp.nn import MLPSpec, batch_norm, init_mlp, linear_rule
 from jaxmlp.training import (
     DataSpec,
     Hyper,
@@ -23,11 +22,7 @@ from jaxmlp.training import (
     objective,
     train_step,
 )
-
-# import_module, since the package's attribute `linear` is the function.
-linear_module = importlib.import_module("jaxmlp.nn.linear_rule")
-step_module = importlib.import_module("jaxmlp.training.step")
-batch_norm_module = importlib.import_module("jaxmlp.nn.batch_norm")
+from jaxmlp.training.update_order import known_at_last
 
 WIDTHS = (6, 9, 8, 7, 4)
 
@@ -121,20 +116,20 @@ def test_breaking_a_backward_rule_changes_training(monkeypatch):
 
     for module, name, forward, fwd, bwd, kwargs, leaf in (
         (
-            linear_module,
+            linear_rule,
             "_linear",
-            linear_module._linear_forward,
-            linear_module._linear_fwd,
-            linear_module._linear_bwd,
+            linear_rule._linear_forward,
+            linear_rule._linear_fwd,
+            linear_rule._linear_bwd,
             {"nondiff_argnums": (3,)},
             "weight",
         ),
         (
-            batch_norm_module,
+            batch_norm,
             "_batch_norm",
-            batch_norm_module._batch_norm_forward,
-            batch_norm_module._batch_norm_fwd,
-            batch_norm_module._batch_norm_bwd,
+            batch_norm._batch_norm_forward,
+            batch_norm._batch_norm_fwd,
+            batch_norm._batch_norm_bwd,
             {},
             "scale",
         ),
@@ -265,6 +260,6 @@ def test_no_weight_is_copied_before_its_update(optimizer, norm, residual, lanes)
 def test_the_rate_that_waits_is_the_rate(dtype):
     for first, expected in ((2.0, 0.1), (-2.0, 0.1), (0.0, 0.1), (np.inf, 0.1), (-np.inf, 0.1), (np.nan, np.nan)):
         grads = ({"weight": jnp.full((2, 2), first, dtype)},)
-        rate = step_module._known_at_last(jnp.float32(0.1), grads)
+        rate = known_at_last(jnp.float32(0.1), grads)
         assert rate.dtype == jnp.float32
         np.testing.assert_array_equal(rate, np.float32(expected))

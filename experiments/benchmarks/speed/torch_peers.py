@@ -151,6 +151,21 @@ def resident(task: Task) -> Train:
     return _train_on(task, net, TORCH_OPTIMIZERS[task.optimizer](net.parameters(), lr=task.learning_rate))
 
 
+def hooked(task: Task) -> Train:
+    """And with hooks that read every layer's values and gradients at every step, and keep their numbers."""
+    net, kept = _first_net(task), []
+
+    def read(module: nn.Module, inputs: Any, y: Tensor) -> None:
+        y.register_hook(lambda gradient: kept.append([float(gradient.norm())]))
+        y = y.detach()
+        kept.append([float(y.mean()), float(y.var()), float((y == 0).float().mean())])
+
+    for module in net.modules():
+        if isinstance(module, nn.Linear | nn.ReLU | nn.Sigmoid):
+            module.register_forward_hook(read)
+    return _train_on(task, net, TORCH_OPTIMIZERS[task.optimizer](net.parameters(), lr=task.learning_rate))
+
+
 def fused(task: Task) -> Train:
     """And with the optimizer's fused kernel."""
     net = _first_net(task)

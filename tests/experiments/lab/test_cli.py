@@ -4,6 +4,7 @@ import json
 import re
 import shutil
 import struct
+from dataclasses import replace
 from pathlib import Path
 
 import jax
@@ -11,12 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from experiments.forbidden import nets_of_forbidden_starts
 from experiments.initialization import INITIALIZATION_ARMS
 from experiments.lab.cli import run_experiments_line
 from experiments.lab.docs import comparisons
 from experiments.lab.ledger import load_ledger
+from experiments.lab.measured import both
 from experiments.lab.registry import EXPERIMENTS
-from experiments.propagation import PROPAGATION_STARTS
+from experiments.propagation import PROPAGATION_STARTS, profiles_of
 from jaxmlp import data, training
 from jaxmlp.files import write_sealed_json
 from jaxmlp.nn import MLPSpec
@@ -27,12 +30,9 @@ TINY = ["--seeds", "3", "--epochs", "1"]
 def make_light(patch):
     """No compile cache, which is process-wide: what a test set must not outlive it. And few, small nets to measure."""
     patch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
-    patch.setattr("experiments.propagation._SEEDS", range(12))
-    patch.setattr("experiments.propagation.DRAWN", range(10, 12))
     shallow = {arm: one._replace(depth=12) for arm, one in PROPAGATION_STARTS.items()}
-    patch.setattr("experiments.propagation.PROPAGATION_STARTS", shallow)
-    patch.setattr("experiments.forbidden.HIDDEN_5", (8,))
-    patch.setattr("experiments.forbidden.FORBIDDEN_SEEDS", range(3))
+    measured = both(profiles_of(shallow, range(12), range(10, 12)), nets_of_forbidden_starts(range(3), (8,)))
+    patch.setitem(EXPERIMENTS, "initialization", replace(EXPERIMENTS["initialization"], measured=measured))
 
 
 @pytest.fixture

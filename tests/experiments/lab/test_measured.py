@@ -67,15 +67,14 @@ def test_an_epoch_s_seconds_are_those_of_its_steps(finished):
     assert times["log_seconds_per_epoch"].to_numpy() == pytest.approx(np.log(times["seconds_per_epoch"].to_numpy()))
 
 
-def test_a_round_is_the_least_of_its_turns(finished, monkeypatch):
+def test_a_round_is_the_least_of_its_turns(finished):
     def noisy(arms, dataset, *, steps, rounds):
         """Each turn takes ten seconds more than the one before, but turns 4 and 14, which take 1 and 2."""
         turns = [(arm.name, turn) for turn in range(1, rounds + 1) for arm in arms]
         seconds = [{4: 1.0, 14: 2.0}.get(turn, 10.0 * turn) + (name == "large") for name, turn in turns]
         return pd.DataFrame(turns, columns=["arm", "round"]).assign(seconds_per_step=seconds)
 
-    monkeypatch.setattr(study, "time_arms", noisy)
-    times = times_of("small", "large").make(finished)["times"]
+    times = times_of("small", "large", time=noisy).make(finished)["times"]
     assert list(times["round"]) == [1, 1, 2, 2]
     assert list(times["seconds_per_epoch"]) == [115 * 1.0, 11 * 2.0, 115 * 2.0, 11 * 3.0]
 

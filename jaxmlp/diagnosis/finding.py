@@ -1,0 +1,43 @@
+"""What a check found: passed, worth a look or broken, with the number it saw, and what to do."""
+
+import math
+from dataclasses import dataclass
+
+from jaxmlp.errors import check_choice
+
+LEVELS = ("pass", "warn", "fail")
+"""From harmless to what keeps a net from learning."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line of `check`.
+
+    >>> Finding("warn", "dead units", 0.6, "60 % of layer 1 are 0 for every row", "try leaky_relu").passed
+    False
+    """
+
+    level: str
+    """One of `LEVELS`."""
+    name: str
+    """Of the check."""
+    number: float
+    """What was measured; the sentence says of what."""
+    sentence: str
+    """What was seen, and what was expected."""
+    advice: str = ""
+    """What to do; "" where it passed."""
+
+    def __post_init__(self) -> None:
+        check_choice("level", self.level, LEVELS)
+
+    @property
+    def passed(self) -> bool:
+        """Whether there is nothing to do."""
+        return self.level == "pass"
+
+
+def judged(name: str, number: float, sentence: str, advice: str, *, warn: float, fail: float) -> Finding:
+    """The finding of a number that should be small: it fails above `fail`, or if it is NaN, and warns above `warn`."""
+    level = "fail" if math.isnan(number) or number > fail else "warn" if number > warn else "pass"
+    return Finding(level, name, number, sentence, "" if level == "pass" else advice)

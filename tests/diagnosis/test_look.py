@@ -1,0 +1,191 @@
+"""`check`: nets that fail at the start fail with the right line, and healthy ones pass."""
+
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from sklearn.datasets import load_diabetes
+
+from jaxmlp import data
+from jaxmlp.diagnosis import check
+from jaxmlp.errors import InputError
+from jaxmlp.nn import INITIALIZERS, Initializer, MLPSpec
+from jaxmlp.training import DataSpec, Hyper, LossSpec, OptimizerSpec, RunSpec
+
+CONSTANT = INITIALIZERS.register(
+    "hundredth_of_a_test", Initializer(lambda key, shape: jnp.ones(shape), lambda fan_in, fan_out: 0.01)
+)
+
+
+def passed_on(x):
+    """No activation."""
+    return x
+
+
+def digits():
+    return data.load("digits")
+
+
+def iris():
+    return data.load("iris")
+
+
+def diabetes():
+    """Standardized, as the healthy regression net of the planted faults takes it."""
+    table = load_diabetes()
+    inputs, targets = ((a - a.mean(axis=0)) / a.std(axis=0) for a in (table.data, table.target))
+    return data.from_arrays(inputs, targets, task="numbers", name="standardized diabetes")
+
+
+def ones_and_zeros():
+    labels = np.arange(400) % 2
+    return data.from_arrays(np.repeat(labels[:, None].astype(float), 128, axis=1), labels == 1)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A net on data, and the checks that must fail."""
+
+    dataset: Any
+    hidden: tuple[int, ...]
+    failing: tuple[str, ...] = ()
+    net: dict[str, Any] = field(default_factory=dict)
+    loss: LossSpec = field(default_factory=LossSpec)
+    rule: tuple[str, float] = ("adam", 1e-3)
+    outputs: int | None = None
+    batch: int = 32
+    hyper: dict[str, float] = field(default_factory=dict)
+
+    def findings(self):
+        """What `check` says."""
+        dataset = self.dataset()
+        widths = dataset.train_images.shape[1], *self.hidden, self.outputs or dataset.num_outputs
+        spec = RunSpec(
+            MLPSpec(widths, **self.net),
+            DataSpec(preprocessing=dataset.preprocessing, batch_size=self.batch),
+            self.loss,
+            OptimizerSpec(self.rule[0]),
+        )
+        return {one.name: one for one in check(spec, Hyper(learning_rate=self.rule[1], **self.hyper), dataset)}
+
+
+BINARY, SQUARED = LossSpec("binary_cross_entropy"), LossSpec("squared_error")
+FAULTY = {
+    "T5": Case(diabetes, (64, 64), ("units",), {"initializer": CONSTANT}, SQUARED),
+    "T6": Case(diabetes, (64, 64), ("output", "answers", "overfit 20"), {"output": "softmax"}, SQUARED),
+    "SO 48385830": Case(
+        digits, (30,), ("initial loss",), {"activation": passed_on, "initializer": "randn"}, LossSpec("euclidean"),
+        ("sgd", 3.0), batch=10,
+    ),
+    "SO 31880720": Case(
+        ones_and_zeros, (50, 50), ("output", "answers", "overfit 20"), {"output": "softmax", "dropout": "inverted"},
+        BINARY, ("rmsprop", 1e-3), outputs=1, hyper={"dropout_rate": 0.2},
+    ),
+    "A1": Case(digits, (32,) * 34, ("signal",), {"initializer": "xavier_uniform"}),
+    "D1's zeros": Case(digits, (20, 20), ("units", "answers", "overfit 20"), {"initializer": "zeros"}),
+    "D0 from N(0, 1)": Case(digits, (500, 300, 100, 50), ("initial loss", "signal"), {"initializer": "randn"}),
+    "a softmax before the cross-entropy": Case(digits, (32,), ("output",), {"output": "softmax"}),
+}  # fmt: skip
+DEEP = ("A1",)
+HEALTHY = {
+    "digits": Case(digits, (32,)),
+    "digits, batch norm": Case(digits, (20, 20, 20), net={"norm": "batch_norm"}),
+    "digits, tanh and momentum": Case(digits, (30, 20), net={"activation": "tanh"}, rule=("momentum", 0.05)),
+    "iris, leaky, batch of 7": Case(
+        lambda: data.load("iris"), (16,), net={"activation": "leaky_relu"}, rule=("adam", 0.01), batch=7
+    ),
+    "diabetes, penalty": Case(diabetes, (64, 64), loss=LossSpec("squared_error", penalty="l2")),
+    "a toy, one output": Case(lambda: data.load("toy_gauss"), (16, 16), loss=BINARY, outputs=1, rule=("adam", 0.01)),
+}
+
+
+def levels(found, level):
+    return {name for name, one in found.items() if one.level == level}
+
+
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in DEEP)) for name in FAULTY])
+def test_a_net_that_fails_at_the_start_fails_with_the_right_line(name):
+    found = FAULTY[name].findings()
+    assert set(FAULTY[name].failing) <= levels(found, "fail"), found
+    assert found["gradient check"].passed
+    for one in found.values():
+        assert "\n" not in one.sentence + one.advice
+        assert bool(one.advice) == (not one.passed)
+
+
+@pytest.mark.parametrize("name", HEALTHY)
+def test_a_healthy_net_passes(name):
+    found = HEALTHY[name].findings()
+    assert levels(found, "fail") == set(), found
+    assert len(levels(found, "warn")) <= 1, found
+    assert {"overfit 20", "gradient check", "signal"} <= levels(found, "pass")
+
+
+@jax.custom_vjp
+def bent(x):
+    """Leaky, with a derivative that is 5 % wrong."""
+    return jnp.maximum(x, 0.3 * x)
+
+
+bent.defvjp(lambda x: (bent(x), x), lambda x, g: (1.05 * jnp.where(x > 0, g, 0.3 * g),))
+
+
+def test_a_wrong_derivative_is_found_where_it_is():
+    found = Case(digits, (12,), net={"activation": bent}).findings()["gradient check"]
+    assert found.level == "fail"
+    assert 0.04 < found.number < 0.06
+    assert "layer 0" in found.sentence
+
+
+def sorted_rows(**spec):
+    rng = np.random.default_rng(0)
+    labels = np.sort(np.arange(200) % 4)
+    inputs = rng.normal(size=(200, 5)).astype(np.float32) * 300
+    dataset = data.from_arrays(inputs, labels, test=(inputs[:20], labels[:20]))
+    return RunSpec(MLPSpec((5, 6, 4)), DataSpec(preprocessing="none", batch_size=10, **spec)), dataset
+
+
+def test_the_data_are_looked_at():
+    """Scale, order, and a class that the last fifth alone has."""
+    spec, dataset = sorted_rows(split="last_50", shuffle=False)
+    found = {one.name: one for one in check(spec, Hyper(), dataset)}
+    assert (found["inputs"].level, found["order"].level, found["classes"].level) == ("warn", "fail", "fail")
+    assert "training part without class 3" in found["classes"].sentence
+    assert round(found["inputs"].number, -1) == pytest.approx(300, rel=0.1)
+
+
+def test_the_first_loss_and_what_the_penalty_adds_are_those_of_numpy():
+    spec = RunSpec(MLPSpec((64, 10), initializer="randn"), loss=LossSpec(penalty="l2"))
+    found = {one.name: one for one in check(spec, Hyper(penalty=0.5, init_gain=1.0), digits())}
+    from jaxmlp.training import start_run
+
+    run = start_run(0, digits(), spec=spec, hyper=Hyper())
+    rows = np.asarray(run.train_index)[:1000]
+    x = np.asarray(digits().train_images, np.float64)[rows] / 255
+    weight, bias = (np.asarray(run.train.params[0][name], np.float64) for name in ("weight", "bias"))
+    z = x @ weight.T + bias
+    loss = np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(1000), np.asarray(digits().train_labels)[rows]])
+    assert found["initial loss"].number == pytest.approx(loss / np.log(10), rel=1e-4)
+    assert found["penalty"].number * loss == pytest.approx(0.5 * np.sum(weight**2), rel=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (RunSpec(MLPSpec((63, 10))), r"widths \(63, 10\) do not fit digits: it has 64 inputs and 10 outputs"),
+        (RunSpec(MLPSpec((64, 10)), loss=SQUARED), "is about numbers"),
+        (RunSpec(MLPSpec((64, 5, 10), norm="batch_norm"), DataSpec(batch_size=1)), "batches of one row"),
+    ],
+)
+def test_what_no_study_takes_is_refused(spec, said):
+    with pytest.raises(InputError, match=said):
+        check(spec, Hyper(), digits())
+
+
+def test_a_start_that_is_looked_at_is_the_run_s_own():
+    spec = RunSpec(MLPSpec((64, 4, 10)))
+    a, b = (check(spec, Hyper(), digits(), seed=seed) for seed in (0, 1))
+    assert check(replace(spec, epochs=3), Hyper(), digits())[5] == a[5] != b[5]
