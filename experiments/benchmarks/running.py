@@ -15,7 +15,7 @@
 machine could do at most. See `experiments.benchmarks.speed`. Both need the extra `bench` and a free machine. Where JAX
 and PyTorch have a GPU, the same commands measure there, 1, 64 and 1,024 runs.
 
-`probes`: how many times the plain time training takes when it is watched; see `experiments.benchmarks.probes`.
+`probes`: how many times the plain time training takes when it is watched; see `experiments.benchmarks.watching`.
 `diagnosis`: how often `jaxmlp why` names what was planted, in one half of the situations; `tuning`: in the
 other half, by which its thresholds may be set. See `experiments.benchmarks.diagnosis`.
 `faults`: wrong input of every kind, twelve minutes a round, and how much of it was refused in one line, let through, or
@@ -146,15 +146,15 @@ def floor(rounds: int) -> dict[str, Any]:
 
 
 def probes(rounds: int) -> dict[str, Any]:
-    """What `experiments.benchmarks.probes.probe_costs` measures, of its workloads."""
-    from experiments.benchmarks.probes import probe_costs
+    """What `experiments.benchmarks.watching.probe_costs` measures, of its workloads."""
+    from experiments.benchmarks.watching import probe_costs
 
     return probe_costs(rounds, _say)
 
 
 def probes_table(measured: dict[str, Any]) -> str:
     """One table, and what others have published."""
-    from experiments.benchmarks.probes import probe_costs_table
+    from experiments.benchmarks.watching import probe_costs_table
 
     return probe_costs_table(measured)
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 STYLES = {"pass": "", "warn": "yellow", "fail": "bold red"}
 
 
-def check_net(arguments: argparse.Namespace, console: Console) -> int:
+def report_check(arguments: argparse.Namespace, console: Console) -> int:
     """Print what was found; returns the exit code, 1 where a check failed."""
     from jaxmlp.cli.settings import given_settings
 

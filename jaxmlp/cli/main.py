@@ -40,7 +40,7 @@ def add_check(commands: Any) -> None:
     add_data_options(add)
     add_run_options(add)
     add.add_argument("--seed", type=as_natural, default=0, metavar="N", help="whose start is looked at; default 0")
-    add.set_defaults(command=checking.check_net)
+    add.set_defaults(command=checking.report_check)
 
 
 def add_train(commands: Any) -> None:

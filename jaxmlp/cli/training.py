@@ -155,6 +155,7 @@ def write_own_page(folder: Path) -> Path:
         save_figures,
         write_report,
     )
+    from jaxmlp.files import FIGURES_FOLDER, REPORT_FILE
 
     results = study.Results.load(folder)
     arms = tuple(map(str, results.rows["arm"].unique()))

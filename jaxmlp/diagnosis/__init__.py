@@ -3,7 +3,7 @@
 from jaxmlp.diagnosis.bar import Bar
 from jaxmlp.diagnosis.changes import CHANGES, Change, applicable
 from jaxmlp.diagnosis.diagnosis import Diagnosis, Repair
-from jaxmlp.diagnosis.finding import LEVELS, Finding
+from jaxmlp.diagnosis.finding import FINDING_LEVELS, Finding
 from jaxmlp.diagnosis.look import check
 from jaxmlp.diagnosis.page import trials_table
 from jaxmlp.diagnosis.setting import Setting
@@ -12,7 +12,7 @@ from jaxmlp.diagnosis.why import why
 
 __all__ = [
     "CHANGES",
-    "LEVELS",
+    "FINDING_LEVELS",
     "Bar",
     "Change",
     "Diagnosis",

@@ -79,7 +79,7 @@ def _named(classes: list[int], dataset: Dataset) -> str:
     return f"class {', '.join(names)}{' and more' if len(classes) > 5 else ''}"
 
 
-def rows_in_order(labels: np.ndarray, spec: RunSpec) -> Finding:
+def order_of_rows(labels: np.ndarray, spec: RunSpec) -> Finding:
     """Whether batches are mixed: rows sorted by class and never shuffled make every batch one class.
 
     Args:

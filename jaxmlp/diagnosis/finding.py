@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from jaxmlp.errors import check_choice
 
-LEVELS = ("pass", "warn", "fail")
+FINDING_LEVELS = ("pass", "warn", "fail")
 """From harmless to what keeps a net from learning."""
 
 
@@ -18,7 +18,7 @@ class Finding:
     """
 
     level: str
-    """One of `LEVELS`."""
+    """One of `FINDING_LEVELS`."""
     name: str
     """Of the check."""
     number: float
@@ -29,7 +29,7 @@ class Finding:
     """What to do; "" where it passed."""
 
     def __post_init__(self) -> None:
-        check_choice("level", self.level, LEVELS)
+        check_choice("level", self.level, FINDING_LEVELS)
 
     @property
     def passed(self) -> bool:

@@ -16,10 +16,10 @@ from jax.flatten_util import ravel_pytree
 from jaxmlp.diagnosis.finding import Finding, judged
 from jaxmlp.training import Hyper, RunSpec, objective
 
-STEPS = (1e-5, 1e-7, 1e-9)
+DIFFERENCE_STEPS = (1e-5, 1e-7, 1e-9)
 """Lengths of the differences, of arrays of norm 1. The best of them counts: long ones may cross a kink of a ReLU, above
 all where values are small, and short ones see less than their rounding of small slopes, and say nothing then."""
-ROUNDING = 20 * float(np.finfo(np.float64).eps)
+LOSS_ROUNDING = 20 * float(np.finfo(np.float64).eps)
 """Of a loss of 1, in as many layers as there may be."""
 
 
@@ -48,9 +48,10 @@ def gradient_of_net(
     """
     with jax.enable_x64(True):
         wide = jax.tree.map(lambda leaf: jnp.asarray(np.asarray(leaf, np.float64)), (params, norm_state, class_weights))
-        wide = _beside(wide[0], key), *wide[1:]
-        rows = jnp.asarray(x, jnp.float64), jnp.asarray(labels)
-        errors = np.asarray(_errors(*wide, *rows, hyper, key, replace(spec, precision="float32")))
+        wide_params, wide_state, wide_weights = wide
+        rows, targets = jnp.asarray(x, jnp.float64), jnp.asarray(labels)
+        exact, beside = replace(spec, precision="float32"), _beside(wide_params, key)
+        errors = np.asarray(_errors(beside, wide_state, wide_weights, rows, targets, hyper, key, exact))
     worst = int(np.argmax(errors)) if np.isfinite(errors).all() else int(np.flatnonzero(~np.isfinite(errors))[0])
     path, _ = jax.tree_util.tree_leaves_with_path(params)[worst]
     number = float(errors[worst])
@@ -100,12 +101,12 @@ def _errors(params, norm_state, class_weights, x, labels, hyper, key, spec) -> A
             def difference(step: Array) -> Array:
                 h = step * size
                 numeric = (loss(flat + h * direction) - loss(flat - h * direction)) / (2 * h)
-                noise = ROUNDING * jnp.abs(here) / h
+                noise = LOSS_ROUNDING * jnp.abs(here) / h
                 largest = jnp.maximum(jnp.abs(slope), jnp.abs(numeric))
                 beyond = jnp.maximum(jnp.abs(slope - numeric) - noise, 0.0)
                 return jnp.where(largest > 10 * noise, beyond / largest, jnp.inf)
 
-            least = jnp.min(lax.map(difference, jnp.asarray(STEPS)))
+            least = jnp.min(lax.map(difference, jnp.asarray(DIFFERENCE_STEPS)))
             return jnp.where(jnp.isinf(least), 0.0, least)
 
         return lax.map(error, jnp.arange(len(sizes)))

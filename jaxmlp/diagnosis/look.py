@@ -6,7 +6,7 @@ import numpy as np
 
 from jaxmlp.data import Dataset
 from jaxmlp.data.dataset import check_dataset
-from jaxmlp.diagnosis.data_checks import inputs_scale, labels_seen, output_fits, rows_in_order, targets_scale
+from jaxmlp.diagnosis.data_checks import inputs_scale, labels_seen, order_of_rows, output_fits, targets_scale
 from jaxmlp.diagnosis.finding import Finding
 from jaxmlp.diagnosis.gradient_checks import gradient_of_net
 from jaxmlp.diagnosis.overfit import overfits, overfits_more, varied_rows
@@ -94,7 +94,7 @@ def _data_findings(run: RunState, spec: RunSpec, dataset: Dataset) -> list[Findi
         found.append(targets_scale(labels[train]))
     else:
         others = {"validation": labels[val], "test": np.asarray(dataset.test_labels)}
-        found += [*labels_seen(labels[train], others, dataset), rows_in_order(labels[train], spec)]
+        found += [*labels_seen(labels[train], others, dataset), order_of_rows(labels[train], spec)]
     return [*found, output_fits(spec, labels[train])]
 
 

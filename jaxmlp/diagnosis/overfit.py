@@ -16,7 +16,7 @@ from jaxmlp.training import Hyper, LossSpec, Net, OptimizerSpec, RunSpec, init_t
 from jaxmlp.training.score import score_of
 from jaxmlp.training.step import TrainState
 
-STEPS = 500
+FITTING_STEPS = 500
 """Full-batch steps that a few rows are given."""
 LEARNED = 0.9
 """Accuracy on rows that are trained on, or R²: a net that can learn reaches it."""
@@ -52,7 +52,7 @@ def overfits(net: Net, x: Array, labels: Array) -> list[Finding]:
     spec, hyper, name = _bare(net.spec), net.hyper, f"overfit {len(x)}"
     scores = _fit(net, x, labels, spec, hyper)
     own, follows = float(scores["batch"]), _follows(net, scores)
-    sentence = f"score {own:.2f} on {len(x)} rows after {STEPS} steps"
+    sentence = f"score {own:.2f} on {len(x)} rows after {FITTING_STEPS} steps"
     if own >= LEARNED:
         return [Finding("pass", name, own, sentence), *follows]
     adam = replace(spec, optimizer=OptimizerSpec("adam"))
@@ -70,7 +70,7 @@ def overfits(net: Net, x: Array, labels: Array) -> list[Finding]:
 def overfits_more(net: Net, x: Array, labels: Array) -> Finding:
     """The same of more rows, by the run's own rule alone: a warning where they are not learned in as many steps."""
     own, name = float(_fit(net, x, labels, _bare(net.spec), net.hyper)["batch"]), f"overfit {len(x)}"
-    sentence = f"score {own:.2f} on {len(x)} rows after {STEPS} steps"
+    sentence = f"score {own:.2f} on {len(x)} rows after {FITTING_STEPS} steps"
     if own >= LEARNED:
         return Finding("pass", name, own, sentence)
     return Finding("warn", name, own, sentence, "it learns more rows slowly: try another rate, or a wider net")
@@ -90,13 +90,13 @@ def _fit(net: Net, x: Array, labels: Array, spec: RunSpec, hyper: Hyper) -> dict
 
 @partial(jax.jit, static_argnames="spec")
 def _fitted(params: Any, norm_state: Any, x: Array, labels: Array, hyper: Hyper, *, spec: RunSpec) -> dict[str, Array]:
-    """Scores on the rows after `STEPS` full-batch steps, by running and batch statistics."""
+    """Scores on the rows after `FITTING_STEPS` full-batch steps, by running and batch statistics."""
     start = init_train_state(params, norm_state, spec=spec, hyper=hyper)
 
     def step(i: Array, state: TrainState) -> TrainState:
         return train_step(state, x, labels, spec=spec, hyper=hyper, rate=jnp.asarray(hyper.learning_rate, float))[0]
 
-    state = jax.lax.fori_loop(0, STEPS, step, start)
+    state = jax.lax.fori_loop(0, FITTING_STEPS, step, start)
     scores = {}
     for kind in ("running", "batch"):
         how = {"spec": spec.mlp, "hyper": hyper, "train": False, "norm_stats": kind, "update_norm": False}
@@ -113,4 +113,4 @@ def _follows(net: Net, scores: dict[str, Array]) -> Sequence[Finding]:
     told = " and ".join(f"{float(scores[kind]):.2f} with {kind} statistics" for kind in ("batch", "running"))
     level = "warn" if gap > GAP else "pass"
     advice = "" if level == "pass" else "raise --norm-momentum, or batches of more rows"
-    return [Finding(level, "statistics", gap, f"after {STEPS} steps on the same rows: score {told}", advice)]
+    return [Finding(level, "statistics", gap, f"after {FITTING_STEPS} steps on the same rows: score {told}", advice)]

@@ -15,14 +15,14 @@ from jaxmlp.probes.flow import GATES, SIGNAL, backward_flow, forward_flow, norm_
 from jaxmlp.schema import Column, Table
 from jaxmlp.training import Hyper, RunSpec, RunState, net_of
 
-SHARES = (*GATES, "saturated_share")
+FLOW_SHARES = (*GATES, "saturated_share")
 
 FLOW = probe_tables(
     "flow",
     axes=("layer",),
     columns=(
         *(Column(f"{part}_{name}") for part in ("linear", "activation") for name in SIGNAL),
-        *(Column(name, unit="accuracy") for name in SHARES),
+        *(Column(name, unit="accuracy") for name in FLOW_SHARES),
         Column("weight_gradient_norm", "norm of the loss's gradient for the weight"),
         Column("output_gradient_norm", "norm of the loss's gradient for the linear's output"),
         Column("running_mean_gap", "running mean from the rows' mean, in deviations"),

@@ -15,7 +15,7 @@ from jaxmlp.schema import Column, Table
 from jaxmlp.training import Hyper, Net, RunSpec, RunState, net_of
 from jaxmlp.training.evaluation import evaluate
 
-PARTS = {"train": "training", "val": "validation"}
+SCORED_PARTS = {"train": "training", "val": "validation"}
 KINDS = {"running": "running statistics", "batch": "batch statistics", "full_data": "statistics of all rows"}
 
 NORM_STATISTICS = probe_tables(
@@ -23,7 +23,7 @@ NORM_STATISTICS = probe_tables(
     axes=(),
     columns=tuple(
         Column(f"{part}_score_{kind}", f"{title} score, {statistics}", "accuracy", higher_is_better=True)
-        for part, title in PARTS.items()
+        for part, title in SCORED_PARTS.items()
         for kind, statistics in KINDS.items()
     ),
     probe="NormStatistics",

@@ -78,7 +78,7 @@ def _listed(names: Sequence[str]) -> str:
 def _column(run: pd.DataFrame, *names: str) -> np.ndarray | None:
     """The first of these columns that has numbers in a run."""
     for name in names:
-        if name in run and run[name].notna().any():
+        if name in run and bool(run[name].notna().to_numpy().any()):
             return run[name].to_numpy(float)
     return None
 

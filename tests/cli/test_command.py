@@ -192,7 +192,7 @@ def test_values_of_an_option_are_compared_in_pairs(home, capsys):
         (["predict", "none.safetensors", "iris.csv"], "none.safetensors is no file"),
         (["predict", "none.safetensors"], "the following arguments are required: DATA"),
         (["predict", "none.safetensors", "iris.csv", "--out", "x.txt"], "predictions are a CSV"),
-        (["why"], "invalid choice: 'why'"),
+        (["explain"], "invalid choice: 'explain'"),
         ([], "the following arguments are required: COMMAND"),
     ],
 )

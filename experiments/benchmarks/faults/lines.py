@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from experiments.benchmarks.faults.trying import Fuzzer, Numbers, Try, one_of
-from experiments.lab.cli import main as experiments_main
+from experiments.lab.cli import run_experiments_line
 from experiments.lab.registry import EXPERIMENTS
-from jaxmlp.cli.main import main as jaxmlp_main
+from jaxmlp.cli.main import run_jaxmlp_line
 from jaxmlp.cli.options import OPTIONS
 from jaxmlp.cli.parsing import REFUSED
 from jaxmlp.errors import InputError
@@ -56,7 +56,9 @@ def prepare(folder: Path) -> Path:
 
 def draw(numbers: Numbers, folder: Path) -> Try:
     """A line of one of the commands that could be typed without waiting for its end."""
-    main, line = (jaxmlp_main, _own(numbers)) if numbers.random() < 0.6 else (experiments_main, _experiment(numbers))
+    main, line = (
+        (run_jaxmlp_line, _own(numbers)) if numbers.random() < 0.6 else (run_experiments_line, _experiment(numbers))
+    )
     return Try(" ".join(word[:40] for word in line)[:200], lambda: _run(main, line, folder), str)
 
 

@@ -4,22 +4,22 @@ import math
 
 import pytest
 
-from experiments.benchmarks import probes
+from experiments.benchmarks import watching
 from experiments.benchmarks.speed.workloads import Workload
 from jaxmlp.nn import MLPSpec
 
 
 def test_ways_take_turns_and_the_first_call_does_not_count():
     called = []
-    seconds = probes.in_turns({kind: lambda kind=kind: called.append(kind) for kind in ("plain", "w")}, 2)
+    seconds = watching.in_turns({kind: lambda kind=kind: called.append(kind) for kind in ("plain", "w")}, 2)
     assert called == ["plain", "w", "plain", "w", "w", "plain"]
     assert {kind: len(values) for kind, values in seconds.items()} == {"plain": 2, "w": 2}
 
 
 def test_a_ratio_is_that_of_the_rounds_pairs():
-    ratio, low, high = probes.ratio_of({"plain": [1.0, 2.0, 4.0], "w": [2.0, 4.0, 8.0]})
+    ratio, low, high = watching.ratio_of({"plain": [1.0, 2.0, 4.0], "w": [2.0, 4.0, 8.0]})
     assert (ratio, low, high) == pytest.approx((2.0, 2.0, 2.0))
-    ratio, low, high = probes.ratio_of({"plain": [1.0, 1.0], "w": [1.0, 4.0]})
+    ratio, low, high = watching.ratio_of({"plain": [1.0, 1.0], "w": [1.0, 4.0]})
     assert ratio == pytest.approx(2.0)
     assert low < ratio < high
 
@@ -29,10 +29,10 @@ def test_a_ratio_is_that_of_the_rounds_pairs():
 def test_all_of_it_on_a_tiny_net():
     pytest.importorskip("torch")
     workload = Workload("784-4-10", MLPSpec((784, 4, 10)), "sgd", 0.1, 600, (1,))
-    cell = probes._costs(workload, 2, lambda line: None, "tiny")
-    assert set(cell["seconds"]) == {*probes.WATCHINGS, probes.HOOKS}
+    cell = watching._costs(workload, 2, lambda line: None, "tiny")
+    assert set(cell["seconds"]) == {*watching.WATCHINGS, watching.HOOKS}
     assert all(min(values) > 0 for pair in cell["seconds"].values() for values in pair.values())
-    table = probes.probe_costs_table({"workloads": {"tiny": cell}})
+    table = watching.probe_costs_table({"workloads": {"tiny": cell}})
     rows = [line for line in table.splitlines() if line.startswith("| 784-4-10 |")]
     assert len(rows) == 5
     assert all(math.isfinite(float(row.split("|")[3].split("(")[0])) for row in rows)
