@@ -5,13 +5,13 @@ import errno
 
 import pytest
 
-from experiments.lab.cli import main as run_experiments
-from jaxmlp.cli.main import main
+from experiments.lab.cli import run_experiments_line
+from jaxmlp.cli.main import run_jaxmlp_line
 from jaxmlp.cli.parsing import FAULT, REFUSED, Parser, as_path, as_positive, run_line
 from jaxmlp.errors import InputError, ran_out
 
 LONG = 300 * "n"
-COMMANDS = {"jaxmlp": main, "experiments": run_experiments}
+COMMANDS = {"jaxmlp": run_jaxmlp_line, "experiments": run_experiments_line}
 
 
 def refused(capsys, command, *line):
