@@ -138,7 +138,8 @@ def ratio_of(seconds: dict[str, list[float]]) -> tuple[float, float, float]:
     """How many times the plain time: (geometric mean over rounds, 95 % interval from, to)."""
     plain, (watched,) = seconds["plain"], [values for kind, values in seconds.items() if kind != "plain"]
     found = mean_interval(np.log(np.asarray(watched) / np.asarray(plain)))
-    return tuple(float(np.exp(value)) for value in (found.estimate, found.low, found.high))
+    middle, low, high = (float(np.exp(value)) for value in (found.estimate, found.low, found.high))
+    return middle, low, high
 
 
 def probe_costs_table(measured: dict[str, Any]) -> str:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 import matplotlib as mpl
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.colors import ListedColormap
 from matplotlib.figure import Figure
 
@@ -55,7 +56,7 @@ class DecisionBoundary:
     def draw(self, tables: Tables) -> Figure:
         """One panel per moment; raises InputError where the table is not there or has no run of the arm and seed."""
         rows = by_name(tables).get(self.table, pd.DataFrame({"arm": [], "seed": []}))
-        rows = rows_of(rows[rows["seed"] == self.seed], self.arms, self.name)
+        rows = rows_of(rows.loc[rows["seed"] == self.seed, :], self.arms, self.name)
         along = table_named(self.table).along or "epoch"
         moments = np.unique(rows[along])
         shown = moments[np.unique(np.linspace(0, len(moments) - 1, PANELS).round().astype(int))]
@@ -63,12 +64,12 @@ class DecisionBoundary:
             figure = Figure(figsize=(0.4 + 1.6 * len(shown), 2.3))
             figure.subplots_adjust(left=0.02, right=0.98, top=0.76, bottom=0.03, wspace=0.08)
             for ax, moment in zip(figure.subplots(1, len(shown), squeeze=False)[0], shown, strict=True):
-                self._draw_panel(ax, rows[rows[along] == moment])
+                self._draw_panel(ax, rows.loc[rows[along] == moment, :])
                 ax.set_title(f"{along} {moment}", fontsize=9)
             plotting.set_heading(figure, f"{self.arm}, seed {self.seed}: predicted class", left=0.02)
         return figure
 
-    def _draw_panel(self, ax: mpl.axes.Axes, rows: pd.DataFrame) -> None:
+    def _draw_panel(self, ax: Axes, rows: pd.DataFrame) -> None:
         def plane(column: str) -> np.ndarray:
             return rows.pivot(index="grid_row", columns="grid_column", values=column).to_numpy(float)
 

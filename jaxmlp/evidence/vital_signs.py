@@ -1,6 +1,7 @@
 """Vital signs of one run on one page: how it trains, and what its layers do meanwhile."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -69,9 +70,9 @@ class VitalSigns:
 
     def draw(self, tables: Tables) -> Figure:
         """All panels; raises InputError where there is no run of the arm and seed."""
-        found = {name: table[table["seed"] == self.seed] for name, table in by_name(tables).items()}
+        found = {name: table.loc[table["seed"] == self.seed, :] for name, table in by_name(tables).items()}
         rows_of(found.get("epochs", pd.DataFrame({"arm": []})), self.arms, self.name)
-        found = {name: table[table["arm"] == self.arm] for name, table in found.items()}
+        found = {name: table.loc[table["arm"] == self.arm, :] for name, table in found.items()}
         curves = [(table, columns) for table, columns in CURVES if table in found]
         strips = [(table, column) for table, column in STRIPS if column in found.get(table, ())]
         height = -(-(len(curves) + len(strips)) // 3)
@@ -92,10 +93,10 @@ class VitalSigns:
 def _draw_curves(ax: Axes, rows: pd.DataFrame, columns: tuple[str, ...]) -> None:
     rows = rows.sort_values("epoch")
     values = rows[list(columns)].to_numpy(float)
-    plotting.set_progress(ax, "epoch", rows["epoch"].min(), rows["epoch"].max())
+    plotting.set_progress(ax, "epoch", float(rows["epoch"].min()), float(rows["epoch"].max()))
     plotting.set_values(ax, columns[0], values)
     for i, column in enumerate(columns):
-        style = {"color": plotting.colour_of(i), "linestyle": plotting.line_style_of(i)}
+        style: dict[str, Any] = {"color": plotting.colour_of(i), "linestyle": plotting.line_style_of(i)}
         ax.plot(rows["epoch"], rows[column], label=plotting.title_of(column), linewidth=1.4, **style)
     ax.legend(fontsize=7, frameon=False)
 

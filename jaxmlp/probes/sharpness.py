@@ -122,7 +122,7 @@ class AdamSharpness(_Curved):
         numbers = {"beta1": hyper.beta1, "beta2": beta2, "eps": hyper.adam_eps}
         preconditioner = adam_preconditioner(square, jnp.maximum(moments.count, 1), **numbers)
         ends = self._extremes(run, self._loss(run, dataset, spec, hyper), preconditioner)
-        started = moments.count > 0
+        started = jnp.asarray(moments.count) > 0
         return memory, {
             "preconditioned_sharpness": jnp.where(started, ends.largest, jnp.nan),
             "preconditioned_sharpness_error": jnp.where(started, ends.largest_error, jnp.nan),

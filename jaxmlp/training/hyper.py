@@ -95,7 +95,7 @@ def check_hyper(hyper: Hyper) -> None:
     _check_user(hyper.user)
 
 
-def _number_of(what: str, value: object) -> float:
+def _number_of(what: str, value: Any) -> float:
     """A concrete value of a number, as a Python float."""
     is_one = isinstance(value, Real | np.ndarray | jax.Array) and getattr(value, "shape", ()) == ()
     if not is_one or isinstance(value, bool) or getattr(value, "dtype", np.dtype(float)).kind not in "fiuV":

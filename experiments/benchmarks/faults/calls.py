@@ -42,7 +42,8 @@ def _checked_hyper(**numbers: Any) -> None:
 
 def _study(**arguments: Any) -> Any:
     """Arguments of `study.run`, which ends before it trains: no machine has so many lanes."""
-    return study.run(**{"lanes": 2**31 - 1} | arguments)
+    given: dict[str, Any] = {"lanes": 2**31 - 1} | arguments
+    return study.run(**given)
 
 
 def _results() -> study.Results:

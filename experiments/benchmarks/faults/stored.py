@@ -42,7 +42,7 @@ def _draw_data(numbers: Numbers, files: list[Path]) -> Try:
     whole = path.read_bytes()
     how, content = damaged(numbers, whole)
 
-    def act() -> object:
+    def act() -> Any:
         path.write_bytes(content)
         try:
             asked = {} if path.suffix not in (".csv", ".parquet") else {"target": "kind"}
@@ -85,7 +85,7 @@ def _net(folder: Path) -> _Saved:
 def _draw_net(numbers: Numbers, saved: _Saved) -> Try:
     how, content = damaged(numbers, saved.whole) if numbers.random() < 0.6 else _rewritten(numbers, saved)
 
-    def act() -> object:
+    def act() -> Any:
         saved.path.write_bytes(content)
         return training.load_net(saved.path)
 
@@ -157,7 +157,7 @@ def _draw_folder(numbers: Numbers, studied: _Studied) -> Try:
         content = text.encode()
     gone = numbers.random() < 0.1
 
-    def act() -> object:
+    def act() -> Any:
         shutil.rmtree(studied.work, ignore_errors=True)
         shutil.copytree(studied.whole, studied.work)
         if gone:

@@ -22,9 +22,9 @@ class Try:
 
     what: str
     """The input, short enough for a line."""
-    act: Callable[[], object]
+    act: Callable[[], Any]
     """Gives it; an `InputError` is right, and any other error is a fault."""
-    check: Callable[[object], str] = lambda _: ""
+    check: Callable[[Any], str] = lambda _: ""
     """From what `act` returned, what is wrong with that; "" where nothing is."""
 
 
