@@ -93,7 +93,7 @@ class VitalSigns:
 def _draw_curves(ax: Axes, rows: pd.DataFrame, columns: tuple[str, ...]) -> None:
     rows = rows.sort_values("epoch")
     values = rows[list(columns)].to_numpy(float)
-    plotting.set_progress(ax, "epoch", float(rows["epoch"].min()), float(rows["epoch"].max()))
+    plotting.set_progress(ax, "epoch", *map(float, np.sort(rows["epoch"].to_numpy())[[0, -1]]))
     plotting.set_values(ax, columns[0], values)
     for i, column in enumerate(columns):
         style: dict[str, Any] = {"color": plotting.colour_of(i), "linestyle": plotting.line_style_of(i)}
