@@ -80,8 +80,6 @@ def _check_setting(spec: RunSpec, hyper: Hyper, dataset: Dataset) -> None:
     if spec.mlp.widths[0] != first or spec.mlp.widths[-1] not in last:
         ends = f"{first} inputs and {' or '.join(map(str, last))} outputs"
         raise InputError(f"widths {spec.mlp.widths} do not fit {dataset.name}: it has {ends}")
-    if spec.mlp.norm == "batch_norm" and spec.data.batch_size == 1:
-        raise InputError("batch norm with batches of one row makes every row 0: give a batch size of at least 2")
 
 
 def _data_findings(run: RunState, spec: RunSpec, dataset: Dataset) -> list[Finding]:
