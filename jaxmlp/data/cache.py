@@ -12,6 +12,7 @@ import hashlib
 import json
 import os
 import stat
+import threading
 import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
@@ -111,9 +112,15 @@ def _open(entry: Path) -> tuple[Arrays | None, Exception | None]:
     return arrays, None
 
 
+_READING = threading.Lock()
+"""NumPy parses a file's header as Python. CPython 3.11 counts the depth of all threads' parsing together, so that two
+at the same time raise "AST constructor recursion depth mismatch" now and then, and a whole file looks damaged."""
+
+
 def _map(path: Path, expected: object) -> np.ndarray:
-    # A plain view: jax puts np.ndarray on a device, and no caller needs memmap's own methods.
-    array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
+    with _READING:
+        # A plain view: jax puts np.ndarray on a device, and no caller needs memmap's own methods.
+        array = np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))
     if _describe(array) != expected:
         raise ValueError(f"{path} is not the array that meta.json describes")
     return array

@@ -63,7 +63,7 @@ def run(
 
     Blocks of runs go to all local devices, and where `jax.distributed` was initialized to all processes.
     Arms that differ by `RunSpec.interventions` alone fork from one past, which is trained once per seed; the manifest's
-    `steps_trained` counts the updates of all runs, of sittings that ended well.
+    `steps_trained` counts the updates of all runs, of calls that ended well.
 
     Args:
         arms: the settings.
@@ -142,7 +142,7 @@ def run(
             work = session.plan(groups, kept)
             every_seed = sorted(set().union(*by_arm.values()))
             manifest = make_manifest(name, arms, every_seed, dataset, [describe_program(item) for item in work])
-            # A rule that has changed since an earlier sitting is not the one that these runs were declared with.
+            # A rule that has changed since an earlier call is not the one that these runs were declared with.
             rules = {"rules": (about or {}).get("rules", {}) | store.manifest.get("rules", {})}
             taken_over = {"taken_over": store.manifest.get("taken_over", {}) | taken}
             store.begin(manifest | (about or {}) | rules | taken_over | {"probes": watched})
@@ -234,7 +234,7 @@ def _check_complete(results: Results, runs: Sequence[Run]) -> None:
 
 @dataclass(frozen=True)
 class _Asked:
-    """What the caller of `run` wants of a sitting."""
+    """What the caller of `run` wants of a call."""
 
     name: str
     wish: Wish
@@ -246,7 +246,7 @@ class _Asked:
 
 
 class _Session:
-    """One sitting of a study: plans its groups, trains their blocks, keeps what they bring."""
+    """One call of `run`: plans its groups, trains their blocks, keeps what they bring."""
 
     def __init__(
         self, asked: _Asked, store: Store, forks: Forks, datasets: dict[Device, Dataset], display: Display
@@ -384,7 +384,7 @@ class _Session:
         return replace(finished, tables=finished.tables | seen)
 
     def _jobs(self, work: Work) -> list[Job]:
-        """The group's blocks: first those that an earlier sitting left in training, then its other runs."""
+        """The group's blocks: first those that an earlier call left in training, then its other runs."""
         probes = tuple(map(repr, self._asked.probes))
         by_id = {run.run_id: run for run in work.group.runs}
         jobs, taken = [], set()

@@ -77,7 +77,7 @@ def read_manifest(out: Path) -> dict[str, Any]:
 
 
 def read_whole(out: Path, manifest: Mapping[str, Any], run_ids: Iterable[str] | None = None) -> Kept:
-    """The tables of runs that earlier sittings left, or their part of these runs; not those without a file."""
+    """The tables of runs that earlier calls left, or their part of these runs; not those without a file."""
     chosen = None if run_ids is None else {*run_ids}
     kept = {}
     for name, keys in table_keys(manifest).items():

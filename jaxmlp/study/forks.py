@@ -69,7 +69,7 @@ class Forks:
     """
 
     def __init__(self, folder: Path | None, found: Iterable[SavedBlock], probes: Sequence[Probe] = ()) -> None:
-        """Keep states in this folder, or in memory, beside those of the same probes that an earlier sitting left."""
+        """Keep states in this folder, or in memory, beside those of the same probes that an earlier call left."""
         self._folder, self._probes = folder, tuple(map(repr, probes))
         self._kept: dict[str, Any] = {saved.run_ids[0]: saved for saved in found if saved.probes == self._probes}
         self._users: dict[str, set[str]] = {}

@@ -94,11 +94,11 @@ def _described(table: Table) -> dict[str, Any]:
 
 
 SITTING = ("started", "command", "commit")
-"""Of the manifest, what each sitting has of its own."""
+"""Of the manifest, what each call has of its own."""
 
 
 def continued(known: Mapping[str, Any], manifest: dict[str, Any]) -> dict[str, Any]:
-    """The manifest of a sitting, which keeps what earlier ones trained; `known` is the one that they left."""
+    """The manifest of a call, which keeps what earlier ones trained; `known` is the one that they left."""
     programs = manifest["programs"]
     kept = {
         "programs": [p for p in known.get("programs", []) if p["spec_id"] not in {q["spec_id"] for q in programs}]
@@ -149,7 +149,7 @@ def check_same_settings(manifest: Mapping[str, Any], arms: Iterable[Arm], datase
 def layouts_of(
     manifest: Mapping[str, Any], specs: Iterable[RunSpec], wish: Wish, out: Path | None
 ) -> dict[str, Layout]:
-    """By spec id, the layouts that an earlier sitting of the study in `out` fixed.
+    """By spec id, the layouts that an earlier call of the study in `out` fixed.
 
     Raises:
         InputError: the wish is another one.

@@ -27,7 +27,7 @@ class Status:
     runs_done: int
     runs: int
     run_epochs: float
-    """Epochs that this sitting has trained, of all runs together."""
+    """Epochs that this call has trained, of all runs together."""
     epoch: int
     """Of the block that is training, the epoch it has reached."""
     epochs: int

@@ -192,7 +192,7 @@ def assemble(rows: pd.DataFrame, settings: dict[str, dict[str, Any]]) -> pd.Data
     Settings are joined here and not in `block_rows`, since an arm added later can make one vary.
 
     Args:
-        rows: of all blocks, possibly with settings of an earlier sitting.
+        rows: of all blocks, possibly with settings of an earlier call.
         settings: per arm, in the order of the table, the settings that vary in the study.
     """
     own = [*tables.ROW_COLUMNS, *(name for name in SCORES if name in rows)]

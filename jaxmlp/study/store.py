@@ -137,12 +137,12 @@ class Store:
 
     @property
     def seconds_before(self) -> float:
-        """Seconds spent by earlier sittings that ended well; read it before `begin`, which renews the manifest."""
+        """Seconds spent by earlier calls that ended well; read it before `begin`, which renews the manifest."""
         return float(self._manifest.get("seconds", 0.0))
 
     @property
     def steps_before(self) -> int:
-        """Steps trained by earlier sittings that ended well; as `seconds_before`."""
+        """Steps trained by earlier calls that ended well; as `seconds_before`."""
         return int(self._manifest.get("steps_trained", 0))
 
     def take_over(self, folder: Path, runs: Sequence[Run], experiment: str) -> int:
@@ -169,7 +169,7 @@ class Store:
         return len(there)
 
     def begin(self, manifest: dict[str, Any]) -> dict[str, Any]:
-        """Write the manifest, which keeps what earlier sittings trained; return it.
+        """Write the manifest, which keeps what earlier calls trained; return it.
 
         `sittings` are those that trained: when, from which command and, where `manifest` says it, which commit.
         """

@@ -12,10 +12,10 @@ from jaxmlp.training import score_column
 
 
 class Tally:
-    """How far all blocks of a sitting are together."""
+    """How far all blocks of a call are together."""
 
     def __init__(self, done: int, jobs: Sequence[Job]) -> None:
-        """Before the sitting, `done` runs are finished, of whatever arms the folder has."""
+        """Before the call, `done` runs are finished, of whatever arms the folder has."""
         self._total, self._done = done + sum(job.rows for job in jobs), done
         self._shares = {job.block[0].run_id: job.share_done for job in jobs}
         self._seconds_total = sum((1.0 - job.share_done) * job.seconds for job in jobs)

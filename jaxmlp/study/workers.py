@@ -42,7 +42,7 @@ class Job:
     work: Work
     block: tuple[Run, ...]
     saved: SavedBlock | None = None
-    """Where an earlier sitting left it."""
+    """Where an earlier call left it."""
 
     @property
     def span(self) -> tuple[int, int]:
@@ -73,7 +73,7 @@ class Job:
 
     @property
     def share_done(self) -> float:
-        """Of the block's steps, what the earlier sitting did."""
+        """Of the block's steps, what the earlier call did."""
         return self.share(self.saved.clock) if self.saved else 0.0
 
     def share(self, clock: int) -> float:

@@ -145,12 +145,12 @@ def test_numbers_are_trained_tested_and_predicted(home, capsys):
 def test_a_net_is_checked_before_training(home, capsys):
     """0 where it can learn, 1 where it cannot, and nothing is written."""
     line = ["check", "iris.csv", "--target", "kind", "--widths", "16", "--learning-rate", "0.01"]
-    assert main(line) == 0
+    assert run_jaxmlp_line(line) == 0
     printed = " ".join(capsys.readouterr().out.split())
     assert "own: net 4-16-3, relu, cross_entropy, adam at 0.01" in printed
     assert "pass gradient check relative error" in printed
     assert printed.endswith("0 failed")
-    assert main([*line, "--initializer", "zeros"]) == 1
+    assert run_jaxmlp_line([*line, "--initializer", "zeros"]) == 1
     printed = " ".join(capsys.readouterr().out.split())
     assert "fail answers 1 different answers to 96 rows" in printed
     assert [path.name for path in home.iterdir()] == ["iris.csv"]
@@ -188,7 +188,10 @@ def test_values_of_an_option_are_compared_in_pairs(home, capsys):
         (["train", "iris.csv", "--target", "kind", "--epochs", "x"], "invalid int value: 'x'"),
         (["check", "iris.csv"], "say which one is the target"),
         (["check", "--dataset", "iris", "--compare", "norm=none,batch_norm"], "check one net at a time"),
-        (["check", "--dataset", "iris", "--norm", "batch_norm", "--batch-size", "1"], "batches of one row"),
+        (
+            ["check", "--dataset", "iris", "--norm", "batch_norm", "--batch-size", "1"],
+            "a batch of one row is its own mean",
+        ),
         (["predict", "none.safetensors", "iris.csv"], "none.safetensors is no file"),
         (["predict", "none.safetensors"], "the following arguments are required: DATA"),
         (["predict", "none.safetensors", "iris.csv", "--out", "x.txt"], "predictions are a CSV"),
