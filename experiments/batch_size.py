@@ -18,7 +18,7 @@ from experiments.lab.documents.d2 import (
     FULL,
     QUICK,
     ZOOMED,
-    Setting,
+    D2Setting,
     arms_of,
     d2_reported,
     d2_tested,
@@ -45,7 +45,7 @@ from jaxmlp.evidence.wording import LN_SECONDS
 BATCH_SIZE_SWEEPS = {"1_Sig_Euc": EUCLIDEAN_BATCHES, "2_Sig_CE": CROSS_ENTROPY_BATCHES}
 
 
-def _in_proportion(sizes: dict[int, Setting]) -> dict[int, Setting]:
+def _in_proportion(sizes: dict[int, D2Setting]) -> dict[int, D2Setting]:
     return {b: replace(setting, rate=float(f"{setting.rate * b / 100:g}")) for b, setting in sizes.items()}
 
 
@@ -60,13 +60,13 @@ NOTABLE = 0.03
 """Three points: D2 calls 1.9 (0.978 and 0.959, figure 12) not notable, and that of one run."""
 
 
-def _same_epochs(sizes: dict[int, Setting], level: str, scope: Scope = "primary") -> list[Equivalence]:
+def _same_epochs(sizes: dict[int, D2Setting], level: str, scope: Scope = "primary") -> list[Equivalence]:
     """Every batch size against 100."""
     others = (b for b in D2_BATCHES if b != 100)
     return [Equivalence(d2_tested(sizes[b]), d2_tested(sizes[100]), NOTABLE, level=level, scope=scope) for b in others]
 
 
-def _same_steps(sizes: dict[int, Setting], level: str) -> list[Equivalence]:
+def _same_steps(sizes: dict[int, D2Setting], level: str) -> list[Equivalence]:
     """The same, after as many steps as batch size 200 takes in 50 epochs: 15,000."""
 
     def after(b: int) -> Value:
@@ -76,18 +76,18 @@ def _same_steps(sizes: dict[int, Setting], level: str) -> list[Equivalence]:
     return [Equivalence(after(b), after(100), NOTABLE, level=level, scope="beyond") for b in (20, 200)]
 
 
-def _fluctuation(setting: Setting) -> Value:
+def _fluctuation(setting: D2Setting) -> Value:
     """From the middle of training on, of the accuracy on the same 10,000 test images, once per 60,000 seen."""
     return Value(setting.name, fluctuation("test_accuracy", since=25))
 
 
-def _times_longer(slow: Setting, fast: Setting, times: float) -> Difference:
+def _times_longer(slow: D2Setting, fast: D2Setting, times: float) -> Difference:
     """By more than half of so many times, in logarithms."""
     a, b = (seconds_of(setting.name, LOG_SECONDS) for setting in (slow, fast))
     return Difference(a, b, margin=0.5 * math.log(times), unit=LN_SECONDS, expected=math.log(times))
 
 
-_ROUGHNESS: tuple[tuple[str, Scope, dict[str, dict[int, Setting]]], ...] = (
+_ROUGHNESS: tuple[tuple[str, Scope, dict[str, dict[int, D2Setting]]], ...] = (
     ("", "primary", BATCH_SIZE_SWEEPS),
     (", rate in proportion", "beyond", BATCH_SIZE_IN_PROPORTION),
 )

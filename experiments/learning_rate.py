@@ -23,7 +23,7 @@ from experiments.lab.documents.d2 import (
     MAPPED,
     NO_HIDDEN,
     QUICK,
-    Setting,
+    D2Setting,
     arms_of,
     best_name,
     d2_reported,
@@ -81,7 +81,7 @@ def _unsteady(rate: float) -> Value:
     return Value(EUCLIDEAN_RATES[rate].name, fluctuation("test_accuracy", since=25))
 
 
-def _gains(one: Setting, none: Setting) -> tuple[Difference, Difference]:
+def _gains(one: D2Setting, none: D2Setting) -> tuple[Difference, Difference]:
     """A hidden layer gains a point at D2's rate; and, which is ours, each at its best rate."""
     best = d2_tested(best_name(one)), d2_tested(best_name(none))
     level = f"{one.activation}, {one.loss}, each its best rate, 10 epochs"

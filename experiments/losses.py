@@ -15,7 +15,7 @@ from experiments.lab.documents.d2 import (
     CELLS,
     FULL,
     QUICK,
-    Setting,
+    D2Setting,
     arms_of,
     d2_reported,
     d2_tested,
@@ -37,7 +37,7 @@ _IN_PROPORTION = tuple(
     replace(HINGE, margin=margin, rate=float(f"{0.002 * margin:g}"), held_out=True) for margin in _MARGINS
 )
 # The course template's variant: softmax first, margin 0.5 (S-062).
-SOFTMAX = Setting(1, "sigmoid", "softmax_hinge", margin=0.5)
+SOFTMAX = D2Setting(1, "sigmoid", "softmax_hinge", margin=0.5)
 
 _CANDIDATES = {
     "hinge_best_rate": tuning(HINGE),
@@ -59,7 +59,7 @@ LOSSES_ALONE = tuning(HINGE, [0.01])[0]
 """Margin 5 at rate 0.01, on the images that the tuned arms train on."""
 
 
-def _sooner(fast: Setting, slow: Setting) -> Difference:
+def _sooner(fast: D2Setting, slow: D2Setting) -> Difference:
     """At 85 %, which all three pass by D2's figures, by more than an epoch."""
     there = reached("test_accuracy", 0.85)
     return Difference(Value(slow.name, there), Value(fast.name, there), margin=1.0, unit="epochs")

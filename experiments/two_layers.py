@@ -20,7 +20,7 @@ from experiments.lab.documents.d2 import (
     MAPPED,
     QUICK,
     REMEDIES,
-    Setting,
+    D2Setting,
     arms_of,
     best_name,
     d2_reported,
@@ -87,7 +87,7 @@ def _no_better() -> list[Difference]:
     ]
 
 
-def _profits(net: str, setting: Setting, remedy: str) -> list[Difference]:
+def _profits(net: str, setting: D2Setting, remedy: str) -> list[Difference]:
     """A remedy gains a point at D2's rate; and, which is ours, at the best rates.
 
     What fails at D2's rate, the sigmoid net with cross-entropy, has 72 points to gain (0.226 to 0.95).

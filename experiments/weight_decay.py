@@ -18,7 +18,7 @@ from experiments.lab.documents.d2 import (
     FULL,
     HINGE_DECAYS,
     QUICK,
-    Setting,
+    D2Setting,
     arms_of,
     d2_reported,
     d2_tested,
@@ -87,7 +87,7 @@ def _harm(net: str) -> tuple[Difference | Equivalence, ...]:
     )
 
 
-def _fits_well(setting: Setting) -> tuple[Difference, Difference]:
+def _fits_well(setting: D2Setting) -> tuple[Difference, Difference]:
     """No more than two points between training and test, and a test loss that ends where it was lowest.
 
     Of D2's figures the widest gap is 0.8 points (GELU with the hinge loss: 0.981 and 0.973). It says so in its section

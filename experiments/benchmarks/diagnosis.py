@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from rich.console import Console
 
-from experiments.benchmarks.situations import HEALTHY, NOTHING, PLANTED, SITUATIONS, Situation, half
+from experiments.benchmarks.situations import NOTHING, PLANTED, SITUATIONS, SOUND, Situation, half
 from jaxmlp import diagnosis, study
 from jaxmlp.data import Dataset
 from jaxmlp.diagnosis.outcomes import train_trials
@@ -64,7 +64,7 @@ def held_against(situation: Situation, status: str, touches: list[frozenset[str]
     true = [one for one in touches if one in situation.faults]
     right = {
         PLANTED: bool(touches) and touches[0] in situation.faults,
-        HEALTHY: status == "trains",
+        SOUND: status == "trains",
         NOTHING: status == "nothing learnable",
     }
     return {
@@ -89,7 +89,7 @@ def diagnosis_table(measured: dict[str, Any]) -> str:
     """Figures by column, in Markdown, and what was got wrong."""
     answers = measured["answers"]
     lines = ["| situations | n | right | recall | precision | repaired | seconds |", "|---|---|---|---|---|---|---|"]
-    for column in (PLANTED, HEALTHY, NOTHING):
+    for column in (PLANTED, SOUND, NOTHING):
         rows = [one for one in answers.values() if one["column"] == column]
         if rows:
             lines.append(_row(column, rows))

@@ -159,14 +159,14 @@ def probes_table(measured: dict[str, Any]) -> str:
     return probe_costs_table(measured)
 
 
-def diagnosis(rounds: int) -> dict[str, Any]:
+def diagnosis_reported(rounds: int) -> dict[str, Any]:
     """What `diagnosis.why` says of the situations whose figures are told."""
     from experiments.benchmarks.diagnosis import diagnose
 
     return diagnose("reported", rounds, _say)
 
 
-def tuning(rounds: int) -> dict[str, Any]:
+def diagnosis_tuning(rounds: int) -> dict[str, Any]:
     """The same of the situations by which its thresholds may be set."""
     from experiments.benchmarks.diagnosis import diagnose
 
@@ -199,17 +199,17 @@ def speed_tables(measured: dict[str, Any]) -> str:
 
 
 def faults(rounds: int) -> dict[str, Any]:
-    """What `experiments.benchmarks.faults.report.faults` counts."""
+    """What `experiments.benchmarks.faults.report.count_faults` counts."""
     from experiments.benchmarks.faults import report
 
-    return report.faults(rounds)
+    return report.count_faults(rounds)
 
 
 def faults_table(measured: dict[str, Any]) -> str:
     """One table, and the first faults."""
     from experiments.benchmarks.faults import report
 
-    return report.faults_table(measured)
+    return report.faults_markdown(measured)
 
 
 def _speed_figure(measured: dict[str, Any]) -> Figure:
@@ -237,8 +237,8 @@ BENCHMARKS = {
     "startup": Benchmark(startup, startup_table),
     "rows": Benchmark(rows, rows_table),
     "speed": Benchmark(speed, speed_tables, _speed_figure, "float32 but where bfloat16 is named"),
-    "diagnosis": Benchmark(diagnosis, diagnosis_tables, numbers="shares of situations", rounds=1),
-    "tuning": Benchmark(tuning, diagnosis_tables, numbers="shares of situations", rounds=1),
+    "diagnosis": Benchmark(diagnosis_reported, diagnosis_tables, numbers="shares of situations", rounds=1),
+    "tuning": Benchmark(diagnosis_tuning, diagnosis_tables, numbers="shares of situations", rounds=1),
     "floor": Benchmark(floor, floor_tables, numbers="float32"),
     "probes": Benchmark(probes, probes_table, numbers="geometric mean over rounds"),
     "faults": Benchmark(faults, faults_table, numbers="counts"),

@@ -10,7 +10,7 @@ def _own(inputs: np.ndarray, targets: np.ndarray, name: str) -> Dataset:
     return data.from_arrays(inputs.astype(np.float32), targets, name=name)
 
 
-def blobs(classes: int = 3, rows: int = 400, size: float = 1.0) -> Dataset:
+def situation_blobs(classes: int = 3, rows: int = 400, size: float = 1.0) -> Dataset:
     """Clouds of points on a circle, standard deviation 0.6; all multiplied by `size`."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, classes, rows)

@@ -13,7 +13,7 @@ from experiments.lab.ledger import load_ledger
 from jaxmlp.evidence.verdicts import VERDICTS
 
 AMENDMENTS_PATH = Path(__file__).parents[1] / "amendments.toml"
-CHANGES = ("rule", "arms", "seeds", "n", "measurement")
+AMENDED = ("rule", "arms", "seeds", "n", "measurement")
 
 
 @dataclass(frozen=True)
@@ -23,7 +23,7 @@ class Amendment:
     Attributes:
         claim: its id.
         date: when it was made.
-        changed: one of `CHANGES`.
+        changed: one of `AMENDED`.
         what: the change, in a sentence.
         why: its reason, in a sentence.
         before: the verdict on the runs that there were, by what held before.
@@ -118,6 +118,6 @@ def _build(kind: type, table: dict[str, Any]) -> Any:
 def _check(one: Amendment) -> None:
     if one.claim not in load_ledger().claims:
         raise ValueError(f"amendments: {one.claim}: field 'claim' is not in the ledger")
-    for name, choices in (("changed", CHANGES), ("before", VERDICTS), ("after", VERDICTS)):
+    for name, choices in (("changed", AMENDED), ("before", VERDICTS), ("after", VERDICTS)):
         if getattr(one, name) not in choices:
             raise ValueError(f"amendments: {one.claim}: field {name!r} is none of {', '.join(choices)}")

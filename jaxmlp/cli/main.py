@@ -14,7 +14,7 @@ from jaxmlp import __version__
 from jaxmlp.cli import checking, training, using
 from jaxmlp.cli.options import add_data_options, add_run_options, add_study_options
 from jaxmlp.cli.parsing import Parser, as_natural, as_path, as_positive, run_line, run_program
-from jaxmlp.cli.why import BUDGET, SEEDS, tell_why
+from jaxmlp.cli.why import WHY_BUDGET, WHY_SEEDS, tell_why
 
 
 def make_parser() -> Parser:
@@ -64,10 +64,14 @@ def add_why(commands: Any) -> None:
     add_data_options(add)
     add_run_options(add)
     add.add_argument(
-        "--seeds", type=as_positive, metavar="N", help=f"nets that judge each repair, at least 12; default {SEEDS}"
+        "--seeds", type=as_positive, metavar="N", help=f"nets that judge each repair, at least 12; default {WHY_SEEDS}"
     )
     add.add_argument(
-        "--budget", type=float, default=BUDGET, metavar="SECONDS", help=f"time for the answer; default {BUDGET:g}"
+        "--budget",
+        type=float,
+        default=WHY_BUDGET,
+        metavar="SECONDS",
+        help=f"time for the answer; default {WHY_BUDGET:g}",
     )
     add.add_argument("--out", type=as_path, default=training.TRAINING_RESULTS, metavar="DIR", help="default results/")
     add.set_defaults(command=tell_why)

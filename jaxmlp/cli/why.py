@@ -10,7 +10,7 @@ from jaxmlp.cli.parsing import SIGNALLED
 from jaxmlp.errors import InputError
 
 WHY_FOLDER = "why"
-SEEDS, BUDGET = 24, 60.0
+WHY_SEEDS, WHY_BUDGET = 24, 60.0
 """As `diagnosis.why` has them: written out, so that `--help` need not wait for JAX."""
 
 
@@ -46,7 +46,7 @@ def tell_why(arguments: argparse.Namespace, console: Console) -> int:
         hyper,
         dataset,
         # Not those of a spec file, which are how many nets `jaxmlp train` trained.
-        seeds=SEEDS if arguments.seeds is None else arguments.seeds,
+        seeds=WHY_SEEDS if arguments.seeds is None else arguments.seeds,
         budget=arguments.budget,
         say=say,
         display=study.LineDisplay("", Console(quiet=True)),

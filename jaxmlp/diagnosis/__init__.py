@@ -1,5 +1,6 @@
 """Why does a net not train? The answer is an experiment: counterfactual training with many seeds."""
 
+from jaxmlp.diagnosis.answering import why
 from jaxmlp.diagnosis.bar import Bar
 from jaxmlp.diagnosis.changes import CHANGES, Change, applicable
 from jaxmlp.diagnosis.diagnosis import Diagnosis, Repair
@@ -8,7 +9,6 @@ from jaxmlp.diagnosis.look import check
 from jaxmlp.diagnosis.page import trials_table
 from jaxmlp.diagnosis.setting import Setting
 from jaxmlp.diagnosis.telling import sentences
-from jaxmlp.diagnosis.why import why
 
 __all__ = [
     "CHANGES",

@@ -16,7 +16,7 @@ HEALTHY = "trains"
 REPAIRED = "repaired"
 NOT_LEARNABLE = "nothing learnable"
 UNDECIDED = "undecided"
-AS_GIVEN, REFERENCE = "as given", "reference"
+AS_GIVEN, REFERENCE_NAME = "as given", "reference"
 FILE = "diagnosis.json"
 
 

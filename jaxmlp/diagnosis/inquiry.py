@@ -11,7 +11,7 @@ from jaxmlp.data import Dataset
 from jaxmlp.diagnosis.bar import Bar, bar_of, constant_score, is_constant
 from jaxmlp.diagnosis.budget import Budget, work
 from jaxmlp.diagnosis.changes import CHANGES, applicable, changed_by
-from jaxmlp.diagnosis.diagnosis import AS_GIVEN, REFERENCE, Diagnosis, Repair, Tried
+from jaxmlp.diagnosis.diagnosis import AS_GIVEN, REFERENCE_NAME, Diagnosis, Repair, Tried
 from jaxmlp.diagnosis.outcomes import Trials, train_trials
 from jaxmlp.diagnosis.reference import LONGER, reference_settings
 from jaxmlp.diagnosis.setting import Setting, differences, transplanted
@@ -41,8 +41,8 @@ CHEAP = 1e8
 """Operations that a second of the budget may hold for the judging runs to be trained with the first ones: compiling
 again, or reading a program back, would then cost more."""
 
-Say = Callable[[str], None]
-Names = tuple[str, ...]
+Tell = Callable[[str], None]
+ChangeNames = tuple[str, ...]
 """A set of changes that are made together."""
 
 
@@ -56,7 +56,7 @@ class Inquiry:
         seeds: int,
         clock: Budget,
         changes: Sequence[str],
-        say: Say,
+        say: Tell,
         display: Display | None,
     ) -> None:
         self._given, self._dataset, self._clock, self._say, self._display = given, dataset, clock, say, display
@@ -67,12 +67,12 @@ class Inquiry:
         self._symptoms: list[Symptom] = []
         self._first = self._before = pd.Series(dtype=float)
         self._reference: Setting | None = None
-        self._tried: dict[Names, Tried] = {}
-        self._settings: dict[Names, Setting] = {}
+        self._tried: dict[ChangeNames, Tried] = {}
+        self._settings: dict[ChangeNames, Setting] = {}
         self._left_out: list[str] = []
         self._scores: dict[str, tuple[float, ...]] = {}
-        self._reached: dict[Names, list[bool]] = {}
-        self._but_for: dict[Names, tuple[int, int]] = {}
+        self._reached: dict[ChangeNames, list[bool]] = {}
+        self._but_for: dict[ChangeNames, tuple[int, int]] = {}
 
     def answer(self) -> Diagnosis:
         """The diagnosis; Ctrl-C ends the question with what is known."""
@@ -147,7 +147,7 @@ class Inquiry:
         name, end = max(medians, key=medians.__getitem__)
         fresh = self._train({name: settings[name]}, list(self._judging)[:REFERENCE_RUNS]).until(end)
         self._reference = settings[name].with_spec(epochs=end)
-        self._scores[REFERENCE] = tuple(fresh.scores(name))
+        self._scores[REFERENCE_NAME] = tuple(fresh.scores(name))
         return bar_of(fresh.scores(name), self._dataset)
 
     def _is_learnable(self) -> bool:
@@ -181,7 +181,7 @@ class Inquiry:
             self._try({(name,): waiting.pop(name) for name in taken})
         self._left_out = []
 
-    def _try(self, settings: Mapping[Names, Setting]) -> None:
+    def _try(self, settings: Mapping[ChangeNames, Setting]) -> None:
         """Screening runs of these sets of changes."""
         assert self._bar is not None
         trials = self._train({_label(names): one for names, one in settings.items()}, SCREENING_SEEDS)
@@ -191,7 +191,7 @@ class Inquiry:
             self._tried[names] = Tried(reached, len(scores), float(np.median(scores)))
             self._settings[names] = setting
 
-    def _candidates(self, size: int) -> dict[Names, Setting]:
+    def _candidates(self, size: int) -> dict[ChangeNames, Setting]:
         """Sets of so many changes that look good: the best of each thing that is touched first."""
         assert self._bar is not None
         before = int(self._bar.reached(self._first).sum())
@@ -206,7 +206,7 @@ class Inquiry:
         chosen = [*first, *others][:CONFIRMED]
         return {names: self._settings[names] for names in chosen}
 
-    def _best_first(self, size: int) -> list[Names]:
+    def _best_first(self, size: int) -> list[ChangeNames]:
         tried = [names for names in self._tried if len(names) == size]
         return sorted(tried, key=lambda names: (self._tried[names].successes, self._tried[names].median), reverse=True)
 
@@ -214,7 +214,7 @@ class Inquiry:
         """Try the best changes two at a time; those first of which both are good."""
         ranked = [name for (name,) in self._best_first(1)[:PAIRED]]
         pairs: dict[str, Setting] = {}
-        of_label: dict[str, Names] = {}
+        of_label: dict[str, ChangeNames] = {}
         for first, second in sorted(combinations(ranked, 2), key=lambda pair: sum(map(ranked.index, pair))):
             if CHANGES[first].touches == CHANGES[second].touches:
                 continue
@@ -228,7 +228,7 @@ class Inquiry:
             self._say(f"No change repairs it alone. Trying pairs: {', '.join(kept)}.")
             self._try({of_label[label]: pairs[label] for label in kept})
 
-    def _judge(self, candidates: Mapping[Names, Setting]) -> None:
+    def _judge(self, candidates: Mapping[ChangeNames, Setting]) -> None:
         """Train what looks good with the fresh seeds that the net as given was trained with."""
         assert self._bar is not None
         if not candidates:
@@ -240,7 +240,7 @@ class Inquiry:
             self._scores[_label(names)] = tuple(scores)
             self._reached[names] = [bool(one) for one in self._bar.reached(scores)]
 
-    def _effects(self) -> dict[Names, Effect]:
+    def _effects(self) -> dict[ChangeNames, Effect]:
         assert self._bar is not None
         before = [bool(one) for one in self._bar.reached(self._before)]
         found = effects({_label(names): runs for names, runs in self._reached.items()}, before)
@@ -261,7 +261,7 @@ class Inquiry:
     def _blame(self) -> None:
         """Put what each repair replaces into the reference net: there too it must do harm, if it is the fault."""
         assert self._bar is not None
-        faulty: dict[Names, Setting] = {}
+        faulty: dict[ChangeNames, Setting] = {}
         for repair in self._repairs():
             setting = self._faulty(repair)
             dear = [*faulty.values(), *([] if setting is None else [setting])]
@@ -320,7 +320,7 @@ class Inquiry:
         )
 
 
-def _label(names: Names) -> str:
+def _label(names: ChangeNames) -> str:
     return " + ".join(names)
 
 

@@ -7,14 +7,14 @@ from markupsafe import Markup
 from rich import box
 from rich.table import Table
 
-from jaxmlp.diagnosis.diagnosis import AS_GIVEN, REFERENCE, Diagnosis
+from jaxmlp.diagnosis.diagnosis import AS_GIVEN, REFERENCE_NAME, Diagnosis
 from jaxmlp.diagnosis.telling import answer, cause_sentences, change_sentence, how_to, repair_sentence
 from jaxmlp.diagnosis.verdict import share_in_words
 from jaxmlp.evidence.report import page_templates
 from jaxmlp.files import write_text
 
 PAGE = "diagnosis.html"
-WIDTH, HEIGHT, EDGE, RADIUS = 360.0, 24.0, 8.0, 3.5
+_WIDTH, HEIGHT, EDGE, RADIUS = 360.0, 24.0, 8.0, 3.5
 """Of a strip, in CSS pixels."""
 
 
@@ -68,7 +68,7 @@ def _view(diagnosis: Diagnosis) -> dict[str, Any]:
 
 
 def _what(name: str) -> str:
-    return {AS_GIVEN: "the net as given", REFERENCE: "a reference net"}.get(name) or change_sentence(name)
+    return {AS_GIVEN: "the net as given", REFERENCE_NAME: "a reference net"}.get(name) or change_sentence(name)
 
 
 def _trials(diagnosis: Diagnosis) -> list[dict[str, str]]:
@@ -94,14 +94,14 @@ def _strip(diagnosis: Diagnosis, scores: tuple[float, ...]) -> str:
 
     def place(score: float) -> float:
         share = (max(score, low) - low) / (high - low)
-        return round(EDGE + share * (WIDTH - 2 * EDGE), 1)
+        return round(EDGE + share * (_WIDTH - 2 * EDGE), 1)
 
     line, middle = place(bar.value), HEIGHT / 2
     reached = sum(score >= bar.value for score in scores)
     parts = [
-        f'<svg viewBox="0 0 {WIDTH:g} {HEIGHT:g}" width="{WIDTH:g}" height="{HEIGHT:g}" role="img" '
+        f'<svg viewBox="0 0 {_WIDTH:g} {HEIGHT:g}" width="{_WIDTH:g}" height="{HEIGHT:g}" role="img" '
         f'aria-label="{reached} of {len(scores)} runs reach {bar.shown(bar.value)}">',
-        f'<line x1="{EDGE:g}" x2="{WIDTH - EDGE:g}" y1="{middle:g}" y2="{middle:g}" stroke="currentColor" '
+        f'<line x1="{EDGE:g}" x2="{_WIDTH - EDGE:g}" y1="{middle:g}" y2="{middle:g}" stroke="currentColor" '
         'stroke-opacity=".25"/>',
         f'<line x1="{line}" x2="{line}" y1="2" y2="{HEIGHT - 2:g}" stroke="currentColor" stroke-width="1.5"/>',
     ]

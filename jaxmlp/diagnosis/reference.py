@@ -9,7 +9,7 @@ from jaxmlp.training import DataSpec, Hyper, LossSpec, OptimizerSpec, RunSpec
 
 RATES = (1e-3, 3e-3, 1e-2)
 """Adam's, of every reference net."""
-HIDDEN = (64, 64)
+REFERENCE_HIDDEN = (64, 64)
 """Hidden layers of the reference: enough for small tables and images, and quick to train."""
 LARGEST_BATCH = 32
 """Of the reference: a large batch leaves a small table few steps an epoch."""
@@ -24,7 +24,7 @@ def reference_settings(given: Setting, dataset: Dataset, *, times: int = LONGER)
     error, Adam at three constant rates; the split of the net as given, and `times` its number of epochs. As the rate is
     constant, the first epochs of a run are the run with so many epochs.
     """
-    widths = (given.spec.mlp.widths[0], *HIDDEN, dataset.num_outputs)
+    widths = (given.spec.mlp.widths[0], *REFERENCE_HIDDEN, dataset.num_outputs)
     size = max(2, min(given.spec.data.batch_size, LARGEST_BATCH))
     data = DataSpec(given.spec.data.split, fitting_preprocessing(dataset), size, train_size=given.spec.data.train_size)
     spec = RunSpec(

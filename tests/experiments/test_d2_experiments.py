@@ -12,7 +12,7 @@ from experiments.lab.documents.d2 import (
     DECADES,
     MAPPED,
     REMEDIES,
-    Setting,
+    D2Setting,
     arms_of,
     d2_reported,
 )
@@ -52,7 +52,7 @@ def test_the_grid_is_d2_s_51_settings_one_of_them_twice():
 @pytest.mark.parametrize(("hidden", "parameters"), [*enumerate(load_ledger().counts["P-13"].computed)])
 def test_a_setting_is_d2_s_program(hidden, parameters):
     """S-004, S-005, S-044, S-074, S-114."""
-    setting = Setting(hidden, "relu", "hinge", decay=0.1)
+    setting = D2Setting(hidden, "relu", "hinge", decay=0.1)
     spec, hyper = setting.spec(784, 10, EXPERIMENTS["d2_grid"].presets["full"]), setting.hyper
     assert count_parameters(spec.mlp) == parameters
     assert (spec.data.split, spec.data.preprocessing, spec.data.shuffle) == ("none", "shifted", True)
@@ -89,7 +89,7 @@ def test_a_number_of_epoch_1_is_read_at_epoch_1_and_one_of_the_last_at_the_end()
 def test_batch_sizes_scale_with_the_preset():
     quick = EXPERIMENTS["batch_size"].presets["quick"]
     sizes = [
-        Setting(1, "sigmoid", "euclidean", batch=batch).spec(64, 10, quick).data.batch_size for batch in D2_BATCHES
+        D2Setting(1, "sigmoid", "euclidean", batch=batch).spec(64, 10, quick).data.batch_size for batch in D2_BATCHES
     ]
     assert sizes == [1, 2, 5, 10, 20]
     assert len(DECADES) == 5

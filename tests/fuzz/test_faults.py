@@ -6,7 +6,7 @@
 import numpy as np
 import pytest
 
-from experiments.benchmarks.faults.report import FUZZERS, faults_table
+from experiments.benchmarks.faults.report import FUZZERS, faults_markdown
 from experiments.benchmarks.faults.trying import Fuzzer, Try, damaged, run_tries
 from jaxmlp.errors import InputError
 
@@ -60,7 +60,7 @@ def test_faults_are_found_counted_and_found_again(tmp_path):
     assert first.faults[0].startswith("made up 1/")
     assert {fault.rpartition(": ")[2] for fault in first.faults} == {"no", "wrong"}
     told = {"made up": {name: getattr(first, name) for name in ("tries", "refused", "num_faults", "faults")}}
-    assert f"| made up | 200 | {first.refused} | {first.num_faults} |" in faults_table(told)
+    assert f"| made up | 200 | {first.refused} | {first.num_faults} |" in faults_markdown(told)
 
 
 def test_damage_is_damage():

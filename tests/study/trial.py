@@ -44,7 +44,7 @@ def make_arms(groups=1):
 
 def log_chunks(path, pause):
     """Make every program write a line to the file before each chunk, and make every chunk one step and a pause."""
-    program.CHUNK_SECONDS = 1e-9
+    program.Program.chunk_seconds = 1e-9
     original = program.Program.advance
 
     def advance(self, states, hypers, clock, count, repeats):

@@ -23,7 +23,7 @@ VALUES: tuple[Callable[[], Any], ...] = (
 )
 """Makers, since some can be used up."""
 SPEC = training.RunSpec(nn.MLPSpec((64, 5, 10)), epochs=1)
-DIGITS = data.load("digits")
+FUZZ_DIGITS = data.load("digits")
 RIGHT = {"x": np.linspace(0, 1, 60, dtype=np.float32).reshape(20, 3), "y": np.arange(20) % 2}
 
 
@@ -71,7 +71,7 @@ CALLS = (
     Call(study.Arm, {"name": "a", "spec": SPEC}, ("hyper",)),
     Call(
         _study,
-        {"arms": [study.Arm("a", SPEC)], "dataset": DIGITS, "seeds": 1},
+        {"arms": [study.Arm("a", SPEC)], "dataset": FUZZ_DIGITS, "seeds": 1},
         ("name", "out", "resume", "lanes", "strategy", "checkpoint_minutes", "keep_params", "log_dir", "probes"),
     ),
     Call(study.grid, {"spec": SPEC, "hyper": training.Hyper(), "axes": {"hyper.momentum": [0.1, 0.2]}}),
@@ -97,7 +97,7 @@ CALLS = (
 """What a user calls first."""
 
 
-def draw(numbers: Numbers, _: Any) -> Try:
+def draw_call(numbers: Numbers, _: Any) -> Try:
     """A call with one or two arguments replaced."""
     call = one_of(numbers, CALLS)
     names = [*call.right, *call.more]
@@ -108,4 +108,4 @@ def draw(numbers: Numbers, _: Any) -> Try:
     return Try(f"{name}({', '.join(call.right)}; {told})", lambda: call.function(**call.right | given))
 
 
-CALLS_FUZZER = Fuzzer("Python calls", lambda folder: None, draw)
+CALLS_FUZZER = Fuzzer("Python calls", lambda folder: None, draw_call)

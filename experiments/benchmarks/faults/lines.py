@@ -15,7 +15,7 @@ from jaxmlp.cli.options import OPTIONS
 from jaxmlp.cli.parsing import REFUSED
 from jaxmlp.errors import InputError
 
-WORDS = (
+LINE_WORDS = (
     *("", "--", "-", "-1", "0", "1", "2", "1.5", "nan", "inf", "-inf", "1e39", "1e-50", "1e400", 30 * "9", 5000 * "9"),
     *(
         "x",
@@ -54,7 +54,7 @@ def prepare(folder: Path) -> Path:
     return folder
 
 
-def draw(numbers: Numbers, folder: Path) -> Try:
+def draw_line(numbers: Numbers, folder: Path) -> Try:
     """A line of one of the commands that could be typed without waiting for its end."""
     main, line = (
         (run_jaxmlp_line, _own(numbers)) if numbers.random() < 0.6 else (run_experiments_line, _experiment(numbers))
@@ -64,7 +64,7 @@ def draw(numbers: Numbers, folder: Path) -> Try:
 
 def _options(numbers: Numbers, names: Any) -> Iterator[str]:
     for _ in range(int(numbers.integers(4))):
-        name, word = one_of(numbers, names), one_of(numbers, WORDS)
+        name, word = one_of(numbers, names), one_of(numbers, LINE_WORDS)
         yield from [f"{name}={word}"] if numbers.random() < 0.3 else [name, word]
     if numbers.random() < 0.3:
         yield one_of(numbers, SWITCHES)
@@ -73,12 +73,17 @@ def _options(numbers: Numbers, names: Any) -> Iterator[str]:
 def _own(numbers: Numbers) -> list[str]:
     command = one_of(numbers, ("train", "train", "train", "train", "test", "predict", "nosuch"))
     names = [f"--{option.name.replace('_', '-')}" for option in OPTIONS]
-    first = [one_of(numbers, WORDS)] if numbers.random() < 0.3 else []
+    first = [one_of(numbers, LINE_WORDS)] if numbers.random() < 0.3 else []
     if command == "train":
         return [command, *first, *_options(numbers, [*names, *names, *DATA, *STUDY, *PATHS]), *TRAINS_NOTHING]
     if command == "test":
-        return [command, one_of(numbers, WORDS), *first, *_options(numbers, [*DATA, "--out", "--seed", "--data-dir"])]
-    return [command, one_of(numbers, WORDS), *first, *_options(numbers, ["--out", "--nothing"])]
+        return [
+            command,
+            one_of(numbers, LINE_WORDS),
+            *first,
+            *_options(numbers, [*DATA, "--out", "--seed", "--data-dir"]),
+        ]
+    return [command, one_of(numbers, LINE_WORDS), *first, *_options(numbers, ["--out", "--nothing"])]
 
 
 def _experiment(numbers: Numbers) -> list[str]:
@@ -87,8 +92,8 @@ def _experiment(numbers: Numbers) -> list[str]:
         names = [one_of(numbers, [*EXPERIMENTS, "x", ""])]
         return [command, *names, *_options(numbers, RUN), *TRAINS_NOTHING]
     if command == "claims":
-        return [command, "--doc", one_of(numbers, [*WORDS, "D9"])]
-    return [command, f"{one_of(numbers, WORDS)}x", *_options(numbers, ["--rounds", "--out", "--nothing"])]
+        return [command, "--doc", one_of(numbers, [*LINE_WORDS, "D9"])]
+    return [command, f"{one_of(numbers, LINE_WORDS)}x", *_options(numbers, ["--rounds", "--out", "--nothing"])]
 
 
 def _run(main: Any, line: list[str], folder: Path) -> str:
@@ -118,4 +123,4 @@ def _listing(folder: Path) -> set[str]:
     return {str(path.relative_to(folder)) for path in folder.rglob("*")}
 
 
-LINES = Fuzzer("command lines", prepare, draw)
+LINES = Fuzzer("command lines", prepare, draw_line)

@@ -14,7 +14,7 @@ MINUTES_A_ROUND = 12
 """Of all kinds together; five rounds, the default, are an hour."""
 
 
-def faults(rounds: int) -> dict[str, Any]:
+def count_faults(rounds: int) -> dict[str, Any]:
     """By kind: `tries`, `refused` with a line, `num_faults`, and the first `faults`; a round has a seed of its own."""
     seconds = MINUTES_A_ROUND * 60.0 / len(FUZZERS)
     found: dict[str, Any] = {}
@@ -29,7 +29,7 @@ def faults(rounds: int) -> dict[str, Any]:
     return found
 
 
-def faults_table(measured: dict[str, Any]) -> str:
+def faults_markdown(measured: dict[str, Any]) -> str:
     """Counts in Markdown, and the first faults where there are any."""
     lines = ["| kind | tries | refused in a line | faults |", "|---|---|---|---|"]
     for name, found in measured.items():

@@ -39,7 +39,7 @@ class Fuzzer:
 
 
 @dataclass
-class Outcome:
+class TryOutcome:
     """What became of the tries of a kind."""
 
     name: str
@@ -65,7 +65,7 @@ def attempt(one: Try) -> tuple[bool, str]:
     return False, one.check(returned)
 
 
-def run_tries(fuzzer: Fuzzer, folder: Path, *, seed: int, count: int | None = None, seconds: float = 0.0) -> Outcome:
+def run_tries(fuzzer: Fuzzer, folder: Path, *, seed: int, count: int | None = None, seconds: float = 0.0) -> TryOutcome:
     """Make tries of one kind.
 
     Args:
@@ -75,7 +75,7 @@ def run_tries(fuzzer: Fuzzer, folder: Path, *, seed: int, count: int | None = No
         count: how many; None goes by `seconds`.
         seconds: how long, where there is no count.
     """
-    outcome, end = Outcome(fuzzer.name), time.monotonic() + seconds
+    outcome, end = TryOutcome(fuzzer.name), time.monotonic() + seconds
     prepared = fuzzer.prepare(folder)
     while outcome.tries < count if count is not None else time.monotonic() < end:
         one = fuzzer.draw(np.random.default_rng([seed, outcome.tries]), prepared)

@@ -17,7 +17,7 @@ from rich.console import Console
 from experiments.benchmarks.speed.peak import forget_peak, peak_bytes
 from experiments.benchmarks.speed.workloads import blobs
 from experiments.lab.base import Preset
-from experiments.lab.documents.d2 import D2_SETTINGS, Setting, arms_of
+from experiments.lab.documents.d2 import D2_SETTINGS, D2Setting, arms_of
 from jaxmlp import study
 from jaxmlp.cli.jax_settings import keep_programs
 
@@ -89,7 +89,7 @@ def cost_of(sample: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     return {"first_seconds": sample()["seconds"], "peak_bytes": peak_bytes() - before}
 
 
-def torch_epoch(setting: Setting, train: Any, test: Any) -> tuple[float, float]:
+def torch_epoch(setting: D2Setting, train: Any, test: Any) -> tuple[float, float]:
     """A net's first epoch: its mean training loss, and the test accuracy after it."""
     import torch
     from torch import nn
@@ -119,7 +119,7 @@ def torch_epoch(setting: Setting, train: Any, test: Any) -> tuple[float, float]:
     return total / (len(train) // setting.batch), right / len(test)
 
 
-def torch_loss(setting: Setting, logits: Any, labels: Any) -> Any:
+def torch_loss(setting: D2Setting, logits: Any, labels: Any) -> Any:
     """The setting's mean loss."""
     from torch.nn import functional
 

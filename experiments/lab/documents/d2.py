@@ -1,7 +1,7 @@
 """What the experiments of D2 share: its settings, their names and arms, and the numbers of its figures.
 
 D2 trains by plain SGD from N(0, 0.01²), pixels (x − 128)/255, all 60,000 images, batch 100 (A-15), 50 epochs, and tests
-after every epoch (S-005). `Setting()` with its defaults is such a basic run.
+after every epoch (S-005). `D2Setting()` with its defaults is such a basic run.
 
 A name is always the document's: `1_Sig_Euc_0.01_0_100` is batch size 100 with the full preset. A smaller preset scales
 every batch size, so that digits get as many updates per epoch as a tenth of MNIST's.
@@ -45,7 +45,7 @@ REMEDIES = {
 
 
 @dataclass(frozen=True)
-class Setting:
+class D2Setting:
     """One setting of D2, or one beside it; the defaults are those of its basic runs."""
 
     hidden: int
@@ -123,25 +123,25 @@ def d2_name(spec: RunSpec, hyper: Hyper) -> str:
     return f"{spec.mlp.num_layers - 1}_{activation}_{loss}_{numbers}"
 
 
-def arms_of(settings: Sequence[Setting], dataset: Dataset, preset: Preset) -> list[Arm]:
+def arms_of(settings: Sequence[D2Setting], dataset: Dataset, preset: Preset) -> list[Arm]:
     """The arms of settings, each once."""
     return [setting.arm(dataset, preset) for setting in dict.fromkeys(settings)]
 
 
 # The 51 settings of the report, by the ledger's experiments; E-030 has one of E-022 again.
-NO_HIDDEN = {loss: Setting(0, "sigmoid", loss) for loss in D2_LOSSES}
-CELLS = {(h, a, loss): Setting(h, a, loss) for h in (1, 2) for a in D2_ACTIVATIONS for loss in D2_LOSSES}
+NO_HIDDEN = {loss: D2Setting(0, "sigmoid", loss) for loss in D2_LOSSES}
+CELLS = {(h, a, loss): D2Setting(h, a, loss) for h in (1, 2) for a in D2_ACTIVATIONS for loss in D2_LOSSES}
 DECADES = (1e-4, 1e-3, 1e-2, 0.1, 1.0)
 D2_BATCHES = (10, 20, 50, 100, 200)
-EUCLIDEAN_RATES = {rate: Setting(1, "sigmoid", "euclidean", rate=rate, decay=1e-5) for rate in DECADES}
-CROSS_ENTROPY_RATES = {rate: Setting(2, "sigmoid", "cross_entropy", rate=rate, decay=1e-5) for rate in DECADES}
-HINGE_DECAYS = {decay: Setting(2, "gelu_tanh", "hinge", decay=decay) for decay in DECADES}
-CROSS_ENTROPY_DECAYS = {decay: Setting(2, "sigmoid", "cross_entropy", rate=1.0, decay=decay) for decay in DECADES}
+EUCLIDEAN_RATES = {rate: D2Setting(1, "sigmoid", "euclidean", rate=rate, decay=1e-5) for rate in DECADES}
+CROSS_ENTROPY_RATES = {rate: D2Setting(2, "sigmoid", "cross_entropy", rate=rate, decay=1e-5) for rate in DECADES}
+HINGE_DECAYS = {decay: D2Setting(2, "gelu_tanh", "hinge", decay=decay) for decay in DECADES}
+CROSS_ENTROPY_DECAYS = {decay: D2Setting(2, "sigmoid", "cross_entropy", rate=1.0, decay=decay) for decay in DECADES}
 ZOOMED = (10, 200)
 """The batch sizes of figure 13, whose steps are logged (E-032)."""
-EUCLIDEAN_BATCHES = {b: Setting(1, "sigmoid", "euclidean", batch=b, log=b in ZOOMED) for b in D2_BATCHES}
+EUCLIDEAN_BATCHES = {b: D2Setting(1, "sigmoid", "euclidean", batch=b, log=b in ZOOMED) for b in D2_BATCHES}
 CROSS_ENTROPY_BATCHES = {
-    b: Setting(2, "sigmoid", "cross_entropy", rate=1.0, batch=b, log=b in ZOOMED) for b in D2_BATCHES
+    b: D2Setting(2, "sigmoid", "cross_entropy", rate=1.0, batch=b, log=b in ZOOMED) for b in D2_BATCHES
 }
 D2_SETTINGS = (
     *NO_HIDDEN.values(),
@@ -162,7 +162,7 @@ CELL_NAMES = {
 } | {f"0_{loss}": setting.name for loss, setting in NO_HIDDEN.items()}
 
 
-def swept_names(axis: str, settings: Mapping[Any, Setting]) -> dict[str, str]:
+def swept_names(axis: str, settings: Mapping[Any, D2Setting]) -> dict[str, str]:
     """The ledger's names of a sweep's arms, such as `learning_rate=1e-4`, to ours."""
     texts = {1e-4: "1e-4", 1e-3: "1e-3", 1e-2: "1e-2"}
     return {f"{axis}={texts.get(value, f'{value:g}')}": setting.name for value, setting in settings.items()}
@@ -176,22 +176,22 @@ def d2_reported(ledger_id: str, arms: Mapping[str, str]) -> tuple[Reported, ...]
     return tuple(one for one in numbers if one.measure.column != "train_accuracy")
 
 
-def d2_tested(setting: Setting | str) -> Value:
+def d2_tested(setting: D2Setting | str) -> Value:
     """Its test accuracy after the last epoch."""
     return base.tested(setting if isinstance(setting, str) else setting.name)
 
 
-def tuning(setting: Setting, rates: Sequence[float] = D2_RATES) -> tuple[Setting, ...]:
+def tuning(setting: D2Setting, rates: Sequence[float] = D2_RATES) -> tuple[D2Setting, ...]:
     """The candidates where a setting's rate is tuned."""
     return tuple(replace(setting, rate=rate, held_out=True) for rate in rates)
 
 
-def sweep_line(label: str, settings: Mapping[Any, Setting]) -> Sweep:
+def sweep_line(label: str, settings: Mapping[Any, D2Setting]) -> Sweep:
     """A line of a figure over a setting, from the setting's values to arms."""
     return Sweep(label, tuple((float(value), setting.name) for value, setting in settings.items()))
 
 
-def names_of(settings: Sequence[Setting]) -> tuple[str, ...]:
+def names_of(settings: Sequence[D2Setting]) -> tuple[str, ...]:
     """Their names."""
     return tuple(setting.name for setting in settings)
 
@@ -201,7 +201,7 @@ def names_of(settings: Sequence[Setting]) -> tuple[str, ...]:
 MAPPED = {setting: tuning(replace(setting, epochs=10)) for setting in (*NO_HIDDEN.values(), *CELLS.values())}
 
 
-def best_name(setting: Setting) -> str:
+def best_name(setting: D2Setting) -> str:
     """The tuned arm of a net of the map, such as `1_Sig_CE_best_rate`."""
     return f"{'_'.join(setting.name.split('_')[:3])}_best_rate"
 

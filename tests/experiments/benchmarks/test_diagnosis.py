@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments.benchmarks.diagnosis import diagnosis_table, held_against
-from experiments.benchmarks.situations import HALVES, HEALTHY, NOTHING, PLANTED, SITUATIONS, Situation, half
+from experiments.benchmarks.situations import HALVES, NOTHING, PLANTED, SITUATIONS, SOUND, Situation, half
 from jaxmlp.data import Dataset
 from jaxmlp.diagnosis import CHANGES
 from jaxmlp.diagnosis.outcomes import check_setting
@@ -16,7 +16,7 @@ def test_every_situation_is_in_one_half_and_each_half_has_every_column():
     parts = [set(half(name)) for name in HALVES]
     assert set.union(*parts) == set(SITUATIONS)
     assert not set.intersection(*parts)
-    for column in (PLANTED, HEALTHY, NOTHING):
+    for column in (PLANTED, SOUND, NOTHING):
         counts = [sum(SITUATIONS[name].column == column for name in part) for part in parts]
         assert min(counts) >= 1
         assert max(counts) - min(counts) <= 1
@@ -46,7 +46,7 @@ def test_random_labels_are_not_told_by_a_class_mean():
 
 RATE, OUTPUT = frozenset({"learning rate"}), frozenset({"output"})
 FAULTY = Situation(PLANTED, Dataset, SITUATIONS["T1"].setting, frozenset({RATE, OUTPUT}))
-HEALTHY_ONE = Situation(HEALTHY, Dataset, SITUATIONS["T1"].setting)
+HEALTHY_ONE = Situation(SOUND, Dataset, SITUATIONS["T1"].setting)
 
 
 @pytest.mark.parametrize(
@@ -69,7 +69,7 @@ def test_an_answer_is_held_against_what_was_planted(situation, status, touches, 
 def test_the_table_has_the_figures_of_each_column_and_what_was_wrong():
     hit = held_against(FAULTY, "repaired", [RATE]) | {"column": PLANTED, "status": "repaired", "repaired": True}
     miss = held_against(FAULTY, "undecided", []) | {"column": PLANTED, "status": "undecided", "repaired": None}
-    alarm = held_against(HEALTHY_ONE, "repaired", [RATE]) | {"column": HEALTHY, "status": "repaired", "repaired": False}
+    alarm = held_against(HEALTHY_ONE, "repaired", [RATE]) | {"column": SOUND, "status": "repaired", "repaired": False}
     answers = {"a": hit | {"seconds": [10.0]}, "b": miss | {"seconds": [30.0]}, "c": alarm | {"seconds": [5.0]}}
     table = diagnosis_table({"answers": answers})
     assert "| planted | 2 | 1 | 0.25 | 1.00 | 1.00 | 20 (at most 30) |" in table

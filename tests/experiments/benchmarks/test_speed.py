@@ -12,7 +12,7 @@ from experiments.benchmarks.speed import comparison, grid, ours, parts, report
 from experiments.benchmarks.speed.peers import PEERS
 from experiments.benchmarks.speed.task import Task
 from experiments.benchmarks.speed.workloads import Workload, make_task
-from experiments.lab.documents.d2 import Setting
+from experiments.lab.documents.d2 import D2Setting
 from jaxmlp import data, nn
 from jaxmlp.nn import MLPSpec
 from jaxmlp.study.plan import Wish
@@ -308,8 +308,8 @@ def test_the_grid_s_losses_are_d2_s(loss):
     torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
     numbers = np.random.default_rng(0)
     logits, labels = numbers.normal(size=(8, 10)).astype(np.float32), numbers.integers(0, 10, 8)
-    given = grid.torch_loss(Setting(1, "relu", loss), torch.from_numpy(logits), torch.from_numpy(labels))
-    ours = nn.losses_of(loss, jnp.asarray(logits), jnp.asarray(labels), Setting(1, "relu", loss).hyper)
+    given = grid.torch_loss(D2Setting(1, "relu", loss), torch.from_numpy(logits), torch.from_numpy(labels))
+    ours = nn.losses_of(loss, jnp.asarray(logits), jnp.asarray(labels), D2Setting(1, "relu", loss).hyper)
     assert float(given) == pytest.approx(float(ours.mean()), rel=1e-5)
 
 

@@ -12,7 +12,7 @@ from jaxmlp.data import Dataset, check_dataset
 from jaxmlp.diagnosis.budget import Budget
 from jaxmlp.diagnosis.changes import CHANGES
 from jaxmlp.diagnosis.diagnosis import Diagnosis
-from jaxmlp.diagnosis.inquiry import JUDGING_RUNS, Inquiry, Say
+from jaxmlp.diagnosis.inquiry import JUDGING_RUNS, Inquiry, Tell
 from jaxmlp.diagnosis.outcomes import check_setting
 from jaxmlp.diagnosis.setting import Setting
 from jaxmlp.errors import InputError, check_choice, check_count
@@ -33,10 +33,10 @@ def why(
     seeds: int = JUDGING_RUNS,
     budget: float = BUDGET,
     changes: Sequence[str] | None = None,
-    say: Say = lambda line: None,
+    say: Tell = lambda line: None,
     display: Display | None = None,
 ) -> Diagnosis:
-    """Say why a net does not train, by training counterfactuals with many seeds.
+    """Tell why a net does not train, by training counterfactuals with many seeds.
 
     Ctrl-C ends it with what is known by then, once the net as given and a reference are trained.
 
