@@ -30,7 +30,7 @@ from jaxmlp.study.results import Results
 from jaxmlp.study.sizes import check_sizes
 from jaxmlp.study.store import Store
 from jaxmlp.study.tally import Tally
-from jaxmlp.study.tensorboard import ScalarLog
+from jaxmlp.study.tensorboard import ScalarLog, check_tensorboard
 from jaxmlp.study.watch import Watch
 from jaxmlp.study.watch_checks import check_probes, check_same_probes
 from jaxmlp.study.workers import Failure, Job, Report, Stop, Workers, stop_on_signals
@@ -204,6 +204,7 @@ def _check_options(
     if out is None and processes.several():
         raise InputError("several processes need a folder that all of them see: give out")
     if log_dir is not None:
+        check_tensorboard()
         check_writable(log_dir)
 
 

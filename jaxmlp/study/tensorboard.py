@@ -10,18 +10,20 @@ from jaxmlp.study.workers import Report
 from jaxmlp.training import metrics_of
 
 
-class ScalarLog:
-    """Writes what workers report to a folder that `tensorboard --logdir` reads.
+def check_tensorboard() -> None:
+    """Raise `InputError` unless the extra `tensorboard` is installed."""
+    try:
+        import tensorboardX  # pyright: ignore[reportMissingImports] (an extra)  # noqa: F401
+    except ImportError:
+        raise InputError("--log-dir needs tensorboardX: pip install -e .[tensorboard]") from None
 
-    Raises:
-        InputError: the extra `tensorboard` is not installed.
-    """
+
+class ScalarLog:
+    """Writes what workers report to a folder that `tensorboard --logdir` reads; see `check_tensorboard`."""
 
     def __init__(self, folder: Path) -> None:
-        try:
-            from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports] (an extra)
-        except ImportError:
-            raise InputError("--log-dir needs tensorboardX: pip install -e .[tensorboard]") from None
+        from tensorboardX import SummaryWriter  # pyright: ignore[reportMissingImports] (an extra)
+
         # Processes that begin in one second on one host would share a file.
         self._writer = SummaryWriter(str(folder), filename_suffix=f".{jax.process_index()}")
         self._next: dict[str, int] = {}

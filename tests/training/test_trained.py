@@ -13,6 +13,7 @@ from jaxmlp import data
 from jaxmlp.components import Unfingerprintable
 from jaxmlp.data import PREPROCESSINGS, Preprocessing
 from jaxmlp.errors import InputError
+from jaxmlp.files import BLANK_SEAL, SEAL_KEY, seal_file
 from jaxmlp.nn import ACTIVATIONS, Activation, MLPSpec, init_mlp
 from jaxmlp.training import (
     DataSpec,
@@ -197,7 +198,9 @@ def spoil(path, change):
         described = json.loads(file.metadata()["jaxmlp"])
     tensors = safetensors.numpy.load_file(path)
     change(described, tensors)
+    described[SEAL_KEY] = BLANK_SEAL
     safetensors.numpy.save_file(tensors, path, metadata={"jaxmlp": json.dumps(described)})
+    seal_file(path)
 
 
 @pytest.mark.parametrize(

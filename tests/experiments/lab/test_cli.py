@@ -222,7 +222,7 @@ def test_a_saved_net_is_tested_and_shown(net, home, capsys):
         (["net.safetensors", "--dataset", "cifar"], "unknown dataset 'cifar': choose one of digits, xor"),
         (["net.safetensors", "--out", "nowhere/ten.svg"], "nowhere is not a folder this user may write to"),
         (["net.safetensors", "--out", "ten.png"], "ten.png: the picture is an SVG file"),
-        (["net.safetensors", "--seed", "-1"], "--seed: '-1' is not an integer of at least 0"),
+        (["net.safetensors", "--seed", "-1"], "--seed: '-1' is not an integer from 0 to 2**31 - 1"),
         (["net.safetensors", "--data-dir", "."], "dataset 'digits' is built in"),
         (["net.safetensors", "--dataset", "mnist", "--data-dir", "idx"], "64 inputs to 10 classes, mnist has 784 and"),
         (["other.safetensors"], "other.safetensors is no file: give one that save_net wrote"),
