@@ -7,6 +7,9 @@ from pathlib import Path
 import pytest
 
 import jaxmlp
+from tests.user_rows import user_rows
+
+__all__ = ["user_rows"]
 
 ROOT = Path(jaxmlp.__file__).parent
 EXAMPLES = sorted(path for path in ROOT.rglob("*.py") if ">>> " in path.read_text(encoding="utf-8"))
@@ -18,6 +21,7 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@pytest.mark.usefixtures("user_rows")
 @pytest.mark.parametrize("module", [*map(module_of, EXAMPLES)])
 def test_the_examples_do_what_they_say(module):
     result = doctest.testmod(importlib.import_module(module))
