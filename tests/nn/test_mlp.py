@@ -383,7 +383,7 @@ def test_every_network_keeps_the_contracts(name):
         ({"norm": "group"}, "unknown norm 'group': choose one of none, batch_norm, layer_norm"),
         ({"residual": "dense"}, "unknown residual 'dense': choose one of none, d0, d0_identity, block"),
         ({"residual": "d0"}, "leave no layer between the first and the last"),
-        ({"dropout": True}, "unknown dropout True: choose one of none, inverted, keep_probability"),
+        ({"dropout": True}, "dropout is True: give a name"),
         ({"maxout_pieces": 1}, "maxout pieces 1: give an integer of at least 2"),
         ({"norm_position": "middle"}, "unknown norm position 'middle'"),
         ({"initializer": "ones"}, "unknown initializer 'ones': choose one of randn, "),

@@ -28,7 +28,7 @@ def images():
 
 def torch_twin(net, norm_stats):
     """The same net in PyTorch with hooks on its layers: (by layer its values, their gradients; the weights')."""
-    import torch
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
 
     layers, spec = [], net.spec.mlp
     for i, parameters in enumerate(net.params):
@@ -61,7 +61,7 @@ def torch_twin(net, norm_stats):
 @pytest.mark.parametrize("norm", ["none", "batch_norm"])
 @pytest.mark.parametrize("activation", ["relu", "tanh"])
 def test_values_and_gradients_are_those_of_pytorch_s_hooks(x64, activation, norm, norm_stats):
-    import torch
+    torch = pytest.importorskip("torch", reason="torch comes with the extra bench")
 
     net = make_net(activation=activation, norm=norm)
     layers, values, gradients = torch_twin(net, norm_stats)

@@ -15,7 +15,7 @@ from jaxmlp.study import processes
 port = int(sys.argv[1])
 processes.join(f"127.0.0.1:{port}", num_processes=1, process_id=0)
 there = [one.laddr for one in psutil.Process().net_connections() if one.status == "LISTEN"]
-print(sorted({address.ip for address in there if address.port == port}))
+print(sorted({address.ip.removeprefix("::ffff:") for address in there if address.port == port}))
 """
 
 

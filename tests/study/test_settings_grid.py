@@ -78,8 +78,8 @@ def test_settings_that_only_go_together_are_changed_together():
 
 BAD = [
     ({}, "a grid without axes"),
-    ({"loss.nam": ["hinge"]}, "unknown setting 'loss.nam': in loss are name, penalty, class_weights$"),
-    ({"loss": [LossSpec()]}, "unknown setting 'loss': in loss are name, penalty, class_weights$"),
+    ({"loss.nam": ["hinge"]}, "unknown setting 'loss.nam': in loss are name, penalty, class_weights, penalize_biases$"),
+    ({"loss": [LossSpec()]}, "unknown setting 'loss': in loss are name, penalty, class_weights, penalize_biases$"),
     ({"los.name": ["hinge"]}, "unknown setting 'los.name': there are mlp, data, loss, .*, hyper$"),
     ({"learning_rate": [0.1]}, "unknown setting 'learning_rate': there are mlp"),
     ({"hyper.rate": [0.1]}, "unknown setting 'hyper.rate': in hyper are init_gain, .*learning_rate"),
