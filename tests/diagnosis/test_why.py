@@ -196,6 +196,6 @@ def test_the_command_answers_and_leaves_a_page(table, capsys):
     line = ["why", "points.csv", "--target", "kind", "--widths", "8", "--epochs", "30", "--learning-rate", "0.02"]
     assert run_jaxmlp_line([*line, "--seeds", "12"]) == 0
     printed = capsys.readouterr().out
-    assert "The net trains" in printed
+    assert "page: results/why/diagnosis.html" in printed
     assert {path.name for path in (table / "results" / "why").iterdir()} == {"diagnosis.json", "diagnosis.html"}
     assert run_jaxmlp_line([*line, "--seeds", "12"]) == 2

@@ -54,7 +54,7 @@ class _Layer(nn.Module):
 
 def first_parameters(task: Task) -> dict[str, Tensor]:
     """The task's parameters by the net's names, of all runs, [R, ...]."""
-    params = {name: torch.from_numpy(array) for name, array in task.params.items()}
+    params = {name: torch.tensor(array) for name, array in task.params.items()}
     named = {}
     for i, layer in enumerate(task.layers):
         named[f"layers.{i}.pre.0.weight"] = params[f"weight{i}"]
