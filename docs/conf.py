@@ -1,12 +1,8 @@
 """The site: python -m sphinx -W -b html docs build/docs."""
 
 import re
-import tomllib
-from pathlib import Path
 
 import jaxmlp
-
-SOURCE = tomllib.loads((Path(__file__).parents[1] / "pyproject.toml").read_text())["project"]["urls"]["Source"]
 
 project = "jaxmlp"
 author = "the jaxmlp authors"
@@ -44,8 +40,8 @@ def _without_types(app, what, name, obj, options, lines):
 
 
 def _with_outside(app, docname, source):
-    """Links that leave docs/ lead to the file where the code stands: the site has only these pages."""
-    source[0] = re.sub(r"\]\(\.\./([^)]+)\)", rf"]({SOURCE}/blob/main/\1)", source[0])
+    """Links that leave docs/ become the file's name: the site has only these pages."""
+    source[0] = re.sub(r"\[([^\]]*)\]\(\.\./[^)]+\)", r"\1", source[0])
 
 
 def setup(app):
