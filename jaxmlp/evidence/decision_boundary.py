@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.runs import Tables, by_name, rows_of
+from jaxmlp.evidence.single_arm import SingleArm
 from jaxmlp.evidence.wording import joined
 from jaxmlp.schema import table_named
 
@@ -19,7 +20,7 @@ PANELS = 6
 
 
 @dataclass(frozen=True)
-class DecisionBoundary:
+class DecisionBoundary(SingleArm):
     """The predicted class over the plane of two inputs, for one run of an arm: the class is the colour, and the
     probability its strength.
 
@@ -36,16 +37,6 @@ class DecisionBoundary:
     def name(self) -> str:
         """File name without its ending."""
         return f"boundary_{self.arm}_{self.seed}"
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        """The one arm it shows."""
-        return (self.arm,)
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """The one table it is drawn from."""
-        return (self.table,)
 
     @property
     def caption(self) -> str:

@@ -11,6 +11,7 @@ from matplotlib.ticker import MaxNLocator
 
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.runs import Tables, by_name, rows_of
+from jaxmlp.evidence.single_arm import SingleArm
 from jaxmlp.evidence.wording import joined
 from jaxmlp.schema import table_named
 
@@ -18,7 +19,7 @@ OUTSIDE = plotting.COLOURS[1]
 
 
 @dataclass(frozen=True)
-class FlowStrips:
+class FlowStrips(SingleArm):
     """A column of a table with the key "layer", of every layer over epochs or steps: medians over one arm's runs.
 
     >>> FlowStrips("plain", "output_gradient_norm").name
@@ -36,16 +37,6 @@ class FlowStrips:
     def name(self) -> str:
         """File name without its ending."""
         return f"strips_{self.arm}_{self.column}"
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        """The one arm it shows."""
-        return (self.arm,)
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """The one table it is drawn from."""
-        return (self.table,)
 
     @property
     def caption(self) -> str:

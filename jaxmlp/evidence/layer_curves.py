@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.plotting import EndLabel, format_value, title_of
 from jaxmlp.evidence.runs import Tables, by_name, rows_of
+from jaxmlp.evidence.single_arm import SingleArm
 from jaxmlp.evidence.wording import joined
 from jaxmlp.schema import table_named
 
@@ -20,7 +21,7 @@ LABELS = 6
 
 
 @dataclass(frozen=True)
-class LayerCurves:
+class LayerCurves(SingleArm):
     """A column of a table with the key "layer", over epochs or steps: the median over one arm's runs, layer by layer.
 
     >>> LayerCurves("plain", "gradient_norm").name
@@ -37,16 +38,6 @@ class LayerCurves:
     def name(self) -> str:
         """File name without its ending."""
         return f"layers_{self.arm}_{self.column}"
-
-    @property
-    def arms(self) -> tuple[str, ...]:
-        """The one arm it shows."""
-        return (self.arm,)
-
-    @property
-    def tables(self) -> tuple[str, ...]:
-        """The one table it is drawn from."""
-        return (self.table,)
 
     @property
     def along(self) -> str:

@@ -44,6 +44,7 @@ def write_overview(path: Path, overview: Overview) -> Path:
         page_templates()
         .get_template("overview.html")
         .render(
+            title=f"{len(overview.verdicts)} claims and their verdicts",
             groups=groups,
             counts=Counter(one["verdict"] for one in overview.verdicts),
             total=len(overview.verdicts),

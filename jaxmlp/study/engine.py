@@ -1,10 +1,8 @@
 """`study.run`: the one entry for everything that trains."""
 
-import math
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from numbers import Real
 from pathlib import Path
 from typing import Any
 
@@ -12,13 +10,13 @@ import jax
 from rich.console import Console
 
 from jaxmlp.data import Dataset
-from jaxmlp.errors import InputError, check_choice, check_path, check_type, shown
-from jaxmlp.files import check_writable
+from jaxmlp.errors import check_path
 from jaxmlp.probes import Probe
 from jaxmlp.study import processes
+from jaxmlp.study.arguments import check_given, check_options
 from jaxmlp.study.arms import Arm, Run, check_arms, check_fingerprints, make_run, seeds_by_arm, spec_id
-from jaxmlp.study.blocks import STRATEGIES, Group, Layout, make_groups
-from jaxmlp.study.finished import KEEP_PARAMS, FinishedBlock, finish_block
+from jaxmlp.study.blocks import Group, Layout, make_groups
+from jaxmlp.study.finished import FinishedBlock, finish_block
 from jaxmlp.study.forks import Forks, families
 from jaxmlp.study.kept import tables_of
 from jaxmlp.study.manifest import check_ambient, check_same_settings, describe_program, layouts_of, make_manifest
@@ -30,11 +28,11 @@ from jaxmlp.study.results import Results
 from jaxmlp.study.sizes import check_sizes
 from jaxmlp.study.store import Store
 from jaxmlp.study.tally import Tally
-from jaxmlp.study.tensorboard import ScalarLog, check_tensorboard
+from jaxmlp.study.tensorboard import ScalarLog
 from jaxmlp.study.watch import Watch
 from jaxmlp.study.watch_checks import check_probes, check_same_probes
 from jaxmlp.study.workers import Failure, Job, Report, Stop, Workers, stop_on_signals
-from jaxmlp.training import RunState, check_count, phases
+from jaxmlp.training import RunState, phases
 from jaxmlp.training.state import RUNS
 
 CHECKPOINT_MINUTES = 5.0
@@ -98,14 +96,14 @@ def run(
         KeyboardInterrupt: Ctrl-C or SIGTERM, its argument the signal's number; all blocks in training are checkpointed
             before.
     """
-    _check_given(arms, dataset, name, about, beside, probes)
+    check_given(arms, dataset, name, about, beside, probes)
     for what, folder in (("out", out), ("log_dir", log_dir)):
         if folder is not None:
             check_path(what, folder)
     out, log_dir = (None if folder is None else Path(folder) for folder in (out, log_dir))
     check_arms(arms, dataset)
     by_arm = seeds_by_arm(arms, seeds)
-    _check_options(out, lanes, strategy, checkpoint_minutes, keep_params, log_dir)
+    check_options(out, lanes, strategy, checkpoint_minutes, keep_params, log_dir)
     check_sizes(arms, {name: len(own) for name, own in by_arm.items()}, len(dataset.train_images), lanes)
     if out is not None:
         check_fingerprints(arms)
@@ -171,43 +169,6 @@ def run(
     return results
 
 
-def _check_given(arms: Any, dataset: Any, name: Any, about: Any, beside: Any, probes: Any) -> None:
-    """Raise `InputError` where an argument is of another type than `run` takes."""
-    for what, given in (("arms", arms), ("beside", beside), ("probes", probes)):
-        check_type(what, given, (list, tuple), "a list")
-    for arm in arms:
-        check_type("an arm", arm, Arm, "a list of study.Arm")
-    check_type("the dataset", dataset, Dataset, "what data.load or data.from_arrays returns")
-    check_type("about", about, (dict, type(None)), "a dict, or leave it out")
-    check_type("the name", name, str, "a text")
-    if not name.strip() or not name.isprintable():
-        raise InputError(f"the name is {shown(name)}: give one of printable characters")
-
-
-def _check_options(
-    out: Path | None,
-    lanes: int | None,
-    strategy: str | None,
-    checkpoint_minutes: float,
-    keep_params: str,
-    log_dir: Path | None,
-) -> None:
-    check_choice("keep_params", keep_params, KEEP_PARAMS)
-    if lanes is not None:
-        check_count("lanes", lanes)
-    if strategy is not None:
-        check_choice("strategy", strategy, STRATEGIES)
-    is_number = isinstance(checkpoint_minutes, Real) and not isinstance(checkpoint_minutes, bool)
-    told = f"{checkpoint_minutes:g}" if is_number else shown(checkpoint_minutes)
-    if not is_number or math.isnan(checkpoint_minutes) or checkpoint_minutes < 0.0:
-        raise InputError(f"checkpoint minutes are {told}: give 0 (after every chunk) or more")
-    if out is None and processes.several():
-        raise InputError("several processes need a folder that all of them see: give out")
-    if log_dir is not None:
-        check_tensorboard()
-        check_writable(log_dir)
-
-
 def _without_nets(store: Store, runs: Sequence[Run], keep_params: str) -> list[str]:
     """One line where nets are asked for of runs that are trained already, and were not kept."""
     done = [run.run_id for run in runs if run.run_id in store.finished]
@@ -218,7 +179,7 @@ def _without_nets(store: Store, runs: Sequence[Run], keep_params: str) -> list[s
 
 
 def _left(results: Results) -> list[str]:
-    """One line where a study is not finished, though all that was asked of this sitting is."""
+    """One line where a study is not finished, though all that was asked of this call is."""
     if results.manifest["finished"]:
         return []
     there = set(results.rows["arm"].unique())

@@ -21,8 +21,8 @@ from jaxmlp.training.hyper import Hyper
 class HeldRule(NamedTuple):
     """How an optimizer goes on with the second moment that it has."""
 
-    make: Callable[[Hyper], optax.GradientTransformation]
-    """As `Optimizer.make`, of the same state; only its `update` is used."""
+    update: Callable[[Hyper], optax.TransformUpdateFn]
+    """From a run's numbers to optax's `update`, of the state of `Optimizer.make`'s rule."""
     hold: Callable[[Hyper, Any], Any] = lambda hyper, state: state
     """The state that `make`'s rule goes on with, from the one at the hold and the numbers until then."""
 
@@ -33,16 +33,16 @@ def hold_corrected(hyper: Hyper, state: optax.ScaleByAdamState) -> optax.ScaleBy
     return state._replace(nu=optax.tree.bias_correction(state.nu, beta2, state.count))
 
 
-def by_held(eps: Array | float) -> optax.GradientTransformation:
+def by_held(eps: Array | float) -> optax.TransformUpdateFn:
     """d = g/(√c + ε), of a state whose last part is c."""
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
         return _divided(updates, state[-1], eps), state
 
-    return optax.GradientTransformation(_as_before, update)
+    return update
 
 
-def adam_by_held(beta1: Array | float, eps: Array | float, *, corrected: bool) -> optax.GradientTransformation:
+def adam_by_held(beta1: Array | float, eps: Array | float, *, corrected: bool) -> optax.TransformUpdateFn:
     """Adam's m, its start corrected or not, over √v + ε."""
 
     def update(updates: Any, state: Any, params: Any = None) -> tuple[Any, Any]:
@@ -53,11 +53,7 @@ def adam_by_held(beta1: Array | float, eps: Array | float, *, corrected: bool) -
         direction = _divided(optax.tree.bias_correction(mean, beta1, count), state.nu, eps)
         return direction, state._replace(mu=mean, count=count)
 
-    return optax.GradientTransformation(_as_before, update)
-
-
-def _as_before(params: Any) -> Any:
-    raise NotImplementedError("a held rule goes on with the state of the rule before it")
+    return update
 
 
 def _divided(tree: Any, square: Any, eps: Array | float) -> Any:

@@ -254,22 +254,29 @@ def _step(
 ) -> tuple[Any, optax.OptState]:
     """`update`, of numbers and trees of one type."""
     rule = OPTIMIZERS[spec.name]
-    make = rule.held.make if spec.hold_second_moment and rule.held is not None else rule.make
     if spec.clip:
         grads, _ = optax.clip_by_global_norm(hyper.clip_norm).update(grads, optax.EmptyState())
     if spec.decays and not rule.decoupled:
         grads = _add_decay(grads, params, spec, hyper)
     if not rule.direction:
-        updates, opt_state = make(hyper.replace(learning_rate=learning_rate)).update(grads, opt_state, params)
+        updates, opt_state = _rule_update(spec, hyper.replace(learning_rate=learning_rate))(grads, opt_state, params)
         return optax.apply_updates(params, updates), opt_state
     if rule.rate_inside:
         grads = _scaled(grads, learning_rate)
-    direction, opt_state = make(hyper).update(grads, opt_state, params)
+    direction, opt_state = _rule_update(spec, hyper)(grads, opt_state, params)
     if rule.decoupled:
         direction = _add_decay(direction, params, spec, hyper)
     if not rule.rate_inside:
         direction = _scaled(direction, learning_rate)
     return jax.tree.map(jnp.subtract, params, direction), opt_state
+
+
+def _rule_update(spec: OptimizerSpec, hyper: Hyper) -> optax.TransformUpdateFn:
+    """The rule's own `update`, or that of its form with the second moment held."""
+    rule = OPTIMIZERS[spec.name]
+    if spec.hold_second_moment and rule.held is not None:
+        return rule.held.update(hyper)
+    return rule.make(hyper).update
 
 
 def _floats_as(dtype: Any, tree: Any) -> Any:
