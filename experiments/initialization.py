@@ -11,11 +11,11 @@ the `_after_` arms take 50 updates from the forbidden starts (`forbidden`).
 
 import math
 
-from experiments.forbidden import AFTER_UPDATES, ALIKE, FORBIDDEN, ZEROS
 from experiments.lab.base import FRESH, SEED_NOISE, Experiment, Preset, reported_by, tested
 from experiments.lab.documents.d0 import HIDDEN_5
+from experiments.lab.forbidden import AFTER_UPDATES, ALIKE, FORBIDDEN, ZEROS
 from experiments.lab.measured import both
-from experiments.propagation import DRAWN, GROWTH, LAYERS, PROFILES, PROPAGATION_STARTS
+from experiments.lab.propagation import DRAWN, GROWTH, LAYERS, PROFILES, PROPAGATION_STARTS
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import (
     Claim,

@@ -2,7 +2,7 @@
 # What is published, as two CPU cores made it: bash experiments/on_two_cores.sh FOLDER_OF_MNIST OUT [first|fresh]
 #
 # `first` are the runs that were published first. Their numbers of seeds were fixed before any of these studies ran, by
-# the time they take; claims plan more (their `planned_n`), which is what a GPU runs: the same commands without --seeds.
+# the time they take; claims plan more (their `planned_n`), which is what a GPU runs: these commands without --seeds.
 #
 # `fresh` are the seeds from 1000 on of the claims that were declared anew after results had been seen (see
 # amendments.toml): as many as their rules plan, 12 where shares of runs decide, and nothing is judged before all have

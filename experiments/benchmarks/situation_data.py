@@ -35,12 +35,6 @@ def parabola() -> Dataset:
     return _own(x, (5 * x**2)[:, 0] + rng.normal(size=len(x)) ** 3, "parabola")
 
 
-def fourth_power() -> Dataset:
-    """y = x⁴ for x from −100 to 100 by 0.5: inputs of 100 and targets to 10⁸ (a public question's)."""
-    x = np.arange(-100.0, 100.0, 0.5)[:, None]
-    return _own(x, (x**4)[:, 0], "fourth power")
-
-
 def signed_plane() -> Dataset:
     """Two inputs, and their sum, which is as often negative as positive."""
     x = np.random.default_rng(0).normal(size=(300, 2))

@@ -17,9 +17,9 @@ import jax
 import numpy as np
 
 from experiments.benchmarks.speed.peak import forget_peak, peak_bytes
+from experiments.benchmarks.speed.report import geometric_interval
 from experiments.benchmarks.speed.workloads import WORKLOADS, Workload, dataset_of, make_task
 from jaxmlp.data import Dataset
-from jaxmlp.evidence.statistics import mean_interval
 from jaxmlp.probes import Epochs, Flow, Probe, Sharpness, Steps
 from jaxmlp.study import Arm
 from jaxmlp.study.arms import make_run
@@ -137,9 +137,8 @@ def _torch_pair(workload: Workload, dataset: Dataset) -> dict[str, Callable[[], 
 def ratio_of(seconds: dict[str, list[float]]) -> tuple[float, float, float]:
     """How many times the plain time: (geometric mean over rounds, 95 % interval from, to)."""
     plain, (watched,) = seconds["plain"], [values for kind, values in seconds.items() if kind != "plain"]
-    found = mean_interval(np.log(np.asarray(watched) / np.asarray(plain)))
-    middle, low, high = (float(np.exp(value)) for value in (found.estimate, found.low, found.high))
-    return middle, low, high
+    found = geometric_interval(np.asarray(watched) / np.asarray(plain))
+    return found.estimate, found.low, found.high
 
 
 def probe_costs_table(measured: dict[str, Any]) -> str:

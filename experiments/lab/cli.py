@@ -21,7 +21,7 @@ def make_experiments_parser() -> Parser:
     parser = Parser(
         prog="python -m experiments",
         description="Why an MLP trains or does not: rerun the experiments of five documents and judge their "
-        "claims. Without a command: the tour, on the built-in digits, offline, in about two minutes.",
+        "claims. Without a command: the tour, on the built-in digits, offline.",
     )
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
 

@@ -1,7 +1,7 @@
 """From an experiment to its files: train what is missing, judge, draw, report."""
 
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -31,7 +31,7 @@ from jaxmlp.evidence import (
     write_report,
 )
 from jaxmlp.files import FIGURES_FOLDER, REPORT_FILE, write_json
-from jaxmlp.study import processes
+from jaxmlp.study import Results, processes
 from jaxmlp.training.state import EPOCHS
 
 VERDICTS_FILE = "verdicts.json"
@@ -118,8 +118,7 @@ def judged_tables(experiment: Experiment, folder: Path) -> dict[str, pd.DataFram
     Raises:
         InputError: the folder holds no finished study.
     """
-    results = load_results(folder)
-    return {**results.tables, EPOCHS.name: _with_further_arms(results.rows, experiment)}
+    return _with_all_arms(load_results(folder), experiment)
 
 
 def judge_study(experiment: Experiment, folder: Path) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
@@ -128,9 +127,18 @@ def judge_study(experiment: Experiment, folder: Path) -> tuple[list[dict[str, An
     Raises:
         InputError: the folder holds no finished study.
     """
-    manifest = load_results(folder).manifest
+    results = load_results(folder)
+    return _judge(experiment, folder, results.manifest, _with_all_arms(results, experiment))
+
+
+def _with_all_arms(results: Results, experiment: Experiment) -> dict[str, pd.DataFrame]:
+    return {**results.tables, EPOCHS.name: _with_further_arms(results.rows, experiment)}
+
+
+def _judge(
+    experiment: Experiment, folder: Path, manifest: Mapping[str, Any], shown: dict[str, pd.DataFrame]
+) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     claims = load_ledger().claims
-    shown = judged_tables(experiment, folder)
     verdicts = judge(
         experiment.claims,
         shown,
@@ -152,9 +160,9 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
     Raises:
         InputError: the folder holds no finished study.
     """
-    verdicts, beside = judge_study(experiment, folder)
-    manifest = load_results(folder).manifest
-    shown = judged_tables(experiment, folder)
+    results = load_results(folder)
+    manifest, shown = results.manifest, _with_all_arms(results, experiment)
+    verdicts, beside = _judge(experiment, folder, manifest, shown)
     rows = shown[EPOCHS.name]
     figures = folder / FIGURES_FOLDER
     figures.mkdir(exist_ok=True)

@@ -1,1 +1,1 @@
-"""The command `jaxmlp`, also `python -m jaxmlp`: train, test and predict with a user's own data and net."""
+"""The command `jaxmlp`, also `python -m jaxmlp`: check, train, why, test and predict with a user's own data and net."""

@@ -18,7 +18,7 @@ from typing import Any, NoReturn
 from rich.console import Console
 
 from jaxmlp.cli.jax_settings import NUM_CPU_DEVICES, cpu_devices
-from jaxmlp.errors import MOST, InputError, ran_out
+from jaxmlp.errors import MOST, InputError, ran_out, shown
 
 SIGNALLED = 128
 """Exit codes beyond it say which signal ended the program, as shells have it: 130 for Ctrl-C, 143 for SIGTERM."""
@@ -56,14 +56,14 @@ def as_positive(text: str) -> int:
     except ValueError:  # of more than 4300 digits too
         number = 0
     if not 1 <= number <= MOST:
-        raise argparse.ArgumentTypeError(f"{_short(text)} is not a positive integer below 2**31")
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not a positive integer below 2**31")
     return number
 
 
 def as_natural(text: str) -> int:
     """An integer of at least 0."""
     if not re.fullmatch("[0-9]{1,10}", text) or int(text) > MOST:
-        raise argparse.ArgumentTypeError(f"{_short(text)} is not an integer from 0 to 2**31 - 1")
+        raise argparse.ArgumentTypeError(f"{shown(text)} is not an integer from 0 to 2**31 - 1")
     return int(text)
 
 
@@ -76,13 +76,8 @@ def as_path(text: str) -> Path:
         found.exists()  # which says whether the system can have such a name at all
     except (RuntimeError, ValueError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else error
-        raise argparse.ArgumentTypeError(f"{_short(text)} is no path here ({reason})") from None
+        raise argparse.ArgumentTypeError(f"{shown(text)} is no path here ({reason})") from None
     return found
-
-
-def _short(text: str) -> str:
-    """A word as messages quote it: one line, whatever was typed."""
-    return repr(text if len(text) <= 80 else f"{text[:77]}...")
 
 
 def as_names(text: str) -> list[str]:

@@ -25,12 +25,10 @@ from jaxmlp.data.arrays import from_arrays
 from jaxmlp.data.cache import load_cached
 from jaxmlp.data.dataset import Dataset
 from jaxmlp.data.files import ENDINGS, Read, read_file
+from jaxmlp.data.prepared import PREFIX, read_prepared
 from jaxmlp.data.scikit_digits import digits
 from jaxmlp.data.small_tables import SMALL_TABLES, small_table
 from jaxmlp.errors import InputError, check_path, check_type
-
-TFDS = "tfds:"
-"""What a prepared set's name begins with."""
 
 
 class Embedded(NamedTuple):
@@ -99,12 +97,9 @@ def load(
         empty = (type(None), tuple, list)
         _check_without(name, {key: value for key, value in given.items() if not isinstance(value, empty) or value})
         return _load_named(name, data_dir)
-    if isinstance(name, str) and name.startswith(TFDS):
-        # Imported here so that no other load waits for it.
-        from jaxmlp.data.prepared import read_prepared
-
+    if isinstance(name, str) and name.startswith(PREFIX):
         folder = None if data_dir is None else _absolute(data_dir)
-        read = read_prepared(name.removeprefix(TFDS), data_dir=folder, target=target)
+        read = read_prepared(name.removeprefix(PREFIX), data_dir=folder, target=target)
         return _own(read, name, test, own)
     path = _path_of(name)
     if data_dir is not None:
@@ -160,7 +155,7 @@ def _path_of(name: str | Path) -> Path:
     near = difflib.get_close_matches(text, DATASETS, n=1)
     raise InputError(
         f"unknown dataset {name!r}: choose one of {', '.join(DATASETS)}, a file ({', '.join(ENDINGS)}), a folder of "
-        f"IDX files or {TFDS}NAME{f'; did you mean {near[0]}?' if near else ''}"
+        f"IDX files or {PREFIX}NAME{f'; did you mean {near[0]}?' if near else ''}"
     )
 
 

@@ -9,6 +9,7 @@ from jaxmlp.data.files import Read
 from jaxmlp.errors import InputError
 
 PREFIX = "tfds:"
+"""What a prepared set's name begins with."""
 _INPUTS, _TARGETS = ("image", "features", "inputs", "x"), ("label", "target", "y")
 _READ_CHUNK = 1000
 

@@ -2,7 +2,7 @@
 
 A change is a row of `CHANGES`: what it touches, what it does in words, and a function from a setting to the changed
 setting, or to None where it does not apply. `CHANGES.register` adds a user's. Trials take them all, the suggested ones
-first; see `jaxmlp.diagnosis.trials`.
+first; see `jaxmlp.diagnosis.inquiry`.
 """
 
 from collections.abc import Callable, Iterable

@@ -253,7 +253,7 @@ class Inquiry:
         ]
 
     def _repairs(self) -> tuple[Repair, ...]:
-        """Those of which no part repairs, the cheapest first: fewest changes, then the most successes."""
+        """Those of which no part repairs, the cheapest first: changes, their cost, then most successes."""
         found = [one for one in self._confirmed() if one.effect.repairs]
         minimal = [one for one in found if not any(set(other.changes) < set(one.changes) for other in found)]
         return tuple(sorted(minimal, key=lambda one: (len(one.changes), _cost(one), -one.effect.successes)))

@@ -32,11 +32,6 @@ class Trials:
     compile_seconds: tuple[float, ...] = ()
     """Of every program."""
 
-    @property
-    def names(self) -> list[str]:
-        """Of the settings, in the order in which they were given."""
-        return list(self.rows["arm"].unique())
-
     def scores(self, name: str) -> pd.Series:
         """Test score of every run's last model, by seed; a diverged run has that of guessing."""
         last = last_rows(self.rows.loc[self.rows["arm"] == name]).sort_values("seed")
@@ -91,10 +86,11 @@ def train_trials(
         first.setdefault(setting, name)
     of_arm: dict[str, pd.DataFrame] = {}
     seconds, compiling = 0.0, []
-    for scaled, data in ((False, dataset), (True, with_scaled_targets(dataset))):
+    for scaled in (False, True):
         arms = [study.Arm(name, one.spec, one.hyper) for one, name in first.items() if one.scaled_targets == scaled]
         if not arms:
             continue
+        data = with_scaled_targets(dataset) if scaled else dataset
         results = study.run(arms, data, seeds=list(seeds), lanes=LANES, strategy="vmap", display=display)
         of_arm |= {str(name): rows for name, rows in results.rows.groupby("arm", sort=False)}
         seconds += float(results.manifest["seconds"])

@@ -36,12 +36,16 @@ def seeds_for_proportion(share: float, bound: float, level: float = 0.95) -> int
     quantiles of Beta(k, n-k+1) and Beta(k+1, n-k). None where 10,000 seeds are too few.
     """
     n = np.arange(MINIMUM_RUNS, MOST_SEEDS + 1)
-    tail = (1 - level) / 2
     if share > bound:
-        k = np.floor(n * share + 1e-9)
-        return _first(n, np.where(k > 0, stats.beta.ppf(tail, np.maximum(k, 1), n - k + 1), 0.0) > bound)
-    k = np.ceil(n * share - 1e-9)
-    return _first(n, np.where(k < n, stats.beta.ppf(1 - tail, k + 1, np.maximum(n - k, 1)), 1.0) < bound)
+        return _first(n, _clopper_pearson(np.floor(n * share + 1e-9), n, level)[0] > bound)
+    return _first(n, _clopper_pearson(np.ceil(n * share - 1e-9), n, level)[1] < bound)
+
+
+def _clopper_pearson(k: np.ndarray, n: np.ndarray | int, level: float) -> tuple[np.ndarray, np.ndarray]:
+    """Both ends of the interval of every count k of n."""
+    tail = (1 - level) / 2
+    low = np.where(k > 0, stats.beta.ppf(tail, np.maximum(k, 1), n - k + 1), 0.0)
+    return low, np.where(k < n, stats.beta.ppf(1 - tail, k + 1, np.maximum(n - k, 1)), 1.0)
 
 
 def _first(n: np.ndarray, decisive: np.ndarray) -> int | None:
@@ -75,9 +79,8 @@ def power_of_equivalence(effect: float, margin: float, spread: float, n: int, le
 
 def power_of_share(share: float, bound: float, n: int, direction: str = "more", level: float = 0.95) -> float:
     """Chance that the Clopper-Pearson interval of `n` runs lies above (`more`) or below (`less`) `bound`."""
-    k, tail = np.arange(n + 1), (1 - level) / 2
-    low = np.where(k > 0, stats.beta.ppf(tail, np.maximum(k, 1), n - k + 1), 0.0)
-    high = np.where(k < n, stats.beta.ppf(1 - tail, k + 1, np.maximum(n - k, 1)), 1.0)
+    k = np.arange(n + 1)
+    low, high = _clopper_pearson(k, n, level)
     decisive = low > bound if direction == "more" else high < bound
     return float(stats.binom.pmf(k, n, share)[decisive].sum())
 

@@ -132,8 +132,8 @@ def run(
         begin = time.monotonic()
         store.claim()
         with display or make_display(name, Console(quiet=not processes.is_first())) as display:
-            without = _without_nets(store, runs, keep_params)
-            for line in (*store.damaged, *store.retrained, *without, *notes_before(arms)):
+            known = [] if keep_params == "none" else [run for run in runs if run.run_id in finished]
+            for line in (*store.damaged, *store.retrained, *_without_nets(store, known), *notes_before(arms)):
                 display.say(line)
             datasets = {device: jax.device_put(dataset, device) for device in jax.local_devices()}
             session = _Session(asked, store, forks, datasets, display)
@@ -152,12 +152,13 @@ def run(
         # Which is also when every process has trained its blocks.
         store.note_programs([program for told in processes.gather(session.narrowed) for program in told])
         steps = steps_before + sum(processes.gather(session.steps_trained))
-        results = store.results(store.manifest | {"finished": True, "seconds": seconds, "steps_trained": steps})
+        results = store.results(store.manifest | {"seconds": seconds, "steps_trained": steps})
         _check_complete(results, runs)
-        there = set(results.rows["arm"].unique())
-        results = replace(results, manifest=results.manifest | {"finished": there.issuperset(store.manifest["arms"])})
+        left = _arms_left(results)
+        results = replace(results, manifest=results.manifest | {"finished": not left})
         if processes.is_first():
-            for line in (*notes_after(results.rows), *_left(results)):
+            unfinished = [f"not finished: {', '.join(left)} of this study has no runs yet"] if left else []
+            for line in (*notes_after(results.rows), *unfinished):
                 display.say(line)
         processes.wait_for_all("every process has read the blocks")
         store.finish(results)
@@ -169,22 +170,18 @@ def run(
     return results
 
 
-def _without_nets(store: Store, runs: Sequence[Run], keep_params: str) -> list[str]:
+def _without_nets(store: Store, finished: Sequence[Run]) -> list[str]:
     """One line where nets are asked for of runs that are trained already, and were not kept."""
-    done = [run.run_id for run in runs if run.run_id in store.finished]
-    lacking = [run_id for run_id in done if keep_params != "none" and not store.has_net(run_id)]
+    lacking = [run for run in finished if not store.has_net(run.run_id)]
     if not lacking:
         return []
     return [f"{len(lacking)} runs are trained already, without their nets: keep_params is of those trained from now on"]
 
 
-def _left(results: Results) -> list[str]:
-    """One line where a study is not finished, though all that was asked of this call is."""
-    if results.manifest["finished"]:
-        return []
+def _arms_left(results: Results) -> list[str]:
+    """Arms of the study without a run, though all that was asked of this call is there."""
     there = set(results.rows["arm"].unique())
-    left = [name for name in results.manifest["arms"] if name not in there]
-    return [f"not finished: {', '.join(left)} of this study has no runs yet"]
+    return [name for name in results.manifest["arms"] if name not in there]
 
 
 def _check_complete(results: Results, runs: Sequence[Run]) -> None:
@@ -244,7 +241,7 @@ class _Session:
                     [item.group], self._first, self._asked.wish, chosen_layout, self._asked.machine
                 )
         if work:
-            announce(work, list(self._datasets), self._display)
+            announce(work, list(self._datasets), self._display, self._asked.machine)
         return work
 
     def train(self, work: Sequence[Work]) -> None:

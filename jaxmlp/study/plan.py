@@ -248,7 +248,9 @@ def halved(work: Work, done: frozenset[str], dataset: Dataset, machine: Machine 
     return Work(group, _measured(group, dataset, program, machine), work.chosen_by)
 
 
-def announce(work: Sequence[Work], devices: Sequence[Device], display: Display) -> None:
+def announce(
+    work: Sequence[Work], devices: Sequence[Device], display: Display, machine: Machine = THIS_MACHINE
+) -> None:
     """Say what the study will cost, before it starts, and where it may not fit."""
     blocks = [len(item.group.blocks(item.layout.lanes)) for item in work]
     runs = sum(run.until is None for item in work for run in item.group.runs)
@@ -261,7 +263,7 @@ def announce(work: Sequence[Work], devices: Sequence[Device], display: Display) 
         f"min, {at_once * largest.program.memory_bytes / 1e6:.0f} MB "
         f"({largest.program.memory_bytes / largest.layout.lanes / 1e6:.1f} MB a run) on {describe(devices)}"
     )
-    budget = budget_bytes(devices[0])
+    budget = machine.budget(devices[0])
     if budget is not None and largest.program.memory_bytes > budget:
         display.say(
             f"warning: {largest.layout.lanes} lanes need more than the {budget / 1e6:.0f} MB that may be used on each "

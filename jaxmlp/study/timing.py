@@ -10,13 +10,12 @@ import numpy as np
 import pandas as pd
 
 from jaxmlp.data import Dataset
-from jaxmlp.errors import InputError
+from jaxmlp.errors import InputError, check_count
 from jaxmlp.study.arms import Arm, check_arms, make_run
 from jaxmlp.study.blocks import Layout
 from jaxmlp.study.manifest import describe_device
 from jaxmlp.study.plan import THIS_MACHINE, Machine
 from jaxmlp.study.program import Program
-from jaxmlp.training import check_count
 
 
 def time_arms(

@@ -298,12 +298,13 @@ class Workers:
 
     def _fork(self, job: Job, clock: int, clocks: set[int], carried: Any) -> None:
         """Keep what is carried at a clock for what forks at these."""
+        if not clocks:
+            return
+        kept = jax.device_get(carried)
         for at in sorted(clocks):
-            epoch = at // job.work.program.steps_per_epoch
-            self._forks.keep(job.block, job.work.layout, epoch, clock, jax.device_get(carried))
-        if clocks:
-            with self._changed:
-                self._changed.notify_all()
+            self._forks.keep(job.block, job.work.layout, at // job.work.program.steps_per_epoch, clock, kept)
+        with self._changed:
+            self._changed.notify_all()
 
     def _begin(self, watch: Watch, job: Job) -> tuple[RunState, Records, int]:
         program = watch.program

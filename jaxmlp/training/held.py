@@ -24,7 +24,7 @@ class HeldRule(NamedTuple):
     update: Callable[[Hyper], optax.TransformUpdateFn]
     """From a run's numbers to optax's `update`, of the state of `Optimizer.make`'s rule."""
     hold: Callable[[Hyper, Any], Any] = lambda hyper, state: state
-    """The state that `make`'s rule goes on with, from the one at the hold and the numbers until then."""
+    """The state that `update` goes on with, from the one at the hold and the numbers until then."""
 
 
 def hold_corrected(hyper: Hyper, state: optax.ScaleByAdamState) -> optax.ScaleByAdamState:

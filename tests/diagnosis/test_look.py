@@ -14,10 +14,18 @@ from jaxmlp.diagnosis import check
 from jaxmlp.errors import InputError
 from jaxmlp.nn import INITIALIZERS, Initializer, MLPSpec
 from jaxmlp.training import DataSpec, Hyper, LossSpec, OptimizerSpec, RunSpec
+from tests.user_rows import user_rows
 
-CONSTANT = INITIALIZERS.register(
-    "hundredth_of_a_test", Initializer(lambda key, shape: jnp.ones(shape), lambda fan_in, fan_out: 0.01)
-)
+CONSTANT = "hundredth_of_a_test"
+
+__all__ = ["user_rows"]
+
+
+@pytest.fixture(autouse=True)
+def constant_start(user_rows):
+    """An initializer whose weights are all 0.01, for one test: what a test registers is gone after it."""
+    row = Initializer(lambda key, shape: jnp.ones(shape), lambda fan_in, fan_out: 0.01)
+    INITIALIZERS.register(CONSTANT, row)
 
 
 def passed_on(x):

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from experiments.forbidden import ALIKE, ZEROS
 from experiments.initialization import INITIALIZATION_ARMS, INITIALIZATION_CLAIMS, INITIALIZATION_EXPERIMENT
+from experiments.lab.forbidden import ALIKE, ZEROS
 from experiments.lab.ledger import load_ledger
 from jaxmlp import data
 from jaxmlp.nn import count_parameters

@@ -66,10 +66,11 @@ def rival_of(cells: Cells, key: str, runs: int, peer: str) -> dict[str, Any] | N
 
 def ratio(over: Mapping[str, Any], under: Mapping[str, Any]) -> Interval:
     """How many times as long one takes as the other, paired by round: geometric mean and its 95 % interval."""
-    return _geometric(microseconds(over) / microseconds(under))
+    return geometric_interval(microseconds(over) / microseconds(under))
 
 
-def _geometric(ratios: np.ndarray) -> Interval:
+def geometric_interval(ratios: np.ndarray) -> Interval:
+    """Geometric mean of the rounds' ratios [R] and its 95 % interval."""
     interval = mean_interval(np.log(ratios))
     return replace(
         interval, estimate=math.exp(interval.estimate), low=math.exp(interval.low), high=math.exp(interval.high)
@@ -144,7 +145,9 @@ def floor_table(measured: Mapping[str, Any]) -> str:
             for part in ("products", "in_turn", "update")
             if part in floor["samples"][0]
         }
-        in_turn = _ratio_text(_geometric(whole / (least["in_turn"] + least["update"]))) if "in_turn" in least else "–"
+        in_turn = (
+            _ratio_text(geometric_interval(whole / (least["in_turn"] + least["update"]))) if "in_turn" in least else "–"
+        )
         columns = (least["products"], least.get("in_turn"), least["update"], whole)
         parts = sorted(ours.get("parts", {}).items(), key=lambda part: -part[1])
         shares = [(part, seconds / runs * 1e6) for part, seconds in parts]

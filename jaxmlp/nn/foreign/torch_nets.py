@@ -149,7 +149,7 @@ def _part(path: str, module: Any) -> NetPart | None:
 
 
 def _linear(module: Any, part: NetPart) -> dict[str, Any]:
-    return {"kind": "linear", "arrays": _arrays(module, {"weight": "weight", "bias": "bias"})}
+    return {"kind": "linear", "arrays": _arrays(module, _LINEAR)}
 
 
 def _batch_norm(module: Any, part: NetPart) -> dict[str, Any]:

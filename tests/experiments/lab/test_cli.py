@@ -12,14 +12,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.forbidden import nets_of_forbidden_starts
 from experiments.initialization import INITIALIZATION_ARMS
 from experiments.lab.cli import run_experiments_line
 from experiments.lab.docs import comparisons
+from experiments.lab.forbidden import nets_of_forbidden_starts
 from experiments.lab.ledger import load_ledger
 from experiments.lab.measured import both
+from experiments.lab.propagation import PROPAGATION_STARTS, profiles_of
 from experiments.lab.registry import EXPERIMENTS
-from experiments.propagation import PROPAGATION_STARTS, profiles_of
 from jaxmlp import data, training
 from jaxmlp.files import write_sealed_json
 from jaxmlp.nn import MLPSpec

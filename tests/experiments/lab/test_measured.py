@@ -6,13 +6,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from experiments.forbidden import ALIKE, WITH_DROPOUT, ZEROS
+from experiments.lab.forbidden import ALIKE, WITH_DROPOUT, ZEROS
 from experiments.lab.measured import Finished, Measurement, both, load_results, measure_study
+from experiments.lab.propagation import PROPAGATION_STARTS
 from experiments.lab.published import PUBLISHED
 from experiments.lab.registry import EXPERIMENTS
 from experiments.lab.timed import LOG_SECONDS, TIMES, seconds_of, times_of
 from experiments.lab.version_1 import MEASURED_FILE
-from experiments.propagation import PROPAGATION_STARTS
 from jaxmlp import data, study
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import synthetic_rows

@@ -106,7 +106,7 @@ def test_a_full_run_has_the_seeds_that_its_claims_plan_and_the_ledger_asks_for(e
         assert claim.first_seed or claim.planned_n >= (load_ledger().claims[claim.id].seeds or 1)
         if {table for table, _ in values_in(claim.parts)}.isdisjoint({"epochs"}):
             continue  # not of runs
-        # On two cores 22 and 41 layers have 3 seeds and 1: descriptive, and the verdict says how many are missing.
+        # On two cores 22 and 41 layers have fewer seeds: the verdict says how many are missing.
         assert experiment is DEPTH_EXPERIMENT or seeds >= claim.planned_n
 
 

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments.forbidden import (
+from experiments.lab.forbidden import (
     ALIKE,
     WITH_DROPOUT,
     ZEROS,

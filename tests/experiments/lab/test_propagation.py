@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from scipy.integrate import quad
 
-from experiments.propagation import FIRST_LAYERS, PROPAGATION_STARTS, WIDTH, log_variances, profiles_of
+from experiments.lab.propagation import FIRST_LAYERS, PROPAGATION_STARTS, WIDTH, log_variances, profiles_of
 
 SEEDS, FOLLOWED = range(6), 8
 
