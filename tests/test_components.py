@@ -85,7 +85,7 @@ def test_what_was_removed_is_not_computed_with_any_more():
     spec = training.RunSpec(MLPSpec((64, 5, 10), activation=ACTIVATIONS.register("own", jnp.abs)))
     params, state = nn.init_mlp(jax.random.key(0), spec.mlp, training.Hyper())
     net = training.Net(params, state, (), training.Hyper(), spec)
-    images = data.load("digits").test_images[:5]
+    images = data.load("digits").test_inputs[:5]
     before = net.logits(images)
     ACTIVATIONS.remove("own")
     ACTIVATIONS.register("own", jnp.negative)

@@ -50,7 +50,7 @@ def make_setting(settings: Mapping[str, Any], dataset: Dataset) -> tuple[RunSpec
     chosen = {"data.split": dataset.split, "data.preprocessing": dataset.preprocessing} | _implied(chosen) | chosen
     if dataset.task == "numbers":
         chosen.setdefault("loss.name", "squared_error")
-    rows = min(len(dataset.train_images), settings.get("train_size", len(dataset.train_images)))
+    rows = min(len(dataset.train_inputs), settings.get("train_size", len(dataset.train_inputs)))
     if "data.batch_size" not in chosen and dataset.preprocessing == "none":
         chosen["data.batch_size"] = max(1, min(64, rows // _BATCHES))
     spec = RunSpec(MLPSpec(whole_widths(settings.get("widths"), dataset)))
@@ -79,7 +79,7 @@ def _implied(chosen: Mapping[str, Any]) -> Settings:
 def _epochs(spec: RunSpec, dataset: Dataset) -> int:
     if dataset.preprocessing != "none":
         return _EPOCHS
-    steps = max(1, spec.data.steps_per_epoch(len(dataset.train_images)))
+    steps = max(1, spec.data.steps_per_epoch(len(dataset.train_inputs)))
     return min(MOST_EPOCHS, max(_EPOCHS, math.ceil(FEW_STEPS / steps)))
 
 
@@ -89,7 +89,7 @@ def whole_widths(widths: list[int] | None, dataset: Dataset) -> tuple[int, ...]:
     Raises:
         InputError: widths that end as these data do and begin as others.
     """
-    first, last = dataset.train_images.shape[1], dataset.num_outputs
+    first, last = dataset.train_inputs.shape[1], dataset.num_outputs
     given = (HIDDEN,) if widths is None else tuple(widths)
     if len(given) > 1 and given[-1] == last:
         if given[0] != first:

@@ -41,7 +41,7 @@ def test_net(arguments: argparse.Namespace, console: Console) -> None:
     if arguments.out is not None and not dataset.image_shape:
         raise InputError(f"--out {picture}: {dataset.name} has no images to draw: leave --out out")
     keep_programs()
-    inputs, targets = np.asarray(dataset.test_images), np.asarray(dataset.test_labels)
+    inputs, targets = np.asarray(dataset.test_inputs), np.asarray(dataset.test_targets)
     predicted = np.asarray(net.predict(inputs))
     if dataset.image_shape:
         _draw_ten(picture, inputs, targets, predicted, arguments.seed)
@@ -78,7 +78,7 @@ def _score_line(dataset: Any, targets: Any, predicted: Any) -> str:
 
 def _check_fit(path: Path, net: Any, about: Mapping[str, Any], dataset: Any) -> None:
     """Raise `InputError` where a net was trained on other inputs or classes."""
-    widths, fit = net.spec.mlp.widths, (dataset.test_images.shape[1], dataset.num_outputs)
+    widths, fit = net.spec.mlp.widths, (dataset.test_inputs.shape[1], dataset.num_outputs)
     if (widths[0], widths[-1]) != fit:
         raise InputError(
             f"{path} takes {widths[0]} inputs to {widths[-1]} {about.get('task', 'classes')}, {dataset.name} has "

@@ -269,6 +269,6 @@ def _of_named(path: Path, arrays: dict[str, np.ndarray], target: str | None) -> 
 
 def _read_folder(path: Path) -> Read:
     paths = find_idx_files(path, need_test=False)
-    train = read_part(paths["train_images"], paths["train_labels"])
-    test = read_part(paths["test_images"], paths["test_labels"]) if "test_images" in paths else None
+    train = read_part(paths["train_inputs"], paths["train_targets"])
+    test = read_part(paths["test_inputs"], paths["test_targets"]) if "test_inputs" in paths else None
     return Read(*train, test)

@@ -85,7 +85,7 @@ def check_preprocessing(name: str, dataset: Dataset) -> None:
         InputError: unknown name, one of float points for uint8 images, or the other way round.
     """
     check_choice("preprocessing", name, PREPROCESSINGS)
-    row, images = PREPROCESSINGS[name], dataset.train_images.dtype == np.uint8
+    row, images = PREPROCESSINGS[name], dataset.train_inputs.dtype == np.uint8
     if row.images != images:
         suited = [other for other in PREPROCESSINGS if PREPROCESSINGS[other].images == images]
         raise InputError(

@@ -78,12 +78,12 @@ def constant_score(dataset: Dataset) -> tuple[float, float]:
     Of classes √(p(1 − p)/N), of numbers 1/√N: about what R² of an answer that has nothing to do with the targets
     scatters by.
     """
-    tested = np.asarray(dataset.test_labels)
+    tested = np.asarray(dataset.test_targets)
     if dataset.task == "classes":
-        counts = np.bincount(np.asarray(dataset.train_labels), minlength=dataset.num_classes)
+        counts = np.bincount(np.asarray(dataset.train_targets), minlength=dataset.num_classes)
         share = float(np.mean(tested == counts.argmax()))
         return share, float(np.sqrt(share * (1 - share) / len(tested)))
-    trained, tested = (np.asarray(part, np.float64).reshape(len(part), -1) for part in (dataset.train_labels, tested))
+    trained, tested = (np.asarray(part, np.float64).reshape(len(part), -1) for part in (dataset.train_targets, tested))
     spread = np.square(tested - tested.mean(0)).sum(0)
     left = np.square(tested - trained.mean(0)).sum(0)
     shares = np.where(spread > 0, 1 - left / np.where(spread > 0, spread, 1), 0.0)
@@ -103,13 +103,13 @@ def constant_loss(loss: LossSpec, dataset: Dataset) -> float | None:
 
 def is_constant(dataset: Dataset) -> bool:
     """Whether the training part has one class, or one number, alone: there is nothing to tell apart."""
-    targets = np.asarray(dataset.train_labels)
+    targets = np.asarray(dataset.train_targets)
     return bool((targets == targets[:1]).all())
 
 
 def class_shares(dataset: Dataset) -> np.ndarray:
     """Of the training part, [K]."""
-    return np.bincount(np.asarray(dataset.train_labels), minlength=dataset.num_classes) / len(dataset.train_labels)
+    return np.bincount(np.asarray(dataset.train_targets), minlength=dataset.num_classes) / len(dataset.train_targets)
 
 
 def _entropy(dataset: Dataset) -> float:
@@ -130,11 +130,11 @@ def _half_variance(dataset: Dataset) -> float:
 
 
 def _variance(dataset: Dataset) -> float:
-    return float(np.var(np.asarray(dataset.train_labels, np.float64), axis=0).mean())
+    return float(np.var(np.asarray(dataset.train_targets, np.float64), axis=0).mean())
 
 
 def _deviation(dataset: Dataset) -> float:
-    targets = np.asarray(dataset.train_labels, np.float64)
+    targets = np.asarray(dataset.train_targets, np.float64)
     return float(np.abs(targets - np.median(targets, axis=0)).mean())
 
 

@@ -91,7 +91,7 @@ def _stratified(given: Setting, dataset: Dataset) -> Setting | None:
     """Where classes may be missing from a part: in the order as it is, or of a rare one."""
     if dataset.task != "classes" or given.spec.data.split not in ("last_tenth", "random_fifth"):
         return None
-    rarest = class_shares(dataset).min() * len(dataset.train_labels)
+    rarest = class_shares(dataset).min() * len(dataset.train_targets)
     if given.spec.data.split == "random_fifth" and rarest >= FEW_OF_A_CLASS:
         return None
     return given.with_part("data", split="stratified_fifth")
@@ -178,7 +178,7 @@ def _batch(factor: float) -> Callable[[Setting, Dataset], Setting | None]:
         size = int(spec.batch_size * factor)
         try:
             changed = given.with_part("data", batch_size=size)
-            changed.spec.data.num_train(dataset.train_images.shape[0])
+            changed.spec.data.num_train(dataset.train_inputs.shape[0])
         except InputError:
             return None
         return None if size < 2 else changed

@@ -73,7 +73,7 @@ class Flow(_OnRows):
     ) -> tuple[Any, dict[str, Array]]:
         """See `Probe`: every column of `FLOW`, [L] each."""
         net, chosen = net_of(run, spec=spec, hyper=hyper), run.train_index[: self.rows]
-        images, labels = dataset.train_images[chosen], dataset.train_labels[chosen]
+        images, labels = dataset.train_inputs[chosen], dataset.train_targets[chosen]
         forward = forward_flow(net, images, norm_stats=self.norm_stats)
         backward = backward_flow(net, images, labels, norm_stats=self.norm_stats)
         return memory, forward | backward | norm_gaps(net, images)
@@ -90,7 +90,7 @@ class OutputFlow(_OnRows):
     ) -> tuple[Any, dict[str, Array]]:
         """See `Probe`: `distinct_outputs` and `predicted_classes`, scalars."""
         net = net_of(run, spec=spec, hyper=hyper)
-        seen = output_flow(net, dataset.train_images[run.train_index[: self.rows]], norm_stats=self.norm_stats)
+        seen = output_flow(net, dataset.train_inputs[run.train_index[: self.rows]], norm_stats=self.norm_stats)
         values = {name: value.astype(float) for name, value in seen.items()}
         if spec.loss.task == "numbers":
             values["predicted_classes"] = jnp.full_like(values["predicted_classes"], jnp.nan)

@@ -52,7 +52,7 @@ class NormStatistics(Probe):
         self, memory: Any, run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper
     ) -> tuple[Any, dict[str, Array]]:
         """See `Probe`: a score per part and kind, scalars; NaN without a validation part."""
-        net, images, labels = net_of(run, spec=spec, hyper=hyper), dataset.train_images, dataset.train_labels
+        net, images, labels = net_of(run, spec=spec, hyper=hyper), dataset.train_inputs, dataset.train_targets
         rows = run.train_index[: self.rows]
         nets = {kind: (net, kind) for kind in ("running", "batch")}
         nets["full_data"] = (net.replace(norm_state=norm_state_of_rows(net, images[rows])), "running")

@@ -62,7 +62,7 @@ class _Curved(Probe):
         if self.rows is None:
             return next_loss(run, dataset, spec=spec, hyper=hyper)
         chosen = run.train_index[: self.rows]
-        images, labels = dataset.train_images[chosen], dataset.train_labels[chosen]
+        images, labels = dataset.train_inputs[chosen], dataset.train_targets[chosen]
         return net_loss(net_of(run, spec=spec, hyper=hyper), images, labels, norm_stats="batch")
 
     def _extremes(self, run: RunState, loss: LossFunction, preconditioner: Any | None = None) -> Extremes:

@@ -229,7 +229,7 @@ def check_fingerprints(arms: Sequence[Arm]) -> None:
 
 
 def _check_fit(arm: Arm, dataset: Dataset) -> None:
-    num_examples, inputs = dataset.train_images.shape
+    num_examples, inputs = dataset.train_inputs.shape
     check_task(arm.spec, dataset)
     widths, outputs = arm.spec.mlp.widths, outputs_of(arm.spec, dataset)
     if widths[0] != inputs or widths[-1] not in outputs:

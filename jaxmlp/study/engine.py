@@ -104,7 +104,7 @@ def run(
     check_arms(arms, dataset)
     by_arm = seeds_by_arm(arms, seeds)
     check_options(out, lanes, strategy, checkpoint_minutes, keep_params, log_dir)
-    check_sizes(arms, {name: len(own) for name, own in by_arm.items()}, len(dataset.train_images), lanes)
+    check_sizes(arms, {name: len(own) for name, own in by_arm.items()}, len(dataset.train_inputs), lanes)
     if out is not None:
         check_fingerprints(arms)
     digest = dataset.digest

@@ -46,7 +46,7 @@ def time_arms(
     check_count("rounds", rounds)
     check_arms(arms, dataset)
     for arm in arms:
-        if arm.spec.data.steps_per_epoch(dataset.train_images.shape[0]) < 2:
+        if arm.spec.data.steps_per_epoch(dataset.train_inputs.shape[0]) < 2:
             raise InputError(
                 f"arm {arm.name!r} trains one step an epoch, which ends with an evaluation: give a smaller batch size"
             )

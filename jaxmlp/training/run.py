@@ -42,9 +42,9 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
         hyper: the run's numbers, within their ranges: `study.run` calls `check_hyper` for its arms, nothing here does,
             since they may be traced.
     """
-    num_examples = dataset.train_images.shape[0]
+    num_examples = dataset.train_inputs.shape[0]
     split_key = stream_key(seed, Stream.SPLIT, 0)
-    train_index, val_index = split_indices(spec.data.split, split_key, num_examples, dataset.train_labels)
+    train_index, val_index = split_indices(spec.data.split, split_key, num_examples, dataset.train_targets)
     train_index = train_index[: spec.data.num_train(num_examples)]
     params, norm_state = init_mlp(stream_key(seed, Stream.INIT), spec.mlp, hyper)
     best = None
@@ -55,12 +55,12 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
         log = StepLog.start(spec.epochs * _steps_per_epoch(dataset, spec) // spec.evaluation.log_every)
     weights = None
     if spec.loss.class_weights == "balanced":
-        weights = balanced_weights(dataset.train_labels[train_index], dataset.num_classes)
+        weights = balanced_weights(dataset.train_targets[train_index], dataset.num_classes)
     return RunState(
         seed=jnp.asarray(seed),
         train_index=train_index,
         val_index=val_index,
-        preprocessing=PREPROCESSINGS[spec.data.preprocessing].fit(dataset.train_images, train_index),
+        preprocessing=PREPROCESSINGS[spec.data.preprocessing].fit(dataset.train_inputs, train_index),
         train=init_train_state(params, norm_state, spec=spec, hyper=hyper),
         best=best,
         plateau=Plateau.start() if spec.schedule.plateau else None,
@@ -161,8 +161,8 @@ def next_batch(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) 
 
 def _batch(run: RunState, step: Array, rows: Array, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> Batch:
     with jax.named_scope("batch"):
-        x = PREPROCESSINGS[spec.data.preprocessing].apply(run.preprocessing, dataset.train_images[rows])
-        labels = dataset.train_labels[rows]
+        x = PREPROCESSINGS[spec.data.preprocessing].apply(run.preprocessing, dataset.train_inputs[rows])
+        labels = dataset.train_targets[rows]
     key = stream_key(run.seed, Stream.DROPOUT, step) if spec.mlp.dropout != "none" else None
     return Batch(x, labels, key, _rate(run, step, dataset, spec=spec, hyper=hyper))
 
@@ -232,8 +232,8 @@ def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> 
 
 def _test(net: Net, dataset: Dataset) -> dict[str, Array]:
     """Loss and score of a model on the test set."""
-    index = jnp.arange(dataset.test_images.shape[0], dtype=jnp.int32)
-    loss, score = evaluate(net, dataset.test_images, dataset.test_labels, index)
+    index = jnp.arange(dataset.test_inputs.shape[0], dtype=jnp.int32)
+    loss, score = evaluate(net, dataset.test_inputs, dataset.test_targets, index)
     return {"test_loss": loss, score_column("test", net.spec): score}
 
 
@@ -277,7 +277,7 @@ def _evaluated(run: RunState, dataset: Dataset, epoch: Array, *, spec: RunSpec, 
 
     def on(rule, rows: Any, **more: Array) -> Any:
         net = net_of(run, spec=spec, hyper=hyper)
-        return rule(net, dataset.train_images, dataset.train_labels, rows, **more)
+        return rule(net, dataset.train_inputs, dataset.train_targets, rows, **more)
 
     train_rows = run.train_index[: spec.evaluation.train_subset]
     train, val = score_column("train", spec), score_column("val", spec)
@@ -286,7 +286,7 @@ def _evaluated(run: RunState, dataset: Dataset, epoch: Array, *, spec: RunSpec, 
     if spec.evaluation.validation == "d4_shipped":
         # First, since all that is measured or kept after it has the statistics it leaves.
         steps, batch = _steps_per_epoch(dataset, spec), spec.data.batch_size
-        after = spec.steps_after_validation(dataset.train_images.shape[0])
+        after = spec.steps_after_validation(dataset.train_inputs.shape[0])
         trained = _order(run, spec, epoch)[(steps - after) * batch : steps * batch]
         val_loss, val_score, norm_state = on(evaluate_in_train_mode, run.val_index, then=trained)
         run = run.replace(train=run.train.replace(norm_state=norm_state))
@@ -307,7 +307,7 @@ def _lost(train_loss: Array, val_loss: Array | None, epoch: Array) -> Array:
 
 
 def _steps_per_epoch(dataset: Dataset, spec: RunSpec) -> int:
-    return spec.data.steps_per_epoch(dataset.train_images.shape[0])
+    return spec.data.steps_per_epoch(dataset.train_inputs.shape[0])
 
 
 def _rate(run: RunState, step: Array, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> Array:

@@ -213,7 +213,7 @@ def test_a_compared_spec_file_compares_again(tmp_path: Path):
 
 def test_the_share_of_the_test_part_is_a_number_where_it_reads_as_one():
     dataset = load_data({"data": "iris"})
-    assert len(dataset.test_labels) == 30
+    assert len(dataset.test_targets) == 30
     with pytest.raises(InputError, match="takes no test"):
         load_data({"data": "iris", "test": "0.4"})
 
@@ -223,6 +223,6 @@ def test_a_file_s_test_part_may_be_a_share_or_another_file(tmp_path: Path, monke
     for name in ("train.csv", "test.csv"):
         Path(name).write_text("x,y,kind\n" + "\n".join(f"{i},{i % 7},{'ab'[i % 2]}" for i in range(50)))
     own = {"data": "train.csv", "target": "kind"}
-    assert len(load_data(own | {"test": "0.4"}).test_labels) == 20
-    assert len(load_data(own | {"test": 0.4}).test_labels) == 20
-    assert len(load_data(own | {"test": "test.csv"}).test_labels) == 50
+    assert len(load_data(own | {"test": "0.4"}).test_targets) == 20
+    assert len(load_data(own | {"test": 0.4}).test_targets) == 20
+    assert len(load_data(own | {"test": "test.csv"}).test_targets) == 50

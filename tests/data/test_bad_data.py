@@ -338,42 +338,48 @@ def test_files_are_refused(untouched: Path, tmp_path: Path, write: Callable[[Pat
 
 
 DIGITS = data.load("digits")
-LABELS, IMAGES = np.asarray(DIGITS.train_labels), np.asarray(DIGITS.train_images)
+LABELS, IMAGES = np.asarray(DIGITS.train_targets), np.asarray(DIGITS.train_inputs)
 POINTS = data.load("toy_gauss")
 DATASETS: dict[str, tuple[data.Dataset, str]] = {
-    "label -1": (DIGITS.replace(train_labels=changed(LABELS, 5, -1)), r"train_labels\[5\] is -1: give classes 0 to 9"),
-    "label K": (DIGITS.replace(test_labels=np.full(355, 10, np.int32)), r"test_labels\[0\] is 10: give classes 0 to 9"),
-    "labels from 1": (DIGITS.replace(train_labels=LABELS + 1), r"\] is 10: give classes 0 to 9"),
+    "label -1": (
+        DIGITS.replace(train_targets=changed(LABELS, 5, -1)),
+        r"train_targets\[5\] is -1: give classes 0 to 9",
+    ),
+    "label K": (
+        DIGITS.replace(test_targets=np.full(355, 10, np.int32)),
+        r"test_targets\[0\] is 10: give classes 0 to 9",
+    ),
+    "labels from 1": (DIGITS.replace(train_targets=LABELS + 1), r"\] is 10: give classes 0 to 9"),
     "short labels": (
-        DIGITS.replace(train_labels=LABELS[:9]),
-        r"train_labels have shape \(9,\), .* one label for every row",
+        DIGITS.replace(train_targets=LABELS[:9]),
+        r"train_targets have shape \(9,\), .* one target for every row",
     ),
     "float labels": (
-        DIGITS.replace(train_labels=LABELS * 1.0),
-        "train_labels are float64: give integers 0 to 9 for classes, or float32",
+        DIGITS.replace(train_targets=LABELS * 1.0),
+        "train_targets are float64: give integers 0 to 9 for classes, or float32",
     ),
-    "one-hot labels": (DIGITS.replace(train_labels=np.eye(10)[LABELS]), "train_labels are float64: give integers"),
+    "one-hot labels": (DIGITS.replace(train_targets=np.eye(10)[LABELS]), "train_targets are float64: give integers"),
     "images of two axes": (
-        DIGITS.replace(train_images=IMAGES.reshape(-1, 8, 8)),
+        DIGITS.replace(train_inputs=IMAGES.reshape(-1, 8, 8)),
         r"shape \(1442, 8, 8\): give \[N, I\]",
     ),
-    "float64 images": (DIGITS.replace(train_images=IMAGES / 255), "train_images are float64: give uint8 or float32"),
+    "float64 images": (DIGITS.replace(train_inputs=IMAGES / 255), "train_inputs are float64: give uint8 or float32"),
     "no test part": (
-        DIGITS.replace(test_images=IMAGES[:0], test_labels=LABELS[:0]),
-        r"test_images have shape \(0, 64\): give at least one row",
+        DIGITS.replace(test_inputs=IMAGES[:0], test_targets=LABELS[:0]),
+        r"test_inputs have shape \(0, 64\): give at least one row",
     ),
     "a NaN in a pixel": (
-        POINTS.replace(train_images=changed(POINTS.train_images, (3, 1), np.nan)),
-        r"train_images\[3, 1\] is nan",
+        POINTS.replace(train_inputs=changed(POINTS.train_inputs, (3, 1), np.nan)),
+        r"train_inputs\[3, 1\] is nan",
     ),
-    "other inputs in the test": (DIGITS.replace(test_images=IMAGES[:355, :9]), "test_images have 9 inputs"),
+    "other inputs in the test": (DIGITS.replace(test_inputs=IMAGES[:355, :9]), "test_inputs have 9 inputs"),
     "another image shape": (DIGITS.replace(image_shape=(8, 9)), r"image_shape \(8, 9\) is not that of 64 inputs"),
-    "one class": (DIGITS.replace(num_classes=1, train_labels=LABELS * 0), "have 1 class: give at least two"),
+    "one class": (DIGITS.replace(num_classes=1, train_targets=LABELS * 0), "have 1 class: give at least two"),
     "numbers in the test alone": (
-        DIGITS.replace(test_labels=np.zeros(355, np.float32)),
-        "test_labels are float32: the training part's are integers",
+        DIGITS.replace(test_targets=np.zeros(355, np.float32)),
+        "test_targets are float32: the training part's are integers",
     ),
-    "one-hot integers": (DIGITS.replace(train_labels=np.eye(10, dtype=int)[LABELS]), r"shape \(1442, 10\)"),
+    "one-hot integers": (DIGITS.replace(train_targets=np.eye(10, dtype=int)[LABELS]), r"shape \(1442, 10\)"),
 }
 
 

@@ -75,7 +75,7 @@ def test_the_constant_answer_of_the_digits_is_nearly_that_of_equal_classes():
     assert pytest.approx(math.log(10), abs=1e-3) == LN10
     score, error = constant_score(DIGITS)
     assert 0.08 < score < 0.12
-    assert error == pytest.approx(math.sqrt(score * (1 - score) / len(DIGITS.test_labels)))
+    assert error == pytest.approx(math.sqrt(score * (1 - score) / len(DIGITS.test_targets)))
 
 
 SPREAD = np.linspace(-3, 5, 40, dtype=np.float32)
@@ -90,7 +90,7 @@ NUMBERS = data.from_arrays(np.arange(80.0).reshape(40, 2), SPREAD, name="numbers
     ],
 )
 def test_no_constant_answer_has_a_lower_loss_than_the_best_one(loss, best):
-    targets = np.asarray(NUMBERS.train_labels, np.float64)
+    targets = np.asarray(NUMBERS.train_targets, np.float64)
     searched = min(best(answer, targets) for answer in np.linspace(-3, 5, 8001))
     assert constant_loss(LossSpec(loss), NUMBERS) == pytest.approx(searched, rel=1e-5)
 
@@ -141,12 +141,12 @@ def test_what_is_wrong_with_numbers_is_seen_where_the_runs_fail():
 
 
 def test_an_output_that_fits_the_targets_is_no_symptom():
-    above = NUMBERS.replace(train_labels=np.abs(np.asarray(NUMBERS.train_labels)))
+    above = NUMBERS.replace(train_targets=np.abs(np.asarray(NUMBERS.train_targets)))
     assert "activation at the output" not in {one.name for one in symptoms_of(r2_runs(8.0, 0.1), LINE, above, LOW)}
 
 
 def test_large_numbers_to_predict_are_named():
-    large = NUMBERS.replace(train_labels=1000 * np.asarray(NUMBERS.train_labels))
+    large = NUMBERS.replace(train_targets=1000 * np.asarray(NUMBERS.train_targets))
     sentences = [one.sentence for one in symptoms_of(r2_runs(8e6, 0.0), LINE, large, LOW)]
     assert any(line.startswith("The numbers to predict are of size") for line in sentences)
 

@@ -93,7 +93,7 @@ def test_labels_at_random_are_nothing_to_learn():
 
 
 def test_a_target_that_never_changes_is_said_without_training():
-    constant = CLOUDS.replace(train_labels=np.zeros_like(CLOUDS.train_labels))
+    constant = CLOUDS.replace(train_targets=np.zeros_like(CLOUDS.train_targets))
     found = ask(PLAIN, Hyper(), constant)
     assert (found.status, found.runs) == ("nothing learnable", 0)
     assert "the target is the same in every row" in str(found)

@@ -55,7 +55,7 @@ def test_every_claim_has_its_three_tables():
 def mnist_nets():
     """By arm, the net on MNIST's 784 inputs."""
     digits = data.load("digits")
-    mnist = digits.replace(train_images=np.zeros((60_000, 784), np.uint8))
+    mnist = digits.replace(train_inputs=np.zeros((60_000, 784), np.uint8))
     return {arm.name: arm for arm in MAXOUT_EXPERIMENT.arms(mnist, MAXOUT_EXPERIMENT.presets["full"])}
 
 

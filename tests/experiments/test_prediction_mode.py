@@ -85,14 +85,14 @@ def net_of(finished, arm):
 def test_batch_norm_alone_with_one_image_sees_only_its_shift(finished):
     """Its one image is its own mean: every image gets the same class."""
     net, _ = net_of(finished, "batch_norm")
-    images, labels = finished.dataset.test_images, finished.dataset.test_labels
+    images, labels = finished.dataset.test_inputs, finished.dataset.test_targets
     alone = float(wrong_mode_accuracy(net, images, labels, jax.random.key(0), size=1))
     assert np.min(np.abs(np.bincount(labels) / len(labels) - alone)) < 1e-6
 
 
 def test_masks_at_rate_0_are_the_right_mode_and_others_depend_on_the_key(finished):
     net, accuracy = net_of(finished, "dropout")
-    images, labels = finished.dataset.test_images, finished.dataset.test_labels
+    images, labels = finished.dataset.test_inputs, finished.dataset.test_targets
     count = len(images) // 10 * 10
     right = float(np.mean(np.asarray(net.predict(images[:count])) == labels[:count]))
     none = net.replace(hyper=net.hyper.replace(dropout_rate=0.0))

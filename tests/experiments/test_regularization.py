@@ -52,7 +52,7 @@ def test_every_claim_has_its_three_tables():
 
 @pytest.fixture(scope="module")
 def arms():
-    mnist = data.load("digits").replace(train_images=np.zeros((60_000, 784), np.uint8))
+    mnist = data.load("digits").replace(train_inputs=np.zeros((60_000, 784), np.uint8))
     return {arm.name: arm for arm in REGULARIZATION_EXPERIMENT.arms(mnist, REGULARIZATION_EXPERIMENT.presets["full"])}
 
 

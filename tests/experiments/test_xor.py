@@ -36,12 +36,12 @@ def test_every_claim_has_its_three_tables():
 
 def test_every_batch_is_the_four_points():
     dataset = four_points()
-    batches = np.asarray(dataset.train_images).reshape(XOR_STEPS, 4, 2)
+    batches = np.asarray(dataset.train_inputs).reshape(XOR_STEPS, 4, 2)
     assert {tuple(map(tuple, batch)) for batch in batches} == {((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))}
-    assert (np.asarray(dataset.train_labels).reshape(XOR_STEPS, 4) == [0, 1, 1, 0]).all()
+    assert (np.asarray(dataset.train_targets).reshape(XOR_STEPS, 4) == [0, 1, 1, 0]).all()
     for arm in XOR_EXPERIMENT.arms(dataset, XOR_EXPERIMENT.presets["full"]):
         assert (arm.spec.data.batch_size, arm.spec.data.shuffle) == (4, False)
-        assert arm.spec.data.steps_per_epoch(len(dataset.train_labels)) == XOR_STEPS
+        assert arm.spec.data.steps_per_epoch(len(dataset.train_targets)) == XOR_STEPS
 
 
 def test_the_arms_are_d3_s_method_at_every_width():
