@@ -126,19 +126,24 @@ def compared(settings: Mapping[str, Any], dataset: Dataset) -> dict[str, tuple[R
     }
 
 
-def spec_text(settings: Mapping[str, Any], spec: RunSpec, hyper: Hyper) -> str:
-    """A spec file that says every option, so that the same command repeats the runs."""
+def spec_text(settings: Mapping[str, Any], made: Mapping[str, tuple[RunSpec, Hyper]]) -> str:
+    """A spec file that says every option, so that the same command repeats the runs.
+
+    Where arms are compared, options that suit each arm in its own way are left out: they follow again.
+    """
+    arms = list(made.values())
+    spec, _ = arms[0]
     told = {name: settings[name] for name in (*DATA_OPTIONS, "data_dir") if name in settings}
     told["data"] = settings.get("data", DEFAULT_DATA)
     for name in ("data", "test"):
         if told.get(name) not in DATASETS and _is_path(told.get(name)):
             told[name] = str(Path(told[name]).expanduser().absolute())
     told |= {"seeds": settings["seeds"], "widths": list(spec.mlp.widths)}
-    told |= {option.name: _value_of(option, spec, hyper) for option in OPTIONS}
-    if not spec.optimizer.decays:
-        del told["weight_decay"]
-    if not spec.optimizer.clip:
-        del told["clip_norm"]
+    values = {option.name: [_value_of(option, *arm) for arm in arms] for option in OPTIONS}
+    told |= {name: own[0] for name, own in values.items() if name in settings or own.count(own[0]) == len(own)}
+    for name, used in (("weight_decay", spec.optimizer.decays), ("clip_norm", spec.optimizer.clip)):
+        if name not in settings and (len(arms) > 1 or not used):
+            told.pop(name, None)
     if "compare" in settings:
         told["compare"] = settings["compare"]
         told.pop(settings["compare"].partition("=")[0].strip().lstrip("-").replace("-", "_"), None)

@@ -122,7 +122,7 @@ def add_data_options(parser: Parser) -> None:
     )
     group.add_argument("--dataset", metavar="NAME", help="a set that is known by name; default digits")
     group.add_argument("--data-dir", type=as_path, metavar="DIR", help="a named set's IDX files, plain or .gz")
-    group.add_argument("--target", metavar="COLUMN", help="the column to predict")
+    group.add_argument("--target", metavar="COLUMN", help="the column to predict; several with commas between")
     group.add_argument("--drop", type=as_names, metavar="A,B", help="columns that are no inputs")
     group.add_argument("--test", metavar="FILE", help="the test part, or its share of the rows; default a fifth")
     group.add_argument("--task", help="classes or numbers; default: what the target looks like")

@@ -50,8 +50,8 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
     )
     if not processes.is_first():
         return  # the first process reports
-    spec, hyper = next(iter(made.values()))
-    write_text(folder / SPEC_FILE, spec_text(settings, spec, hyper))
+    spec, _ = next(iter(made.values()))
+    write_text(folder / SPEC_FILE, spec_text(settings, made))
     write_own_page(folder)
     for line in summary(results):
         console.print(line, highlight=False, soft_wrap=True, markup=False)

@@ -123,10 +123,15 @@ def _plan(name: str, column: Any, text: str, what: str) -> list[str]:
             f"{what}: column {name!r} is of numbers, but {at_row(odd, len(values))} is {str(values[odd])!r:.40}: "
             "correct it, or drop the row or the column"
         )
+    if (comma := _with_comma(values)) is not None:
+        raise InputError(
+            f"{what}: column {name!r} has numbers with commas ({str(values[comma])!r:.40} in "
+            f"{at_row(comma, len(values))}): write them with a point, or drop the column"
+        )
     if text == "refuse":
         raise InputError(
-            f"{what}: column {name!r} is text ({str(values[0])!r:.40} in {at_row(0, len(values))}): drop it, or take "
-            "text as one input for each value (text='one_hot', --text one_hot)"
+            f"{what}: column {name!r} is text ({str(values[0])!r:.40} in {at_row(0, len(values))}): drop it (--drop), "
+            "or take text as one input for each value (text='one_hot', --text one_hot)"
         )
     if len(distinct) > MOST_VALUES:
         raise InputError(
@@ -210,6 +215,14 @@ def _not_a_number(values: np.ndarray) -> int | None:
     """The first row that is no number, in a column of text where most values are numbers."""
     is_number = np.array([_is_number(value) for value in values])
     return int(np.flatnonzero(~is_number)[0]) if is_number.mean() > 0.5 and not is_number.all() else None
+
+
+def _with_comma(values: np.ndarray) -> int | None:
+    """The first row with a comma, in a column of numbers with commas, for points or between thousands."""
+    commas = np.flatnonzero(np.char.find(values, ",") >= 0)
+    if not commas.size or not all(_is_number(v) or _is_number(v.replace(",", "")) for v in map(str, values)):
+        return None
+    return int(commas[0])
 
 
 def _is_number(value: str) -> bool:

@@ -89,7 +89,7 @@ def test_each_option_sets_its_field_on_the_command_line_and_in_a_file(tmp_path: 
     for switch, name in IMPLIED.items():
         assert attrgetter(switch)(spec) == (option.name == name or name in needed)
     file = tmp_path / "spec.toml"
-    file.write_text(spec_text(settings, spec, hyper), encoding="utf-8")
+    file.write_text(spec_text(settings, {"own": (spec, hyper)}), encoding="utf-8")
     again = make_setting(read_spec(file), TABLE)
     assert make_run(Arm("a", *again), 0, "").run_id == make_run(Arm("a", spec, hyper), 0, "").run_id
 
@@ -201,13 +201,37 @@ def test_two_ways_to_name_the_data_are_refused():
         given_settings(arguments)
 
 
-def test_a_compared_spec_file_compares_again(tmp_path: Path):
-    settings = {"compare": "activation=relu,tanh", "seeds": 2, "epochs": 2}
+@pytest.mark.parametrize(
+    "compare",
+    [
+        "activation=relu,tanh",
+        "dropout_rate=0,0.5",
+        "batch_size=4,40",
+        "train_size=20,60",
+        "split=none,random_fifth",
+        "optimizer=adamw,sgd",
+        "optimizer=sgd,adamw",
+        "weight_decay=0.1,0.2",
+        "clip_norm=1,2",
+        "loss=cross_entropy,hinge",
+        "widths=5;6,7",
+    ],
+)
+def test_a_compared_spec_file_compares_the_same_again(tmp_path: Path, compare: str):
+    """What suits one arm and not the next is not written as though it were for all."""
+    settings = {"compare": compare, "seeds": 2}
     made = compared(settings, TABLE)
     file = tmp_path / "spec.toml"
-    file.write_text(spec_text(settings, *next(iter(made.values()))), encoding="utf-8")
+    file.write_text(spec_text(settings, made), encoding="utf-8")
     again = compared(read_spec(file), TABLE)
-    assert again == made
+    assert list(again) == list(made)
+    for arm in made:
+        runs = [make_run(Arm("a", *setting[arm]), 0, "") for setting in (made, again)]
+        assert runs[0].run_id == runs[1].run_id
+
+
+def test_compared_arms_differ_in_what_is_compared_alone():
+    made = compared({"compare": "activation=relu,tanh"}, TABLE)
     assert replace(made["activation tanh"][0], mlp=SPEC.mlp) == replace(made["activation relu"][0], mlp=SPEC.mlp)
 
 

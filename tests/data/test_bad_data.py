@@ -134,7 +134,7 @@ ARRAYS: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     ),
     "a class of the test alone": (X, Y, {"test": (X, Y + 1)}, "test targets have '3' in row 2 of 0 to 29"),
     "fewer test targets": (X, Y, {"test": (X, Y[:9])}, "test inputs have 30 rows, test targets 9"),
-    "a text column": (FRAME, Y, {}, r"column 'colour' is text \('red' in row 0 of 0 to 29\): drop it, or take"),
+    "a text column": (FRAME, Y, {}, r"column 'colour' is text \('red' in row 0 of 0 to 29\): drop it"),
     "an unknown way with text": (FRAME, Y, {"text": "hash"}, "unknown text 'hash': choose one of refuse, one_hot"),
     "a column twice": (FRAME[["age", "age"]], Y, {}, "inputs have two columns 'age'"),
     "a missing cell": (
@@ -277,7 +277,7 @@ FILES: dict[str, tuple[Callable[[Path], Path], dict[str, Any], str]] = {
     "nothing but the target": (csv(TABLE), {"target": "kind", "drop": ["x", "y"]}, "no input is left"),
     "an unknown column to drop": (csv(TABLE), {"target": "kind", "drop": ["z"]}, "has no column 'z'"),
     "a column twice": (csv(TABLE.replace("x,y", "x,x")), {"target": "kind"}, "has two columns 'x'"),
-    "no names": (csv("1,2,3\n4,5,6\n"), {"target": "3"}, "begins with numbers (1,2,3)"),
+    "no names": (csv("1,2,3\n4,5,6\n"), {"target": "3"}, "begins with a row (1,2,3)"),
     "semicolons": (csv(TABLE.replace(",", ";")), {"target": "kind"}, "columns are separated by commas"),
     "a row too long": (csv(TABLE + "1,2,a,4\n"), {"target": "kind"}, "is no CSV that can be read"),
     "every row too long": (csv(f"x,y\n{ROWS}\n"), {"target": "y"}, "more values in a row than its first line names"),
@@ -305,7 +305,7 @@ FILES: dict[str, tuple[Callable[[Path], Path], dict[str, Any], str]] = {
     "a negative header": (raw(header_of("(-1, 9)"), "t.npy"), {}, "is truncated|is no array"),
     "no .npy": (raw(b"no numpy", "t.npy"), {}, "is no array that can be read"),
     "a .npy of one axis": (raw(npy(Y), "t.npy"), {"target": "0"}, r"of shape \(30,\): give rows \[N, I\]"),
-    "a .npy without a target": (raw(npy(X), "t.npy"), {}, "has columns 0, 1: say which one is the target"),
+    "a .npy without a target": (raw(npy(X), "t.npy"), {}, "has 2 columns: say which one is the target"),
     "no .npz": (raw(b"PK no zip", "t.npz"), {}, "is no .npz that can be read"),
     "a .npz of other names": (raw(npz(a=X, b=Y), "t.npz"), {}, "call them inputs and targets, or x and y"),
     "a .npz of nothing": (raw(npz(), "t.npz"), {}, "holds no arrays"),
@@ -341,14 +341,8 @@ DIGITS = data.load("digits")
 LABELS, IMAGES = np.asarray(DIGITS.train_targets), np.asarray(DIGITS.train_inputs)
 POINTS = data.load("toy_gauss")
 DATASETS: dict[str, tuple[data.Dataset, str]] = {
-    "label -1": (
-        DIGITS.replace(train_targets=changed(LABELS, 5, -1)),
-        r"train_targets\[5\] is -1: give classes 0 to 9",
-    ),
-    "label K": (
-        DIGITS.replace(test_targets=np.full(355, 10, np.int32)),
-        r"test_targets\[0\] is 10: give classes 0 to 9",
-    ),
+    "label -1": (DIGITS.replace(train_targets=changed(LABELS, 5, -1)), r"train_targets\[5\] is -1: give classes 0"),
+    "label K": (DIGITS.replace(test_targets=np.full(355, 10, np.int32)), r"test_targets\[0\] is 10: give classes 0"),
     "labels from 1": (DIGITS.replace(train_targets=LABELS + 1), r"\] is 10: give classes 0 to 9"),
     "short labels": (
         DIGITS.replace(train_targets=LABELS[:9]),
