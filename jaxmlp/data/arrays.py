@@ -63,8 +63,6 @@ def from_arrays(
         return _with_test(read, wanted, test, name=name, how=how, groups=numbers)
     labels = wanted.values if wanted.task == "classes" else None
     parts = hold_out(len(read.rows), how, share=SHARE if test is None else test, labels=labels, groups=numbers)
-    if labels is not None:
-        check_classes(labels, parts, wanted.class_names, "targets")
     test_part = read._replace(rows=read.rows[parts.test]), wanted.values[parts.test]
     told = f"the last {len(parts.test)} held out" if how == "time" else f"{len(parts.test)} held out ({how})"
     return _dataset(read, wanted, parts, test_part, name, told)
@@ -86,6 +84,8 @@ def _with_test(
 def _dataset(
     read: Inputs, wanted: Targets, parts: Parts, test: tuple[Inputs, np.ndarray], name: str, told: str
 ) -> Dataset:
+    if wanted.task == "classes":
+        check_classes(wanted.values, parts, wanted.class_names, "targets")
     arrays = {
         "train_inputs": read.rows[parts.train],
         "train_targets": wanted.values[parts.train],
@@ -106,7 +106,8 @@ def _dataset(
     )
     found = (
         f"{name}: {len(parts.train)} rows to train and {told} for the test, {read.how}, {wanted.how}; "
-        f"preprocessing {dataset.preprocessing} unless another is asked for"
+        f"preprocessing {dataset.preprocessing} unless another is asked for, such as "
+        f"{'standardize' if dataset.preprocessing == 'unit' else 'z_score'}"
     )
     return dataset.replace(found=found)
 

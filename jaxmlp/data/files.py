@@ -142,7 +142,14 @@ def _read_csv(path: Path) -> Any:
         with path.open(encoding="utf-8-sig") as file:
             header, first = (file.readline(_LONGEST_LINE).rstrip("\r\n") for _ in range(2))
         # What stands for a missing value is the reader's to say, not pandas': "NA" may be a class.
-        frame = pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False, encoding="utf-8-sig")
+        frame = pd.read_csv(
+            path,
+            keep_default_na=False,
+            na_values=[""],
+            low_memory=False,
+            encoding="utf-8-sig",
+            skipinitialspace=True,
+        )
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())[:150]
         raise InputError(f"{path} is no CSV that can be read ({reason}): give UTF-8 text, one row a line") from None
@@ -155,7 +162,7 @@ def _read_csv(path: Path) -> Any:
 def _check_csv(path: Path, frame: Any, header: str, first: str) -> None:
     import csv
 
-    names, values = (next(csv.reader([line]), []) for line in (header, first))
+    names, values = (next(csv.reader([line], skipinitialspace=True), []) for line in (header, first))
     if len(names) > 1 and _is_row(names, frame):
         raise InputError(f"{path} begins with a row ({header[:40]}): its first line must name the columns")
     twice = next((name for name in names if names.count(name) > 1), None)

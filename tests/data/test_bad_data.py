@@ -111,7 +111,12 @@ ARRAYS: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     ),
     "no name": (X, Y, {"name": ""}, "the name is '': give a text"),
     "few rows": (X[:6], Y[:6], {}, "6 rows with 0.2 of them held out for the test: give at least 10 rows"),
-    "a class of one row": (X, changed(Y, 9, 7), {"holdout": "random", "test": 0.9}, "all held out for the test"),
+    "a class of one row": (
+        X,
+        changed(Y, 9, 7),
+        {"holdout": "random", "test": 0.9},
+        "all held out for validation or the test",
+    ),
     "an unknown holdout": (
         X,
         Y,

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from jaxmlp import data, nn, study, training
+from jaxmlp.errors import InputError
 
 X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
 LABELS = np.arange(60) % 3
@@ -122,7 +123,7 @@ def test_what_was_taken_is_said_in_one_line():
     found = data.from_arrays(IMAGES, np.eye(3)[LABELS], name="mine").found
     assert found == (
         "mine: 48 rows to train and 12 held out (stratified) for the test, images of 4 × 5 (whole numbers 0 to 255), "
-        "3 classes (0, 1, 2), one-hot rows; preprocessing unit unless another is asked for"
+        "3 classes (0, 1, 2), one-hot rows; preprocessing unit unless another is asked for, such as standardize"
     )
     numbers = data.from_arrays(X, LABELS * 1.0).found
     assert "a number from 0 to 2 to predict; task='classes' takes them for classes; preprocessing none" in numbers
@@ -157,6 +158,15 @@ def test_rows_in_time_order_are_tested_and_validated_on_the_latest():
     np.testing.assert_array_equal(dataset.test_inputs[:, 0], np.arange(80, 100))
     train, val = data.split_indices(dataset.split, jax.random.key(0), 80)
     assert (np.asarray(train).max(), np.asarray(val).tolist()) == (63, list(range(64, 80)))
+
+
+@pytest.mark.parametrize("test", [None, (X[:9], LABELS[:9])], ids=["held out", "given"])
+@pytest.mark.parametrize("how", ["time", "grouped"])
+def test_a_class_of_the_validation_rows_alone_is_refused(how: str, test: Any):
+    """Rows sorted by their class, and held out in their order: what is trained on has none of the last class."""
+    inputs, labels = X, np.repeat([0, 1, 2], [25, 25, 10])
+    with pytest.raises(InputError, match=r"targets have class '\d' in \d+ of 60 rows .* held out for validation or"):
+        data.from_arrays(inputs, labels, holdout=how, groups=labels if how == "grouped" else None, test=test)
 
 
 def test_a_test_part_that_is_given_is_read_as_the_training_part_was():

@@ -18,6 +18,7 @@ READ = {
     "Windows line ends": PLAIN.replace("\n", "\r\n").encode(),
     "a byte order mark": b"\xef\xbb\xbf" + PLAIN.encode(),
     "blank lines at the end": PLAIN.encode() + b"\n\n",
+    "a space behind every comma": PLAIN.replace(",", ", ").encode(),
     "quotes": FRAME.to_csv(index=False, quoting=1).encode(),
     "years for names": PLAIN.replace("x,y", "2019,2020").encode(),
 }
