@@ -185,6 +185,12 @@ def test_a_name_is_a_word(name):
             training.Schedule(own_schedule, ("floor",)),
             r"numbers \('floor',\): give the user's numbers",
         ),
+        (training.OPTIMIZERS, optax.lion, r"lion is optax's own, called with numbers: .* lambda hyper: optax.lion\("),
+        (
+            training.SCHEDULES,
+            optax.linear_schedule(1.0, 0.0, 9),
+            r"is optax's, of the step alone: give optax_schedule\(",
+        ),
         (training.OPTIMIZERS, training.Optimizer(own_optimizer, "user.a"), "numbers 'user.a': give the user's numbers"),
         (training.OPTIMIZERS, training.Optimizer(own_optimizer, rate_inside=True), "rate_inside is of rules that give"),
     ],

@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxmlp.components import Components
+from jaxmlp.components import Components, is_from
 from jaxmlp.errors import InputError, check_choice, check_count, shown
 from jaxmlp.nn.hyper import check_user_numbers
 from jaxmlp.training.hyper import Hyper
@@ -108,12 +108,18 @@ class Schedule(NamedTuple):
     """The user's numbers that it reads, such as `user.half_life`: a study hands over these alone."""
 
 
+def _check_schedule(row: Schedule) -> None:
+    if is_from("optax", row.function):
+        raise InputError("this schedule is optax's, of the step alone: give optax_schedule(lambda steps, hyper: ...)")
+    check_user_numbers(row.numbers)
+
+
 SCHEDULES: Components[Schedule] = Components(
     "schedule",
     Schedule,
     {"constant": constant, "step_decay": step_decay, "step_decay_d4": step_decay_d4, "cosine": cosine},
     from_function=Schedule,
-    check=lambda row: check_user_numbers(row.numbers),
+    check=_check_schedule,
 )
 """The library's own, and what `SCHEDULES.register` adds; `ScheduleSpec(name=function)` registers too."""
 
