@@ -137,8 +137,7 @@ def report(arguments: argparse.Namespace, console: Console) -> None:
     from experiments.lab.own import OWN
     from experiments.lab.published import rebuild_reports
     from experiments.lab.session import changed_rules, find_studies, write_pages
-    from jaxmlp.cli.training import write_own_page
-    from jaxmlp.evidence import print_verdicts
+    from jaxmlp.evidence import print_verdicts, write_own_page
 
     if arguments.out is None:
         for page in rebuild_reports(EXPERIMENT_RESULTS / "published"):

@@ -25,6 +25,7 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
     from jaxmlp.cli.building import compared, load_data, spec_text
     from jaxmlp.cli.jax_settings import keep_programs
     from jaxmlp.cli.options import join_processes, study_options
+    from jaxmlp.evidence import write_own_page
     from jaxmlp.files import REPORT_FILE, write_text
     from jaxmlp.study import processes
 
@@ -102,20 +103,18 @@ def _notes(settings: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
     }
 
 
-def score_of_test(rows: Any) -> str:
-    """The column of the test score: accuracy, or R² where the targets are numbers."""
-    return "test_score" if "test_score" in rows and rows["test_accuracy"].isna().all() else "test_accuracy"
-
-
 def _selecting(results: Any, spec: Any) -> str:
     """What the best run is chosen by: its validation score, or its training loss where nothing is held out."""
     if spec.data.split == "none":
         return "train_loss"
+    from jaxmlp.evidence.own_page import score_of_test
+
     return score_of_test(results.rows).replace("test", "val")
 
 
 def summary(results: Any) -> list[str]:
     """The test score of every arm, and its paired differences from the first one."""
+    from jaxmlp.evidence.own_page import score_of_test
     from jaxmlp.evidence.statistics import mean_interval
 
     column = score_of_test(results.rows)
@@ -137,35 +136,3 @@ def summary(results: Any) -> list[str]:
             said += f", 95 % interval {unit * found.low:+.2f} to {unit * found.high:+.2f}"
         lines.append(f"{said} ({len(pairs)} pairs)")
     return lines
-
-
-def write_own_page(folder: Path) -> Path:
-    """Figures and report of a study of one's own, from its saved results alone; returns the page's path.
-
-    Raises:
-        InputError: the folder holds no finished study.
-    """
-    from jaxmlp import study
-    from jaxmlp.evidence import (
-        CompareArms,
-        EveryRun,
-        StudyReport,
-        TrainingCurves,
-        captioned_svgs,
-        save_figures,
-        write_report,
-    )
-    from jaxmlp.files import FIGURES_FOLDER, REPORT_FILE
-
-    results = study.Results.load(folder)
-    arms = tuple(map(str, results.rows["arm"].unique()))
-    tested = score_of_test(results.rows)
-    figures: list[Any] = [EveryRun(tested, arms)]
-    if len(arms) > 1:
-        figures.append(CompareArms(arms, "val_loss"))
-    elif tested == "test_accuracy":
-        figures.append(TrainingCurves(next(iter(arms))))
-    (folder / FIGURES_FOLDER).mkdir(exist_ok=True)
-    shown = captioned_svgs(figures, save_figures(figures, results.tables, folder / FIGURES_FOLDER))
-    page = StudyReport(manifest=results.manifest, verdicts=[], reported=[], rows=results.rows, figures=shown)
-    return write_report(folder / REPORT_FILE, studies=[page])

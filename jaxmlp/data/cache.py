@@ -118,9 +118,8 @@ def _open(entry: Path) -> tuple[Arrays | None, Exception | None]:
     try:
         meta = json.loads((entry / "meta.json").read_text(encoding="utf-8"))
         fields = {name: field for field, name in STORED.items()}
-        arrays = {
-            fields.get(name, name): _map(entry / f"{name}.npy", expected) for name, expected in meta["arrays"].items()
-        }
+        stored: dict[str, object] = meta["arrays"]
+        arrays = {fields.get(name, name): _map(entry / f"{name}.npy", stored[name]) for name in stored}
         if not arrays:
             raise ValueError("meta.json names no arrays")
     except Exception as error:  # A damaged file makes the readers of JSON and .npy fail in any way: it is rebuilt.

@@ -3,6 +3,7 @@
 Sizes that a header announces are checked before memory is taken, and nothing is unpickled.
 """
 
+import os
 import re
 import zipfile
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ import numpy as np
 
 from jaxmlp.data.idx import find_idx_files, read_part
 from jaxmlp.data.limits import check_size, is_gzip
-from jaxmlp.errors import InputError
+from jaxmlp.errors import InputError, check_path
 
 ENDINGS = (".csv", ".parquet", ".npz", ".npy")
 
@@ -76,8 +77,10 @@ def _refuse(path: Path, **options: Any) -> None:
             raise InputError(f"{path} is no table with columns and takes no {name}: leave --{name} out")
 
 
-def read_table(path: Path) -> Any:
+def read_table(file: str | os.PathLike[str]) -> Any:
     """A CSV or Parquet file as a DataFrame; raises `InputError` as `read_file` does."""
+    check_path("the table", file)
+    path = Path(file)
     if not path.is_file():
         raise InputError(f"{path} is no file: give a .csv or .parquet")
     if path.suffix.lower() == ".parquet":
@@ -217,11 +220,13 @@ def _read_parquet(path: Path) -> Any:
     return frame
 
 
-def read_array(path: Path) -> np.ndarray:
+def read_array(file: str | os.PathLike[str]) -> np.ndarray:
     """The array in a .npy file; raises `InputError` as `read_file` does."""
+    check_path("the array's file", file)
+    path = Path(file)
     try:
-        with path.open("rb") as file:
-            return _read_array(path, file, path.stat().st_size)
+        with path.open("rb") as content:
+            return _read_array(path, content, path.stat().st_size)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
 

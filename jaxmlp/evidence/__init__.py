@@ -31,6 +31,7 @@ from jaxmlp.evidence.measures import (
     reached,
 )
 from jaxmlp.evidence.overview import Overview, write_overview
+from jaxmlp.evidence.own_page import write_own_page
 from jaxmlp.evidence.parts import Difference, Equivalence, Identity, Ordering, Probability
 from jaxmlp.evidence.peaks import PeakCurves
 from jaxmlp.evidence.report import StudyReport, reported_texts, write_report
@@ -96,5 +97,6 @@ __all__ = [
     "with_averaged",
     "with_tuned",
     "write_overview",
+    "write_own_page",
     "write_report",
 ]

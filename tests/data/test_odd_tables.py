@@ -76,3 +76,11 @@ def test_several_columns_are_one_hot_classes_or_several_numbers(tmp_path: Path):
         data.load(tmp_path / "t.csv", target="x,z")
     with pytest.raises(InputError, match="has two columns 'x'"):
         data.load(tmp_path / "t.csv", target="x,x")
+
+
+def test_a_file_may_be_named_by_a_text_or_a_path(tmp_path: Path):
+    FRAME.to_csv(tmp_path / "t.csv", index=False)
+    np.save(tmp_path / "t.npy", np.arange(3))
+    for name in (str, Path):
+        pd.testing.assert_frame_equal(data.read_table(name(tmp_path / "t.csv")), FRAME)
+        np.testing.assert_array_equal(data.read_array(name(tmp_path / "t.npy")), np.arange(3))
