@@ -3,15 +3,26 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from jaxmlp.cli.options import BY_NAME, DATA_OPTIONS, IMPLIED, OPTIONS, Option, close_name, parse_value, parse_widths
+from jaxmlp.cli.options import (
+    BY_NAME,
+    DATA_OPTIONS,
+    IMPLIED,
+    LAYOUT_OPTIONS,
+    OPTIONS,
+    Option,
+    close_name,
+    parse_value,
+    parse_widths,
+)
 from jaxmlp.cli.settings import Settings
 from jaxmlp.data import DATASETS, Dataset, load
+from jaxmlp.data.prepared import PREFIX
 from jaxmlp.errors import InputError
 from jaxmlp.nn import MLPSpec
 from jaxmlp.training import Hyper, RunSpec
@@ -126,10 +137,19 @@ def compared(settings: Mapping[str, Any], dataset: Dataset) -> dict[str, tuple[R
     }
 
 
-def spec_text(settings: Mapping[str, Any], made: Mapping[str, tuple[RunSpec, Hyper]]) -> str:
-    """A spec file that says every option, so that the same command repeats the runs.
+def spec_text(
+    settings: Mapping[str, Any],
+    made: Mapping[str, tuple[RunSpec, Hyper]],
+    programs: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """A spec file that says every option, so that the same command repeats the runs, bit for bit.
 
     Where arms are compared, options that suit each arm in its own way are left out: they follow again.
+
+    Args:
+        settings: what was asked for.
+        made: what `compared` made of it.
+        programs: those of the study's manifest; the layout of their blocks is written where all have one.
     """
     arms = list(made.values())
     spec, _ = arms[0]
@@ -147,12 +167,15 @@ def spec_text(settings: Mapping[str, Any], made: Mapping[str, tuple[RunSpec, Hyp
     if "compare" in settings:
         told["compare"] = settings["compare"]
         told.pop(settings["compare"].partition("=")[0].strip().lstrip("-").replace("-", "_"), None)
+    for name in LAYOUT_OPTIONS:
+        if len(used := {program[name] for program in programs}) == 1:
+            told[name] = used.pop()
     lines = [f"{name} = {_toml(value)}" for name, value in told.items() if value is not None]
     return "\n".join(["# jaxmlp train --spec THIS_FILE trains this again.", *lines, ""])
 
 
 def _is_path(text: Any) -> bool:
-    return isinstance(text, str) and (os.sep in text or Path(text).exists())
+    return isinstance(text, str) and not text.startswith(PREFIX) and (os.sep in text or Path(text).exists())
 
 
 def _value_of(option: Option, spec: RunSpec, hyper: Hyper) -> Any:

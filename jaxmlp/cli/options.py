@@ -94,6 +94,8 @@ IN_PYTHON = ("interventions", "optimizer.hold_second_moment")
 """What changes a run in mid-training is set in Python alone: it is no single value."""
 DATA_OPTIONS = ("data", "target", "drop", "test", "task", "classes", "holdout", "groups", "text")
 """What says which data; `data` is a name, file or folder."""
+LAYOUT_OPTIONS = ("lanes", "strategy")
+"""How runs go side by side, which the last bits of their numbers depend on."""
 BY_NAME = {option.name: option for option in OPTIONS}
 
 
@@ -198,7 +200,7 @@ def parse_widths(text: str) -> tuple[int, ...]:
 
 def known_names() -> Sequence[str]:
     """Every name that a spec file may use."""
-    return (*DATA_OPTIONS, "data_dir", "widths", *BY_NAME, "seeds", "compare")
+    return (*DATA_OPTIONS, "data_dir", "widths", *BY_NAME, "seeds", "compare", *LAYOUT_OPTIONS)
 
 
 def close_name(name: str, known: Sequence[str]) -> str:

@@ -24,7 +24,7 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
     from jaxmlp import study, training
     from jaxmlp.cli.building import compared, load_data, spec_text
     from jaxmlp.cli.jax_settings import keep_programs
-    from jaxmlp.cli.options import join_processes, study_options
+    from jaxmlp.cli.options import LAYOUT_OPTIONS, join_processes, study_options
     from jaxmlp.evidence import write_own_page
     from jaxmlp.files import REPORT_FILE, write_text
     from jaxmlp.study import processes
@@ -47,12 +47,12 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
         display=study.make_display(NAME, console if processes.is_first() else Console(quiet=True)),
         about=_about(arguments, settings, arms),
         beside=sorted(path for path in arguments.out.glob("*") if path != folder),
-        **study_options(arguments),
+        **study_options(arguments) | {name: settings[name] for name in LAYOUT_OPTIONS if name in settings},
     )
     if not processes.is_first():
         return  # the first process reports
     spec, _ = next(iter(made.values()))
-    write_text(folder / SPEC_FILE, spec_text(settings, made))
+    write_text(folder / SPEC_FILE, spec_text(settings, made, results.manifest["programs"]))
     write_own_page(folder)
     for line in summary(results):
         console.print(line, highlight=False, soft_wrap=True, markup=False)

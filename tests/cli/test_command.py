@@ -85,6 +85,8 @@ def test_the_spec_beside_a_result_repeats_it(trained, monkeypatch):
     monkeypatch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
     spec = tomllib.loads((folder / "results/own/spec.toml").read_text())
     assert (spec["data"], spec["widths"], spec["epochs"]) == (str(folder / "iris.csv"), [4, 100, 3], 15)
+    (program,) = json.loads((folder / "results/own/manifest.json").read_text())["programs"]
+    assert (spec["lanes"], spec["strategy"]) == (program["lanes"], program["strategy"])
     assert run_jaxmlp_line(["train", "--spec", "results/own/spec.toml", "--out", "again"]) == 0
     first, again = (pd.read_parquet(f"{out}/own/results.parquet") for out in ("results", "again"))
     pd.testing.assert_frame_equal(first, again)

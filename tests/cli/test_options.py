@@ -230,6 +230,15 @@ def test_a_compared_spec_file_compares_the_same_again(tmp_path: Path, compare: s
         assert runs[0].run_id == runs[1].run_id
 
 
+def test_a_prepared_set_s_name_is_no_path_and_a_layout_is_kept_where_there_is_one(tmp_path: Path):
+    file, made = tmp_path / "spec.toml", {"own": (SPEC, Hyper())}
+    programs = [{"lanes": 5, "strategy": "vmap"}, {"lanes": 5, "strategy": "map"}]
+    file.write_text(spec_text({"data": "tfds:emnist/letters", "seeds": 2}, made, programs), encoding="utf-8")
+    read = read_spec(file)
+    assert (read["data"], read["lanes"]) == ("tfds:emnist/letters", 5)
+    assert "strategy" not in read
+
+
 def test_compared_arms_differ_in_what_is_compared_alone():
     made = compared({"compare": "activation=relu,tanh"}, TABLE)
     assert replace(made["activation tanh"][0], mlp=SPEC.mlp) == replace(made["activation relu"][0], mlp=SPEC.mlp)
