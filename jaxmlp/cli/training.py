@@ -38,6 +38,7 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
     join_processes(arguments)
     keep_programs()
     folder = arguments.out / NAME
+    layout: dict[str, Any] = {name: settings[name] for name in LAYOUT_OPTIONS if name in settings}
     results = study.run(
         arms,
         dataset,
@@ -47,7 +48,7 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
         display=study.make_display(NAME, console if processes.is_first() else Console(quiet=True)),
         about=_about(arguments, settings, arms),
         beside=sorted(path for path in arguments.out.glob("*") if path != folder),
-        **study_options(arguments) | {name: settings[name] for name in LAYOUT_OPTIONS if name in settings},
+        **study_options(arguments) | layout,
     )
     if not processes.is_first():
         return  # the first process reports
