@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
+from jaxmlp.identity import number_text
 from jaxmlp.training import Hyper, RunSpec
 
 
@@ -125,7 +126,7 @@ _IN_PYTHON = (SCALED_TARGETS, "interventions", "hyper.user", "optimizer.hold_sec
 def _literal(value: Any) -> str:
     if isinstance(value, str):
         return f'"{value}"'
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def _option(name: str, value: Any, after: Setting) -> str:
@@ -140,4 +141,4 @@ def _option(name: str, value: Any, after: Setting) -> str:
         return f"--{word}" if value else f"--no-{word}"
     if isinstance(value, tuple):
         return f"--{word} {','.join(map(str, value))}"
-    return f"--{word} {value:g}" if isinstance(value, float) else f"--{word} {value}"
+    return f"--{word} {number_text(value) if isinstance(value, float) else value}"
