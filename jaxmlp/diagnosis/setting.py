@@ -119,7 +119,7 @@ _CLASSES = {
 """The class that holds a part of a setting."""
 _OTHER_WORDS = {"evaluation.batch_size": "evaluation-batch-size", "hyper.penalty": "penalty-strength"}
 _BY_NUMBER = {"optimizer.clip": "clip_norm", "optimizer.weight_decay": "weight_decay"}
-"""Switches that the command line turns on by a number, and off by leaving it out."""
+"""Switches that the command line turns on by a number, and off by leaving it out, as it does what is None."""
 _IN_PYTHON = (SCALED_TARGETS, "interventions", "hyper.user", "optimizer.hold_second_moment")
 
 
@@ -131,7 +131,7 @@ def _literal(value: Any) -> str:
 
 def _option(name: str, value: Any, after: Setting) -> str:
     head, _, rest = name.partition(".")
-    if name in _IN_PYTHON or (name in _BY_NUMBER and not value):
+    if name in _IN_PYTHON or value is None or (name in _BY_NUMBER and not value):
         return ""
     if name in _BY_NUMBER:
         rest, value = _BY_NUMBER[name], float(getattr(after.hyper, _BY_NUMBER[name]))
