@@ -133,4 +133,4 @@ def _text(value: Any) -> str:
     """As in the results' columns: `784-100-10`; a number as `0.001`, `1e-05`, and 1.0 as `1`."""
     if isinstance(value, (list, tuple)):
         return "-".join(map(str, value))
-    return number_text(value) if isinstance(value, Real) and not isinstance(value, bool) else str(value)
+    return number_text(float(value)) if isinstance(value, Real) and not isinstance(value, bool) else str(value)
