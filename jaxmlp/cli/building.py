@@ -19,9 +19,11 @@ from jaxmlp.cli.options import (
     close_name,
     parse_value,
     parse_widths,
+    split_comparison,
 )
 from jaxmlp.cli.settings import Settings
 from jaxmlp.data import DATASETS, Dataset, load
+from jaxmlp.data.plain import reads_as_number
 from jaxmlp.data.prepared import PREFIX
 from jaxmlp.errors import InputError
 from jaxmlp.nn import MLPSpec
@@ -44,10 +46,7 @@ def load_data(settings: Mapping[str, Any]) -> Dataset:
 
 
 def _share(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    return float(text) if reads_as_number(text) else None
 
 
 def make_setting(settings: Mapping[str, Any], dataset: Dataset) -> tuple[RunSpec, Hyper]:
@@ -120,8 +119,7 @@ def compared(settings: Mapping[str, Any], dataset: Dataset) -> dict[str, tuple[R
     """
     if "compare" not in settings:
         return {"own": make_setting(settings, dataset)}
-    name, _, listed = settings["compare"].partition("=")
-    name = name.strip().lstrip("-").replace("-", "_")
+    name, listed = split_comparison(settings["compare"])
     if name not in BY_NAME and name != "widths":
         hint = close_name(name, [*BY_NAME, "widths"])
         raise InputError(f"--compare {settings['compare']!r}: {name!r} is no option of a net or its training{hint}")
@@ -166,7 +164,7 @@ def spec_text(
             told.pop(name, None)
     if "compare" in settings:
         told["compare"] = settings["compare"]
-        told.pop(settings["compare"].partition("=")[0].strip().lstrip("-").replace("-", "_"), None)
+        told.pop(split_comparison(settings["compare"])[0], None)
     for name in LAYOUT_OPTIONS:
         if len(used := {program[name] for program in programs}) == 1:
             told[name] = used.pop()

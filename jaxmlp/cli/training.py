@@ -78,9 +78,11 @@ def described(made: Mapping[str, tuple[Any, Any]]) -> list[str]:
 
 
 def _about(arguments: argparse.Namespace, settings: Mapping[str, Any], arms: list[Any]) -> dict[str, Any]:
+    from jaxmlp.cli.options import split_comparison
+
     if "compare" in settings:
-        option = settings["compare"].partition("=")[0].strip().lstrip("-").replace("-", "_").replace("_", " ")
-        question = f"Which {option} trains better?"
+        name, _ = split_comparison(settings["compare"])
+        question = f"Which {name.replace('_', ' ')} trains better?"
     else:
         question = "How does this net train?"
     return {
@@ -106,19 +108,17 @@ def _notes(settings: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
 
 def _selecting(results: Any, spec: Any) -> str:
     """What the best run is chosen by: its validation score, or its training loss where nothing is held out."""
-    if spec.data.split == "none":
-        return "train_loss"
-    from jaxmlp.evidence.own_page import score_of_test
+    from jaxmlp.study.tables import score_column_in
 
-    return score_of_test(results.rows).replace("test", "val")
+    return "train_loss" if spec.data.split == "none" else score_column_in(results.rows, "val")
 
 
 def summary(results: Any) -> list[str]:
     """The test score of every arm, and its paired differences from the first one."""
-    from jaxmlp.evidence.own_page import score_of_test
     from jaxmlp.evidence.statistics import mean_interval
+    from jaxmlp.study.tables import score_column_in
 
-    column = score_of_test(results.rows)
+    column = score_column_in(results.rows, "test")
     what, form, unit = ("test accuracy", ".2%", 100.0) if column == "test_accuracy" else ("test R²", ".3f", 1.0)
     final, lines = results.final(), []
     names = list(dict.fromkeys(final["arm"]))

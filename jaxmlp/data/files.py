@@ -14,6 +14,7 @@ import numpy as np
 
 from jaxmlp.data.idx import find_idx_files, read_part
 from jaxmlp.data.limits import check_size, is_gzip
+from jaxmlp.data.plain import at_row, missing_rows, reads_as_number
 from jaxmlp.errors import InputError, check_path
 
 ENDINGS = (".csv", ".parquet", ".npz", ".npy")
@@ -127,11 +128,11 @@ def _check_names(names: Sequence[str], where: str) -> None:
 
 
 def _check_target(column: Any, target: str, where: str) -> None:
-    missing = np.flatnonzero(np.asarray(column.isna()))
+    missing = missing_rows(column)
     if missing.size:
         raise InputError(
-            f"{where}: the target {target!r} is missing in {missing.size} rows, the first is row {missing[0]} of 0 to "
-            f"{len(column) - 1}: fill them or drop these rows"
+            f"{where}: the target {target!r} is missing in {missing.size} rows, the first is "
+            f"{at_row(int(missing[0]), len(column))}: fill them or drop these rows"
         )
 
 
@@ -185,19 +186,11 @@ def _check_csv(path: Path, frame: Any, header: str, first: str) -> None:
 
 def _is_row(names: Sequence[str], frame: Any) -> bool:
     """Whether a first line is one of the rows: numbers, but for texts that stand in their columns again."""
-    texts = [i for i, name in enumerate(names) if not _is_number(name)]
+    texts = [i for i, name in enumerate(names) if not reads_as_number(name)]
     if 2 * len(texts) > len(names) or len(names) != len(frame.columns):
         return False
-    fractions = any("." in name and _is_number(name) for name in names)  # years may be names
+    fractions = any("." in name and reads_as_number(name) for name in names)  # years may be names
     return fractions or all((frame.iloc[:, i].astype(str) == names[i]).any() for i in texts)
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _read_parquet(path: Path) -> Any:

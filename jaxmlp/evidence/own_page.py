@@ -8,11 +8,7 @@ from jaxmlp.evidence.figures import CompareArms, EveryRun, TrainingCurves, capti
 from jaxmlp.evidence.report import StudyReport, write_report
 from jaxmlp.files import FIGURES_FOLDER, REPORT_FILE
 from jaxmlp.study import Results
-
-
-def score_of_test(rows: Any) -> str:
-    """The column of the test score: accuracy, or R² where the targets are numbers."""
-    return "test_score" if "test_score" in rows and rows["test_accuracy"].isna().all() else "test_accuracy"
+from jaxmlp.study.tables import score_column_in
 
 
 def write_own_page(folder: str | os.PathLike[str]) -> Path:
@@ -27,7 +23,7 @@ def write_own_page(folder: str | os.PathLike[str]) -> Path:
     home = Path(folder)
     results = Results.load(home)
     arms = tuple(map(str, results.rows["arm"].unique()))
-    tested = score_of_test(results.rows)
+    tested = score_column_in(results.rows, "test")
     figures: list[Any] = [EveryRun(tested, arms)]
     if len(arms) > 1:
         figures.append(CompareArms(arms, "val_loss"))
