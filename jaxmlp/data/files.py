@@ -75,7 +75,15 @@ def _refuse(path: Path, **options: Any) -> None:
 
 
 def read_table(path: Path) -> Any:
-    """A CSV or Parquet file as a DataFrame; raises `InputError` as `read_file` does."""
+    """A CSV or Parquet file as a DataFrame; raises `InputError` as `read_file` does.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "points.csv")
+    ...     _ = path.write_text("x,y\n1,2\n3,4\n")
+    ...     read_table(path)["y"].tolist()
+    [2, 4]
+    """
     if not path.is_file():
         raise InputError(f"{path} is no file: give a .csv or .parquet")
     if path.suffix.lower() == ".parquet":
@@ -182,7 +190,14 @@ def _read_parquet(path: Path) -> Any:
 
 
 def read_array(path: Path) -> np.ndarray:
-    """The array in a .npy file; raises `InputError` as `read_file` does."""
+    """The array in a .npy file; raises `InputError` as `read_file` does.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/rows.npy", np.ones((3, 2)))
+    ...     read_array(Path(folder, "rows.npy")).shape
+    (3, 2)
+    """
     try:
         with path.open("rb") as file:
             return _read_array(path, file, path.stat().st_size)

@@ -140,6 +140,12 @@ def encode_columns(frame: Any, columns: Sequence[str], what: str = "inputs") -> 
 
     Raises:
         InputError: a column that is not there, a text that none of `columns` stands for, or no finite numbers.
+
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"size": [1, 2], "colour": ["red", "blue"]})
+    >>> columns = plan_columns(frame, text="columns")
+    >>> columns, encode_columns(frame, columns).tolist()
+    (('size', 'colour=blue', 'colour=red'), [[1.0, 0.0, 1.0], [2.0, 1.0, 0.0]])
     """
     there = {str(name): i for i, name in enumerate(frame.columns)}
     rows = np.empty((len(frame), len(columns)), np.float32)

@@ -32,7 +32,11 @@ When = Literal[
 
 @dataclass(frozen=True)
 class Measure:
-    """One number per run: `column` read `when`; made by the functions below."""
+    """One number per run: `column` read `when`; made by the functions below.
+
+    >>> str(final("train_accuracy", minus="test_accuracy")), final("train_accuracy", minus="test_accuracy").unit
+    ('final train_accuracy minus test_accuracy', 'pp')
+    """
 
     column: str
     when: When
@@ -82,7 +86,11 @@ _LEVELS = ("at", "final", "best", "lowest", "at the best")
 
 @dataclass(frozen=True)
 class Value:
-    """A measure of every run of one arm, or of whatever else a table compares."""
+    """A measure of every run of one arm, or of whatever else a table compares.
+
+    >>> str(Value("he", at("val_accuracy", epoch=1)))
+    'val_accuracy at epoch 1 of he'
+    """
 
     arm: str
     """The arm; of another table one of its subjects."""
@@ -100,6 +108,13 @@ def at(column: str, *, epoch: int) -> Measure:
 
     Raises:
         InputError: a negative epoch.
+
+    >>> str(at("val_accuracy", epoch=0))
+    'val_accuracy at epoch 0'
+    >>> at("val_accuracy", epoch=-1)
+    Traceback (most recent call last):
+        ...
+    jaxmlp.errors.InputError: epoch -1 of val_accuracy: give 0 (before training) or a later epoch
     """
     if epoch < 0:
         raise InputError(f"epoch {epoch} of {column}: give 0 (before training) or a later epoch")

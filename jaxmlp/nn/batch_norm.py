@@ -45,6 +45,10 @@ def batch_norm_train(
 
     Raises:
         InputError: unknown `backward`.
+
+    >>> y, mean, var = batch_norm_train(jnp.ones(1), jnp.zeros(1), jnp.array([[1.0], [3.0]]), 1e-5)
+    >>> y.round(4).tolist(), mean.tolist(), var.tolist()
+    ([[-1.0], [1.0]], [2.0], [1.0])
     """
     check_choice("backward", backward, BACKWARDS)
     eps = lax.stop_gradient(jnp.asarray(eps, x.dtype))
@@ -65,6 +69,10 @@ def batch_norm_eval(scale: Array, shift: Array, mean: Array, var: Array, x: Arra
 
     Returns:
         y, [B, C].
+
+    >>> x, ones = jnp.array([[1.0], [3.0]]), jnp.ones(1)
+    >>> batch_norm_eval(ones, 0 * ones, 2 * ones, 4 * ones, x, 0.0).tolist()
+    [[-0.5], [0.5]]
     """
     inv_std = lax.rsqrt(var + jnp.asarray(eps, x.dtype))
     return (x - mean[None, :]) * (scale * inv_std)[None, :] + shift[None, :]

@@ -17,6 +17,9 @@ def layer_norm(scale: Array, shift: Array, x: Array, eps: Array | float) -> Arra
 
     Returns:
         y, [B, C].
+
+    >>> layer_norm(jnp.ones(2), jnp.zeros(2), jnp.array([[1.0, 3.0], [10.0, 30.0]]), 1e-5).round(3).tolist()
+    [[-1.0, 1.0], [-1.0, 1.0]]
     """
     mean = jnp.mean(x, axis=1, keepdims=True)
     centred = x - mean

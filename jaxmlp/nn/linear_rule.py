@@ -54,6 +54,9 @@ def linear(
 
     Raises:
         InputError: unknown `precision` or `backward`.
+
+    >>> linear(jnp.array([[1.0, 2.0]]), jnp.array([0.5]), jnp.array([[3.0, 4.0]])).tolist()  # 1·3 + 2·4 + 0.5
+    [[11.5]]
     """
     check_choice("precision", precision, PRECISIONS)
     check_choice("backward", backward, BACKWARDS)
