@@ -105,7 +105,8 @@ def train_linear_classifier(
         InputError: as `linear_objective`; `steps` or `batch_size` out of range; a batch size without a key or a key
             without a batch size.
 
-    >>> start, x, labels = {"weight": jnp.zeros((2, 1)), "bias": jnp.zeros(2)}, jnp.array([[1.0], [-1.0]]), jnp.arange(2)
+    >>> start, labels = {"weight": jnp.zeros((2, 1)), "bias": jnp.zeros(2)}, jnp.arange(2)
+    >>> x = jnp.array([[1.0], [-1.0]])
     >>> params, objectives = train_linear_classifier(start, x, labels, loss="svm", learning_rate=0.5, steps=3)
     >>> objectives.tolist(), linear_classify(params, x).tolist()
     ([1.0, 0.0, 0.0], [0, 1])

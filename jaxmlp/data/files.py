@@ -77,10 +77,10 @@ def _refuse(path: Path, **options: Any) -> None:
 def read_table(path: Path) -> Any:
     """A CSV or Parquet file as a DataFrame; raises `InputError` as `read_file` does.
 
-    >>> import tempfile
+    >>> import pandas, tempfile
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder, "points.csv")
-    ...     _ = path.write_text("x,y\n1,2\n3,4\n")
+    ...     pandas.DataFrame({"x": [1, 3], "y": [2, 4]}).to_csv(path, index=False)
     ...     read_table(path)["y"].tolist()
     [2, 4]
     """

@@ -122,32 +122,68 @@ def at(column: str, *, epoch: int) -> Measure:
 
 
 def final(column: str, *, minus: str | None = None) -> Measure:
-    """`column` in the last row of the run, less the column `minus` where there is one."""
+    """`column` in the last row of the run, less the column `minus` where there is one.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"train_accuracy": [[0.1, 0.75]], "test_accuracy": [[0.1, 0.5]]}})
+    >>> read([Value("he", final("train_accuracy", minus="test_accuracy"))], rows)[0].tolist()
+    [0.25]
+    """
     return Measure(column, "final", minus=minus)
 
 
 def best(column: str) -> Measure:
-    """The largest value of `column` over the epochs of the run."""
+    """The largest value of `column` over the epochs of the run.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.1, 0.9, 0.7]]}})
+    >>> read([Value("he", best("val_accuracy"))], rows)[0].tolist()
+    [0.9]
+    """
     return Measure(column, "best")
 
 
 def lowest(column: str) -> Measure:
-    """The smallest value of `column` over the epochs of the run."""
+    """The smallest value of `column` over the epochs of the run.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"train_loss": [[2.3, 0.1, 0.4]]}})
+    >>> read([Value("he", lowest("train_loss"))], rows)[0].tolist()
+    [0.1]
+    """
     return Measure(column, "lowest")
 
 
 def best_epoch(column: str) -> Measure:
-    """The epoch of the largest value of `column`, from epoch 1 on; the first of several (S-090)."""
+    """The epoch of the largest value of `column`, from epoch 1 on; the first of several (S-090).
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.1, 0.7, 0.9, 0.9]]}})
+    >>> read([Value("he", best_epoch("val_accuracy"))], rows)[0].tolist()
+    [2.0]
+    """
     return Measure(column, "best epoch of")
 
 
 def largest_drop(column: str) -> Measure:
-    """By how much `column` falls from one epoch to the next, where it falls most; 0 where it never does."""
+    """By how much `column` falls from one epoch to the next, where it falls most; 0 where it never does.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.25, 1.0, 0.5, 0.75]]}})
+    >>> read([Value("he", largest_drop("val_accuracy"))], rows)[0].tolist()
+    [0.5]
+    """
     return Measure(column, "largest drop of")
 
 
 def fall(column: str) -> Measure:
-    """By how much `column` ends below its largest value, from epoch 1 on."""
+    """By how much `column` ends below its largest value, from epoch 1 on.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.25, 1.0, 0.5, 0.75]]}})
+    >>> read([Value("he", fall("val_accuracy"))], rows)[0].tolist()
+    [0.25]
+    """
     return Measure(column, "fall from its best of")
 
 
@@ -156,6 +192,11 @@ def change(column: str, *, since: int) -> Measure:
 
     Raises:
         InputError: a negative epoch.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.25, 0.5, 1.0]]}})
+    >>> read([Value("he", change("val_accuracy", since=1))], rows)[0].tolist()
+    [0.5]
     """
     return replace(at(column, epoch=since), when="change since")
 
@@ -164,6 +205,11 @@ def reached(column: str, threshold: float) -> Measure:
     """Epochs until `column` first is at least `threshold`, on the straight line between one epoch and the next.
 
     A run that never gets there counts as one epoch longer than it was: too few, rather than left out.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.0, 0.5, 1.0], [0.0, 0.1, 0.2]]}})
+    >>> read([Value("he", reached("val_accuracy", 0.75))], rows)[0].tolist()  # the second run never gets there
+    [1.5, 3.0]
     """
     return Measure(column, "reached", threshold=threshold)
 
@@ -176,12 +222,23 @@ def fluctuation(column: str, *, since: int) -> Measure:
 
     Raises:
         InputError: a negative epoch.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.1, 0.2, 0.3, 0.4, 0.5], [0.1, 0.3, 0.1, 0.3, 0.1]]}})
+    >>> read([Value("he", fluctuation("val_accuracy", since=0))], rows)[0].round(2).tolist()  # a rise, a zigzag
+    [0.0, 0.27]
     """
     return replace(at(column, epoch=since), when="fluctuation since")
 
 
 def at_best(column: str, *, of: str) -> Measure:
-    """`column` at the epoch of the largest `of`, from epoch 1 on; the first of several (S-090)."""
+    """`column` at the epoch of the largest `of`, from epoch 1 on; the first of several (S-090).
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.1, 0.9, 0.7]], "train_accuracy": [[0.1, 0.8, 1.0]]}})
+    >>> read([Value("he", at_best("train_accuracy", of="val_accuracy"))], rows)[0].tolist()
+    [0.8]
+    """
     return Measure(column, "at the best", beside=of)
 
 
@@ -191,6 +248,11 @@ def gain_after_cuts(column: str, *, first: int) -> Measure:
 
     Raises:
         InputError: less than one cut.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> run = {"val_accuracy": [[0.0, 0.5, 0.75, 1.0]], "learning_rate": [[0.1, 0.1, 0.1, 0.01]]}
+    >>> read([Value("he", gain_after_cuts("val_accuracy", first=1))], synthetic_rows({"he": run}))[0].tolist()
+    [0.25]
     """
     if first < 1:
         raise InputError(f"the gain after the first {first} cuts: give 1 or more")

@@ -61,6 +61,13 @@ def forward_flow(net: Net, images: Array, *, norm_stats: str) -> dict[str, Array
 
     Raises:
         InputError: an unknown `norm_stats`.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3, 2), initializer="zeros")), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> found = forward_flow(net, jnp.ones((5, 4), jnp.uint8), norm_stats="running")
+    >>> found["linear_standard_deviation"].tolist(), found["zero_share"].tolist()
+    ([0.0, 0.0], [1.0, nan])
     """
     taps, _ = _taps_and_logits(net, images, norm_stats)
     activation = net.spec.mlp.activation
@@ -95,6 +102,13 @@ def backward_flow(net: Net, images: Array, labels: Array, *, norm_stats: str) ->
 
     Raises:
         InputError: an unknown `norm_stats`.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3, 2), initializer="zeros")), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> found = backward_flow(net, jnp.ones((5, 4), jnp.uint8), jnp.zeros(5, int), norm_stats="running")
+    >>> found["output_gradient_norm"].round(3).tolist()[0], bool(found["output_gradient_norm"][1] > 0)
+    (0.0, True)
     """
     x, spec = net.preprocessed(images), net.spec
 
@@ -127,6 +141,13 @@ def output_flow(net: Net, images: Array, *, norm_stats: str, resolution: float =
 
     Raises:
         InputError: an unknown `norm_stats`.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3, 2), initializer="zeros")), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> found = output_flow(net, jnp.arange(20, dtype=jnp.uint8).reshape(5, 4), norm_stats="running")
+    >>> {name: int(value) for name, value in found.items()}
+    {'distinct_outputs': 1, 'predicted_classes': 1}
     """
     _, logits = _taps_and_logits(net, images, norm_stats)
     return {
@@ -146,6 +167,12 @@ def norm_gaps(net: Net, images: Array) -> dict[str, Array]:
         [L] each, NaN where a layer has no batch norm. `running_mean_gap`: root mean square over features of
         (running mean − mean)/√(variance + ε), in standard deviations. `running_var_gap`: mean over features of
         |ln((running variance + ε)/(variance + ε))|; ln 2 where they differ by a factor of two.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3, 2), norm="batch_norm", initializer="zeros")), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> norm_gaps(net, jnp.ones((5, 4), jnp.uint8))["running_mean_gap"].tolist()  # the output layer has no norm
+    [0.0, nan]
     """
     taps, _ = _taps_and_logits(net, images, "batch")
     gaps = [

@@ -17,7 +17,12 @@ LINE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Status:
-    """Where a study stands after a chunk."""
+    """Where a study stands after a chunk.
+
+    >>> status = Status(3.0, 3.0, 12.0, 0, 8, 40.0, 5, 20, ("he", "randn"), 0.9, 0.8, 10**9)
+    >>> status.share, status.seconds_left
+    (0.25, 9.0)
+    """
 
     seconds: float
     """Since training began: compiling is over by then."""
@@ -65,7 +70,15 @@ class Status:
 
 
 class Display(Protocol):
-    """What `study.run` tells its progress to; a context manager."""
+    """What `study.run` tells its progress to; a context manager.
+
+    >>> class Silent:
+    ...     def __enter__(self): return self
+    ...     def __exit__(self, *error): pass
+    ...     def say(self, message): pass
+    ...     def show(self, status): pass
+    >>> display: Display = Silent()
+    """
 
     def __enter__(self) -> Self: ...
 
@@ -86,7 +99,15 @@ class Display(Protocol):
 
 
 class LiveDisplay:
-    """A rich progress bar with share done, time elapsed and to go, and below it epoch, accuracies, runs and memory."""
+    """A rich progress bar with share done, time elapsed and to go, and below it epoch, accuracies, runs and memory.
+
+    >>> import io
+    >>> console = Console(file=io.StringIO(), width=80)
+    >>> with LiveDisplay("starts", console) as display:
+    ...     display.say("Training 8 nets.")
+    >>> "Training 8 nets." in console.file.getvalue()
+    True
+    """
 
     def __init__(self, name: str, console: Console) -> None:
         self._bar = Progress(
@@ -121,7 +142,15 @@ class LiveDisplay:
 
 
 class LineDisplay:
-    """Plain lines, few enough for a log file."""
+    """Plain lines, few enough for a log file.
+
+    >>> import io
+    >>> console = Console(file=io.StringIO(), width=80)
+    >>> with LineDisplay("starts", console) as display:
+    ...     display.say("Training 8 nets.")
+    >>> console.file.getvalue().strip()
+    'Training 8 nets.'
+    """
 
     def __init__(self, name: str, console: Console) -> None:
         self._name, self._console = name, console
@@ -147,5 +176,10 @@ class LineDisplay:
 
 
 def make_display(name: str, console: Console) -> Display:
-    """The display that fits where the output goes."""
+    """The display that fits where the output goes.
+
+    >>> import io
+    >>> type(make_display("starts", Console(file=io.StringIO()))).__name__  # not a terminal
+    'LineDisplay'
+    """
     return LiveDisplay(name, console) if console.is_terminal else LineDisplay(name, console)
