@@ -12,11 +12,9 @@ from typing import ClassVar, Literal, Self, get_args
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.evidence.measures import Value
 from jaxmlp.evidence.wording import operand, stated, stated_gap
+from jaxmlp.evidence.words import DIFFERENCE_LEVEL, EQUIVALENCE_LEVEL
 from jaxmlp.schema import table_named
 
-DIFFERENCE_LEVEL = 0.95
-# Two one-sided tests at 5 % each: the interval that decides an equivalence is the 90 % one.
-EQUIVALENCE_LEVEL = 0.90
 PROBABILITY_LEVEL = 0.95
 
 Scope = Literal["primary", "beside", "beyond"]

@@ -24,7 +24,6 @@ from jaxmlp.schema import TABLES
 
 DOCUMENTS_DATA = ("mnist", "xor")
 """Datasets that the documents train on."""
-VERDICTS = ("reproduced", "refuted", "other_cause", "mixed", "inconclusive", "pending", "not_tested")
 MARGINS = {"half": 0.5, "double": 2.0}
 """Factors at which every margin is tried: a verdict that changes is `fragile`."""
 

@@ -19,6 +19,7 @@ A single example is predicted by running statistics.
 `batch_norm_train` also returns μ and σ²; what flows back into them is added in (2) and (3).
 """
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -79,6 +80,8 @@ def batch_norm_eval(scale: Array, shift: Array, mean: Array, var: Array, x: Arra
 
 
 def _batch_norm_forward(scale, shift, x, eps):
+    chex.assert_rank(x, 2)
+    chex.assert_shape([scale, shift], x.shape[1:])
     mean = jnp.mean(x, axis=0)
     # Two passes: E[x²] − μ² cancels catastrophically where |μ| ≫ σ.
     var = jnp.mean(jnp.square(x - mean[None, :]), axis=0)
@@ -89,6 +92,7 @@ def _backward(residuals, cotangents, batch):
     """(dγ, dβ, dx); `batch` is the B that the formulas divide by."""
     scale, x, mean, var, eps = residuals
     g, g_mean, g_var = cotangents
+    chex.assert_equal_shape([g, x])
     centred = x - mean[None, :]
     inv_std = lax.rsqrt(var + eps)
 

@@ -15,6 +15,7 @@ live is one layer's input and output, however deep the net (S-120).
 
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -77,6 +78,7 @@ def product(a: Array, b: Array, axis_a: int, axis_b: int, precision: str) -> Arr
 
 
 def _linear_forward(weight: Array, bias: Array | None, x: Array, precision: str) -> Array:
+    chex.assert_rank([weight, x], 2)
     y = product(x, weight, 1, 1, precision)
     return y if bias is None else y + bias[None, :]
 
