@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any
 
 
-def names_of(package: str, file: str) -> Callable[[str], Any]:
+def loaded_late(package: str, file: str) -> Callable[[str], Any]:
     """The `__getattr__` of a package whose imports stand below `if TYPE_CHECKING`: each is made at its first use.
 
     The imports are read from the package's own file, so they are written once, as type checkers need them.
 
     >>> import jaxmlp.evidence
-    >>> names_of("jaxmlp.evidence", jaxmlp.evidence.__file__)("VERDICTS")[0]
+    >>> loaded_late("jaxmlp.evidence", jaxmlp.evidence.__file__)("VERDICTS")[0]
     'reproduced'
     """
     tree = ast.parse(Path(file).read_text(encoding="utf-8"))

@@ -57,7 +57,7 @@ def log_random_search(
     rounds: int = 1,
     shrink: float = 0.25,
 ) -> SearchResult:
-    """Points drawn log-uniformly; with more rounds than one, coarse to fine.
+    """Draw points log-uniformly and score them; with several rounds the search goes from coarse to fine.
 
     Each round draws `budget / rounds` points in a box around the best point so far. Along every axis of the logarithmic
     scale the box is `shrink` times as long as the last one, and shifted where it would leave the ranges.
@@ -105,7 +105,7 @@ def log_random_search(
 
 
 def log_grid_search(evaluate: Evaluate, ranges: Ranges, *, budget: int) -> SearchResult:
-    """Points of a grid, evenly spaced on the logarithmic scale from low to high, equally many along each axis.
+    """Score the points of a grid, evenly spaced on a logarithmic scale, with equally many along each axis.
 
     Args:
         evaluate: from points [n] to scores [n].

@@ -147,7 +147,7 @@ def _descend(
 
 
 def minibatches(key: Array, num_examples: int, batch_size: int, steps: int) -> Array:
-    """Which examples each step sees: int32 [steps, batch_size], no example twice in one epoch.
+    """Draw the examples that each step sees, int32 [steps, batch_size]; no example comes twice in one epoch.
 
     Args:
         key: typed key; epoch e shuffles with `fold_in(key, e)`.
@@ -171,7 +171,7 @@ def minibatches(key: Array, num_examples: int, batch_size: int, steps: int) -> A
 
 
 def linear_classify(params: LinearParams, x: Array) -> Array:
-    """The class of the highest score: int32 [B] of `x` [B, I]; the lowest of equal ones.
+    """Return the class with the highest score of each row of `x` [B, I], int32 [B]; of equal scores the lowest class.
 
     >>> params = {"weight": jnp.array([[1.0], [-1.0]]), "bias": jnp.zeros(2)}
     >>> linear_classify(params, jnp.array([[2.0], [-2.0]])).tolist()

@@ -29,7 +29,7 @@ _FORMAT = 3
 
 
 def cache_folder() -> Path:
-    """`$JAXMLP_CACHE`, else `$XDG_CACHE_HOME/jaxmlp`, else `~/.cache/jaxmlp`.
+    """Folder of caches: `$JAXMLP_CACHE`, else `$XDG_CACHE_HOME/jaxmlp`, else `~/.cache/jaxmlp`.
 
     >>> cache_folder().is_absolute()
     True

@@ -136,7 +136,7 @@ def _plan(name: str, column: Any, text: str, what: str) -> list[str]:
 
 
 def encode_columns(frame: Any, columns: Sequence[str], what: str = "inputs") -> np.ndarray:
-    """A table's rows as float32 [N, I], in the order of `columns`, as `plan_columns` names them.
+    """Turn a table's rows into float32 [N, I], with the columns that `plan_columns` names, in their order.
 
     Raises:
         InputError: a column that is not there, a text that none of `columns` stands for, or no finite numbers.

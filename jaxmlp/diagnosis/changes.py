@@ -274,7 +274,7 @@ CHANGES: Components[Change] = Components(
 
 
 def applicable(given: Setting, dataset: Dataset, names: Iterable[str] = CHANGES) -> dict[str, Setting]:
-    """The changed settings of those of the named changes that apply, by the change's name.
+    """Make each named change to a setting; returns, by name, the settings of the changes that apply.
 
     A change that makes a setting which its own spec refuses, or which cannot be trained on these data, does not apply.
 

@@ -31,7 +31,7 @@ def page_body(diagnosis: Diagnosis) -> str:
 
 
 def trials_table(diagnosis: Diagnosis) -> Table:
-    """What was trained and what came of it, for the terminal: as given, then the changes, the best first.
+    """Show what was trained and its result, as a table for the terminal: as given, then the changes, the best first.
 
     >>> from jaxmlp import diagnosis, nn, training
     >>> given = diagnosis.Setting(training.RunSpec(nn.MLPSpec((4, 8, 3))))

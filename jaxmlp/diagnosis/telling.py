@@ -15,7 +15,7 @@ def answer(diagnosis: Diagnosis) -> str:
 
 
 def sentences(diagnosis: Diagnosis) -> list[str]:
-    """The whole answer: the answer, symptoms, what repairs, and what was left out.
+    """Say a diagnosis in sentences: the answer, the symptoms, what repairs the net, and what was left out.
 
     >>> from jaxmlp import diagnosis, nn, training
     >>> given = diagnosis.Setting(training.RunSpec(nn.MLPSpec((4, 8, 3))))

@@ -5,7 +5,7 @@ A name is loaded when it is first used: a list of verdicts needs neither JAX nor
 
 from typing import TYPE_CHECKING
 
-from jaxmlp.late import names_of
+from jaxmlp.late import loaded_late
 
 if TYPE_CHECKING:
     from jaxmlp.evidence.averaged import with_averaged
@@ -108,4 +108,4 @@ __all__ = [
     "write_report",
 ]
 
-__getattr__ = names_of(__name__, __file__)
+__getattr__ = loaded_late(__name__, __file__)

@@ -149,7 +149,7 @@ class Reported:
 
 
 def rule_hash(claim: Claim) -> str:
-    """What decides the claim, as 16 hexadecimal digits: the same until a rule, a margin, a measure or n changes.
+    """Hash what decides a claim, as 16 hexadecimal digits: its rule, margins, measures and n, and none of its words.
 
     Fields that hold their default are left out, so that one which is added later moves no hash, and so are `WORDS`.
 

@@ -293,9 +293,9 @@ def save_figures(figures: Sequence[FigureSpec], tables: Tables, folder: Path) ->
 
 
 def captioned_svgs(figures: Sequence[FigureSpec], saved: Sequence[Path]) -> list[tuple[str, str]]:
-    """(caption, SVG text) of figures for the report: of those alone that `save_figures` says it has `saved`.
+    """Read (caption, SVG text) of the figures that `save_figures` has `saved`, for the report.
 
-    What else lies in their folder was drawn by somebody else, and its text would become part of a page.
+    Other files in the folder are not read: somebody else drew them, and their text would become part of a page.
 
     >>> import tempfile
     >>> from jaxmlp.evidence import synthetic_rows

@@ -166,7 +166,7 @@ def best_epoch(column: str) -> Measure:
 
 
 def largest_drop(column: str) -> Measure:
-    """By how much `column` falls from one epoch to the next, where it falls most; 0 where it never does.
+    """The largest fall of `column` from one epoch to the next; 0 if it never falls.
 
     >>> from jaxmlp.evidence import synthetic_rows
     >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.25, 1.0, 0.5, 0.75]]}})
@@ -177,7 +177,7 @@ def largest_drop(column: str) -> Measure:
 
 
 def fall(column: str) -> Measure:
-    """By how much `column` ends below its largest value, from epoch 1 on.
+    """How far `column` ends below its largest value from epoch 1 on.
 
     >>> from jaxmlp.evidence import synthetic_rows
     >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.25, 1.0, 0.5, 0.75]]}})
@@ -204,7 +204,7 @@ def change(column: str, *, since: int) -> Measure:
 def reached(column: str, threshold: float) -> Measure:
     """Epochs until `column` first is at least `threshold`, on the straight line between one epoch and the next.
 
-    A run that never gets there counts as one epoch longer than it was: too few, rather than left out.
+    A run that never reaches it counts as one epoch longer than it was. That is too small, but no run is left out.
 
     >>> from jaxmlp.evidence import synthetic_rows
     >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.0, 0.5, 1.0], [0.0, 0.1, 0.2]]}})
@@ -217,8 +217,8 @@ def reached(column: str, threshold: float) -> Measure:
 def fluctuation(column: str, *, since: int) -> Measure:
     """How rough `column` is from epoch `since` on: the standard deviation of its second differences, by √3.
 
-    Noise around a rise counts as much as around a level, on the scale of its changes from epoch to epoch; the rise
-    does not, nor where it slows evenly.
+    Noise counts the same around a rise as around a level. The rise itself does not count, nor does an even slowing
+    of it.
 
     Raises:
         InputError: a negative epoch.
@@ -243,8 +243,10 @@ def at_best(column: str, *, of: str) -> Measure:
 
 
 def gain_after_cuts(column: str, *, first: int) -> Measure:
-    """After each of the `first` cuts of the learning rate the best of `column` until the next cut, minus the best
-    before; the smallest. A run whose rate was never cut has gained nothing by it: 0.
+    """The smallest gain of `column` after one of the `first` cuts of the learning rate.
+
+    The gain after a cut is the best value until the next cut minus the best value before. A run whose rate was never
+    cut gains 0.
 
     Raises:
         InputError: less than one cut.

@@ -193,7 +193,7 @@ def _arm_summary(rows: pd.DataFrame) -> dict[str, Any]:
 
 
 def reported_texts(one: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of `compare_reported` for the eye: `reported`, `mean` and the `interval` as text in their unit.
+    """Write a row of `compare_reported` as text: `reported`, `mean` and the `interval`, in their unit.
 
     >>> from jaxmlp.evidence import Reported, compare_reported, final, synthetic_rows
     >>> rows = synthetic_rows({"he": {"test_accuracy": [0.979, 0.980, 0.981]}})

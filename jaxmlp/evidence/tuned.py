@@ -10,7 +10,7 @@ def with_tuned(rows: pd.DataFrame, tuned: Mapping[str, Sequence[str]]) -> pd.Dat
     """`rows` and a further arm for each entry of `tuned`, made of runs that are there already.
 
     Seeds are parted into even and odd ones. The runs of each half come from the candidate whose mean validation
-    accuracy over the *other* half is largest, the first of equals: no run has a say in the choice it is judged by. The
+    accuracy over the *other* half is largest, the first of equals: no run helps to choose the arm it is judged in. The
     accuracy is that of the model each run selects: of its last epoch, or of its best where the best is tested (S-090).
 
     Args:

@@ -83,7 +83,7 @@ def judge(
 
 
 def is_preview(dataset: str, preset: str) -> bool:
-    """Whether a verdict says nothing on the document: not on its data, or not at its size, the preset `full`.
+    """Whether a verdict says nothing about the document: the data are not its own, or the preset is not `full`.
 
     >>> is_preview("mnist", "full"), is_preview("digits", "full"), is_preview("mnist", "quick")
     (False, True, True)

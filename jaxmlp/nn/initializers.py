@@ -44,7 +44,7 @@ class Initializer(NamedTuple):
 
 
 def standard_normal(key: Array, shape: tuple[int, ...]) -> Array:
-    """Draws from N(0, 1)."""
+    """Draws from N(0, 1), as D0 starts weights and biases (S-040)."""
     return jax.random.normal(key, shape)
 
 

@@ -64,7 +64,7 @@ class Steps:
 
 @dataclass(frozen=True)
 class Probe(ABC):
-    """Subclass it as a frozen dataclass of plain values: these, as `repr` writes them, say which probe it is.
+    """Base class of probes: write one as a frozen dataclass of plain values, whose `repr` says which probe it is.
 
     A study compiles `begin` and `observe` and maps them over lanes, so both are pure functions of one run's arrays.
     Neither a run's id nor its spec knows of probes.

@@ -48,7 +48,7 @@ GATES = {"zero_share": zero_share, "dead_unit_share": dead_unit_share, "dead_row
 
 
 def forward_flow(net: Net, images: Array, *, norm_stats: str) -> dict[str, Array]:
-    """The values of every layer in numbers.
+    """Summarize the values in every layer: size, spread, and shares of zeros and saturated units.
 
     Args:
         net: of one run.
@@ -128,7 +128,7 @@ def backward_flow(net: Net, images: Array, labels: Array, *, norm_stats: str) ->
 
 
 def output_flow(net: Net, images: Array, *, norm_stats: str, resolution: float = 1e-6) -> dict[str, Array]:
-    """How many different things the net says.
+    """Count the distinct outputs of a net and the classes it predicts.
 
     Args:
         net: of one run.

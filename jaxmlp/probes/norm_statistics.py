@@ -36,8 +36,8 @@ class NormStatistics(Probe):
     """The score on the training and the validation part, normalized by the running statistics, those of each batch
     of the size trained with, and those of all rows; a net without batch norm has the same score thrice.
 
-    That of all rows stays when the running ones lag or are noise, and does not depend on the batch: what is below it
-    with running statistics is lost by them alone. The batch's leave out the ragged tail, as training does.
+    Statistics of all rows do not lag, have no noise and do not depend on the batch. If the score with running
+    statistics is lower, they alone lose the difference. Batches leave out the ragged tail, as training does.
 
     >>> from jaxmlp.probes import Epochs
     >>> NormStatistics(Epochs(every=5), rows=1000).table.name

@@ -17,7 +17,7 @@ LINE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Status:
-    """Where a study stands after a chunk.
+    """Progress of a study after a chunk of steps.
 
     >>> status = Status(3.0, 3.0, 12.0, 0, 8, 40.0, 5, 20, ("he", "randn"), 0.9, 0.8, 10**9)
     >>> status.share, status.seconds_left
@@ -48,12 +48,12 @@ class Status:
 
     @property
     def share(self) -> float:
-        """Of the work, what is done."""
+        """Share of the work that is done."""
         return self.seconds_done / self.seconds_total if self.seconds_total else 1.0
 
     @property
     def seconds_left(self) -> float:
-        """At the speed so far."""
+        """Seconds left at the speed so far."""
         return self.seconds * max(1.0 - self.share, 0.0) / max(self.share, 1e-9)
 
     @property
@@ -70,7 +70,7 @@ class Status:
 
 
 class Display(Protocol):
-    """What `study.run` tells its progress to; a context manager.
+    """Receives the progress of `study.run`; a context manager.
 
     >>> class Silent:
     ...     def __enter__(self): return self
@@ -176,7 +176,7 @@ class LineDisplay:
 
 
 def make_display(name: str, console: Console) -> Display:
-    """The display that fits where the output goes.
+    """Choose a live bar for a terminal, and plain lines for a file or a pipe.
 
     >>> import io
     >>> type(make_display("starts", Console(file=io.StringIO()))).__name__  # not a terminal

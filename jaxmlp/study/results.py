@@ -26,7 +26,7 @@ ROWS_FILE, MANIFEST_FILE = EPOCHS.file, "manifest.json"
 
 @dataclass(frozen=True, repr=False)
 class Results:
-    """Tables by name, and the manifest that says how they came.
+    """Results of a study: tables by name, and the manifest that says how they were made.
 
     Every study has "epochs", one row per run and epoch (epoch 0 is before training), and "runs", how each run ended.
     Arms whose spec logs bring "steps", one row per run and window of `log_every` steps (S-097); probes and measurements

@@ -36,7 +36,7 @@ class FeatureMoments(NamedTuple):
 
 
 def full_data_norm_state(net: Net, images: Array, index: Array) -> NormState:
-    """Statistics over `images[index]` in place of the running ones, for `net.replace(norm_state=...)`.
+    """Compute batch norm's statistics over `images[index]`, to replace the running ones: `net.replace(norm_state=...)`.
 
     Rows go through in pieces of `spec.evaluation.batch_size`, which bounds memory and changes rounding alone.
 

@@ -20,7 +20,7 @@ from jaxmlp.nn.ranges import range_of, ranged
 class Hyper(NetHyper):
     """Every number of a run: floats, or arrays when traced; new values never recompile.
 
-    Whole numbers too: under `jax.jit` a Python int is of another type than a float, and a new type is traced anew.
+    Give whole numbers as floats too, such as 3.0: to `jax.jit` a Python int is another type, which is traced anew.
 
     >>> Hyper(learning_rate=0.1).replace(momentum=0.5).momentum, Hyper().learning_rate
     (0.5, 0.001)

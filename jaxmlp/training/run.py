@@ -159,7 +159,7 @@ def train_epoch(
 
 
 class Batch(NamedTuple):
-    """What a run takes into one step, beside its state.
+    """The inputs of one training step, besides the run's state.
 
     >>> Batch(jnp.ones((64, 784)), jnp.zeros(64, int), key=None, rate=jnp.array(0.5)).x.shape
     (64, 784)
@@ -176,7 +176,7 @@ class Batch(NamedTuple):
 
 
 def next_batch(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> Batch:
-    """What the run's next step takes; the arguments are those of `start_run`. It may stand anywhere in its training.
+    """Return rows, labels, key and rate of the run's next step, wherever it stands; arguments as in `start_run`.
 
     >>> from jaxmlp import data, nn, training
     >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none")), training.Hyper()
@@ -208,8 +208,10 @@ def _order(run: RunState, spec: RunSpec, epoch: Array | int) -> Array:
 
 
 def end_epoch(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper, epoch: Array | int) -> RunState:
-    """Measure after an epoch, note divergence, keep the model if it is the best so far (S-090, S-091), and look
-    whether the rate is to be cut (S-073) or the run has ended (S-084). Epoch 0 is before training, and only measured.
+    """Measure a run after an epoch, and do what follows from the numbers.
+
+    Divergence is noted, the best model so far is kept (S-090, S-091), the rate may be cut (S-073) and the run may end
+    (S-084). Epoch 0 is before training: it is only measured.
 
     >>> from jaxmlp import data, nn, training
     >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none")), training.Hyper()

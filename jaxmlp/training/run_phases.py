@@ -68,7 +68,7 @@ def phases(spec: RunSpec, hyper: Hyper) -> tuple[Phase, ...]:
 
 
 def intervene(run: RunState, opening: tuple[Intervention, ...], *, spec: RunSpec, hyper: Hyper) -> RunState:
-    """The state that begins a phase, from the one that ended the phase before.
+    """Apply the interventions that open a phase to the state that ended the phase before.
 
     A run that has stopped early or diverged has nothing to change, and stays.
 

@@ -99,12 +99,12 @@ def check_task(spec: RunSpec, dataset: Dataset) -> None:
     >>> check_task(spec, data.load("iris"))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    jaxmlp.errors.InputError: loss 'squared_error' is about numbers, the targets of iris are classes: choose one of ...
+    jaxmlp.errors.InputError: loss 'squared_error' predicts numbers, but the targets of iris are classes: ...
     """
     if dataset.task != spec.loss.task:
         suited = ", ".join(name for name, row in LOSSES.items() if row.task == dataset.task)
         raise InputError(
-            f"loss {spec.loss.name!r} is about {spec.loss.task}, the targets of {dataset.name} are {dataset.task}: "
+            f"loss {spec.loss.name!r} predicts {spec.loss.task}, but the targets of {dataset.name} are {dataset.task}: "
             f"choose one of {suited}"
         )
 

@@ -184,7 +184,7 @@ def test_the_first_loss_and_what_the_penalty_adds_are_those_of_numpy():
     ("spec", "said"),
     [
         (RunSpec(MLPSpec((63, 10))), r"widths \(63, 10\) do not fit digits: it has 64 inputs and 10 outputs"),
-        (RunSpec(MLPSpec((64, 10)), loss=SQUARED), "is about numbers"),
+        (RunSpec(MLPSpec((64, 10)), loss=SQUARED), "predicts numbers"),
     ],
 )
 def test_what_no_study_takes_is_refused(spec, said):

@@ -21,7 +21,7 @@ from jaxmlp.nn.spec import MLPSpec
 
 
 class ForeignNet(NamedTuple):
-    """A net as `apply_mlp` takes it.
+    """A converted net: the four things that `apply_mlp` takes.
 
     >>> from flax import nnx
     >>> from jaxmlp.nn import foreign
