@@ -21,7 +21,7 @@ def mean_probabilities(logits: Array) -> Array:
         [B, K], rows sum to 1.
 
     Raises:
-        InputError: `logits` is not [M, B, K] with at least one network.
+        InputError: `logits` is not [M, B, K] with at least one network and two classes.
 
     >>> mean_probabilities(jnp.log(jnp.array([[[0.75, 0.25]], [[0.25, 0.75]]]))).round(3).tolist()
     [[0.5, 0.5]]
@@ -51,5 +51,5 @@ def ensemble_vote(logits: Array) -> Array:
 
 
 def _check_logits(logits: Array) -> None:
-    if logits.ndim != 3 or logits.shape[0] < 1:
-        raise InputError(f"logits have shape {logits.shape}: give [M, B, K] of at least one network")
+    if logits.ndim != 3 or logits.shape[0] < 1 or logits.shape[2] < 2:
+        raise InputError(f"logits have shape {logits.shape}: give [M, B, K] of at least one network and two classes")

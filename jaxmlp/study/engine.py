@@ -105,7 +105,7 @@ def run(
     >>> len(results.manifest["programs"])  # a rate is a number: both arms share one
     1
     """
-    check_given(arms, dataset, name, about, beside, probes)
+    check_given(arms, name, about, beside, probes)
     for what, folder in (("out", out), ("log_dir", log_dir)):
         if folder is not None:
             check_path(what, folder)
