@@ -61,6 +61,10 @@ def nearest_neighbours(train_inputs: Array, inputs: Array, k: int, *, metric: st
 
     Raises:
         InputError: unknown metric, `k` outside 1..N, or images that do not belong together.
+
+    >>> index, distances = nearest_neighbours(jnp.array([[0.0], [3.0], [9.0]]), jnp.array([[2.0]]), 2)
+    >>> index.tolist(), distances.tolist()
+    ([[1, 0]], [[1.0, 2.0]])
     """
     check_choice("metric", metric, DISTANCES)
     _check_images(train_inputs, inputs)
@@ -83,6 +87,9 @@ def neighbour_votes(index: Array, train_targets: Array, ks: Sequence[int], num_c
 
     Raises:
         InputError: no `ks`, or one of them outside 1..k.
+
+    >>> neighbour_votes(jnp.array([[0, 2, 1]]), jnp.array([1, 0, 0]), ks=(1, 3), num_classes=2).tolist()
+    [[1], [0]]
     """
     _check_ks(ks, index.shape[1])
     return _votes(index, train_targets, tuple(ks), num_classes)
@@ -112,6 +119,10 @@ def knn_classify(
 
     Raises:
         InputError: as `nearest_neighbours` and `neighbour_votes`; labels that are not one for each training image.
+
+    >>> rows, labels = jnp.array([[0.0], [3.0], [4.0]]), jnp.array([1, 0, 0])
+    >>> knn_classify(rows, labels, jnp.array([[1.0]]), ks=(1, 3), num_classes=2).tolist()  # one nearest, three nearest
+    [[1], [0]]
     """
     if train_targets.shape != train_inputs.shape[:1]:
         raise InputError(f"{train_targets.shape} labels for {train_inputs.shape} training images: give one label each")

@@ -38,7 +38,11 @@ STORED = {
 
 
 def cache_folder() -> Path:
-    """`$JAXMLP_CACHE`, else `$XDG_CACHE_HOME/jaxmlp`, else `~/.cache/jaxmlp`."""
+    """Folder of caches: `$JAXMLP_CACHE`, else `$XDG_CACHE_HOME/jaxmlp`, else `~/.cache/jaxmlp`.
+
+    >>> cache_folder().is_absolute()
+    True
+    """
     if own := os.environ.get("JAXMLP_CACHE"):
         return Path(own).expanduser().absolute()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().absolute() / "jaxmlp"

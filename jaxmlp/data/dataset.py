@@ -32,6 +32,11 @@ class Dataset(struct.PyTreeNode):
         split: of `SPLITS`, or `last_N`: the validation part that suits these rows; those in time order, or of groups
             that must stay together, are refused with another that mixes them.
         found: what was found in the data and how it was read, one line, or "".
+
+    >>> from jaxmlp import data
+    >>> iris = data.load("iris")
+    >>> iris.train_images.shape, iris.num_classes, iris.task, iris.columns[0]
+    ((120, 4), 3, 'classes', 'sepal length (cm)')
     """
 
     train_inputs: Array
@@ -94,6 +99,13 @@ def check_dataset(dataset: Dataset) -> None:
     Raises:
         InputError: what is no `Dataset`, arrays of another rank, type or length than it says, an empty part, inputs or
             targets that are NaN or infinite, labels outside 0 .. K-1, or fewer than two classes.
+
+    >>> from jaxmlp import data
+    >>> iris = data.load("iris")
+    >>> check_dataset(iris.replace(train_labels=iris.train_labels[:-1]))
+    Traceback (most recent call last):
+        ...
+    jaxmlp.errors.InputError: iris: train_labels have shape (119,), train_images (120, 4): give one label for every row
     """
     check_type("the dataset", dataset, Dataset, "what data.load or data.from_arrays returns")
     for part in ("train", "test"):

@@ -79,7 +79,15 @@ def _refuse(path: Path, **options: Any) -> None:
 
 
 def read_table(file: str | os.PathLike[str]) -> Any:
-    """A CSV or Parquet file as a DataFrame; raises `InputError` as `read_file` does."""
+    """A CSV or Parquet file as a DataFrame; raises `InputError` as `read_file` does.
+
+    >>> import pandas, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "points.csv")
+    ...     pandas.DataFrame({"x": [1, 3], "y": [2, 4]}).to_csv(path, index=False)
+    ...     read_table(path)["y"].tolist()
+    [2, 4]
+    """
     check_path("the table", file)
     path = Path(file)
     if not path.is_file():
@@ -214,7 +222,14 @@ def _read_parquet(path: Path) -> Any:
 
 
 def read_array(file: str | os.PathLike[str]) -> np.ndarray:
-    """The array in a .npy file; raises `InputError` as `read_file` does."""
+    """The array in a .npy file; raises `InputError` as `read_file` does.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/rows.npy", np.ones((3, 2)))
+    ...     read_array(Path(folder, "rows.npy")).shape
+    (3, 2)
+    """
     check_path("the array's file", file)
     path = Path(file)
     try:

@@ -141,10 +141,16 @@ def _plan(name: str, column: Any, text: str, what: str) -> list[str]:
 
 
 def encode_columns(frame: Any, columns: Sequence[str], what: str = "inputs") -> np.ndarray:
-    """A table's rows as float32 [N, I], in the order of `columns`, as `plan_columns` names them.
+    """Turn a table's rows into float32 [N, I], with the columns that `plan_columns` names, in their order.
 
     Raises:
         InputError: a column that is not there, a text that none of `columns` stands for, or no finite numbers.
+
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"size": [1, 2], "colour": ["red", "blue"]})
+    >>> columns = plan_columns(frame, text="columns")
+    >>> columns, encode_columns(frame, columns).tolist()
+    (('size', 'colour=blue', 'colour=red'), [[1.0, 0.0, 1.0], [2.0, 1.0, 0.0]])
     """
     there = {str(name): i for i, name in enumerate(frame.columns)}
     rows = np.empty((len(frame), len(columns)), np.float32)

@@ -17,7 +17,14 @@ LEAST_WAY = 0.01
 
 @dataclass(frozen=True)
 class Bar:
-    """The least score of a success, from what a constant answer and the reference get; accuracies or R²."""
+    """The score a run must reach to count as a success: accuracy or R².
+
+    It lies between the score of a constant answer and that of the reference net.
+
+    >>> bar = Bar(constant=0.10, reference=0.98, noise=0.006)
+    >>> round(bar.value, 3), bar.is_learnable, bar.reached(pd.Series([0.5, 0.95])).tolist()
+    (0.93, True, [False, True])
+    """
 
     constant: float
     """Test score of the best constant answer: the most frequent class, or the mean, of the training part."""

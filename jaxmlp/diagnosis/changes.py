@@ -280,9 +280,14 @@ CHANGES: Components[Change] = Components(
 
 
 def applicable(given: Setting, dataset: Dataset, names: Iterable[str] = CHANGES) -> dict[str, Setting]:
-    """The changed settings of those of the named changes that apply, by the change's name.
+    """Make each named change to a setting; returns, by name, the settings of the changes that apply.
 
     A change that makes a setting which its own spec refuses, or which cannot be trained on these data, does not apply.
+
+    >>> from jaxmlp import data, nn, training
+    >>> given = Setting(training.RunSpec(nn.MLPSpec((64, 30, 10), activation="sigmoid")))
+    >>> sorted(applicable(given, data.load("digits"), ["relu", "scaled_targets"]))  # targets are classes, not numbers
+    ['relu']
     """
     changed = {name: changed_by(name, given, dataset) for name in names}
     return {name: setting for name, setting in changed.items() if setting is not None}

@@ -18,6 +18,10 @@ def random_ten(num_images: int, seed: int) -> slice:
 
     Raises:
         InputError: fewer than ten images.
+
+    >>> ten = random_ten(100, seed=0)
+    >>> ten.stop - ten.start, ten == random_ten(100, seed=0)
+    (10, True)
     """
     if num_images < NUM_IMAGES:
         raise InputError(f"there are {num_images} test images: the picture needs {NUM_IMAGES}")
@@ -41,6 +45,11 @@ def ten_images_figure(
         predicted: [10] integers.
         image_shape: (height, width); default square.
         names: of the classes; default their numbers.
+
+    >>> images, labels = np.zeros((10, 16), np.uint8), np.arange(10)
+    >>> figure = ten_images_figure(images, labels, predicted=np.zeros(10, int))
+    >>> len(figure.axes)
+    10
     """
     shape = image_shape or (math.isqrt(images.shape[1]),) * 2
     low, high = (0, 255) if images.dtype == np.uint8 else (images.min(), images.max())
@@ -75,6 +84,9 @@ def templates_figure(weight: np.ndarray, image_shape: tuple[int, int], names: tu
 
     Raises:
         InputError: an image shape of other than I pixels.
+
+    >>> len(templates_figure(np.eye(3, 4), (2, 2), ("a", "b", "c")).axes)  # one picture a unit
+    3
     """
     if math.prod(image_shape) != weight.shape[1]:
         raise InputError(f"image shape {image_shape} for weights of {weight.shape[1]} inputs: give height and width")

@@ -81,7 +81,12 @@ class Flow(_OnRows):
 
 @dataclass(frozen=True)
 class OutputFlow(_OnRows):
-    """How many different things the net says, and how many classes; of numbers there are none, NaN."""
+    """Count a net's distinct outputs and the classes it predicts; for a net of numbers the latter is NaN.
+
+    >>> from jaxmlp.probes import Epochs
+    >>> OutputFlow(Epochs(every=5)).table.name
+    'output_flow'
+    """
 
     tables: ClassVar[Mapping[str, Table]] = OUTPUT_FLOW
 

@@ -104,6 +104,10 @@ class AdamSharpness(_Curved):
 
     Full-batch Adam holds it at `jaxmlp.probes.laws.adaptive_edge`, 38/η. NaN before the first step, where Adam has no
     second moment, and for rules that are not `adam` or `adamw`.
+
+    >>> from jaxmlp.probes import Steps
+    >>> AdamSharpness(Steps(every=16)).table.name
+    'adam_curvature_by_step'
     """
 
     tables: ClassVar[Mapping[str, Table]] = ADAM_CURVATURE

@@ -31,7 +31,13 @@ from jaxmlp.typed import check_types
 
 @dataclass(frozen=True)
 class Arm:
-    """One setting: a static structure and its numbers, under a name."""
+    """One setting: a static structure and its numbers, under a name.
+
+    >>> from jaxmlp import nn, training
+    >>> arm = Arm("fast", training.RunSpec(nn.MLPSpec((4, 8, 3))), training.Hyper(learning_rate=0.1))
+    >>> arm.name, arm.hyper.learning_rate
+    ('fast', 0.1)
+    """
 
     name: str
     spec: RunSpec

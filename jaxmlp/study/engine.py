@@ -95,6 +95,15 @@ def run(
             before anything is written.
         KeyboardInterrupt: Ctrl-C or SIGTERM, its argument the signal's number; all blocks in training are checkpointed
             before.
+
+    >>> from jaxmlp import data, nn, study, training
+    >>> spec = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none"), epochs=2)
+    >>> arms = [study.Arm(f"rate {rate}", spec, training.Hyper(learning_rate=rate)) for rate in (0.001, 0.01)]
+    >>> results = study.run(arms, data.load("iris"), seeds=2, display=study.LineDisplay("rates", Console(quiet=True)))
+    >>> len(results.rows)  # two arms, two seeds, epochs 0 to 2
+    12
+    >>> len(results.manifest["programs"])  # a rate is a number: both arms share one
+    1
     """
     check_given(arms, name, about, beside, probes)
     for what, folder in (("out", out), ("log_dir", log_dir)):

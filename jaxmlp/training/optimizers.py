@@ -52,7 +52,11 @@ from jaxmlp.typed import check_types
 
 @dataclass(frozen=True)
 class OptimizerSpec:
-    """Which update rule, and what happens to the gradient before it."""
+    """Which update rule, and what happens to the gradient before it.
+
+    >>> OptimizerSpec("sgd", weight_decay=True).decays, OptimizerSpec("adam").decays
+    (True, False)
+    """
 
     name: str = "adam"
     """A key of `OPTIMIZERS`; an `Optimizer` or a function is registered and kept by its name."""

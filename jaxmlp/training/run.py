@@ -27,7 +27,14 @@ from jaxmlp.training.trained import net_of
 
 
 def init_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> RunState:
-    """A run that is ready to train, epoch 0 measured; the arguments are those of `start_run`."""
+    """A run that is ready to train, epoch 0 measured; the arguments are those of `start_run`.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec = training.RunSpec(nn.MLPSpec((4, 3), initializer="zeros"), training.DataSpec(preprocessing="none"))
+    >>> run = init_run(0, jax.device_put(data.load("iris")), spec=spec, hyper=training.Hyper())
+    >>> round(float(run.history["val_loss"][0]), 4)  # ln 3
+    1.0986
+    """
     run = start_run(seed, dataset, spec=spec, hyper=hyper)
     return end_epoch(run, dataset, spec=spec, hyper=hyper, epoch=0)
 
@@ -41,6 +48,12 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
         spec: the run's structure.
         hyper: the run's numbers, within their ranges: `study.run` calls `check_hyper` for its arms, nothing here does,
             since they may be traced.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none"))
+    >>> run = start_run(0, data.load("iris"), spec=spec, hyper=training.Hyper())
+    >>> run.train_index.shape, run.val_index.shape, int(run.train.step)
+    ((96,), (24,), 0)
     """
     num_examples = dataset.train_inputs.shape[0]
     split_key = stream_key(seed, Stream.SPLIT, 0)
@@ -113,6 +126,14 @@ def train_epoch(
 
     Returns:
         The run after these steps.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none", batch_size=32))
+    >>> hyper = training.Hyper()
+    >>> iris = jax.device_put(data.load("iris"))
+    >>> run = train_epoch(start_run(0, iris, spec=spec, hyper=hyper), iris, spec=spec, hyper=hyper, epoch=1)
+    >>> int(run.train.step)  # the 96 training rows in batches of 32
+    3
     """
     batch = spec.data.batch_size
     with jax.named_scope("order"):
@@ -138,7 +159,11 @@ def train_epoch(
 
 
 class Batch(NamedTuple):
-    """What a run takes into one step, beside its state."""
+    """The inputs of one training step, besides the run's state.
+
+    >>> Batch(jnp.ones((64, 784)), jnp.zeros(64, int), key=None, rate=jnp.array(0.5)).x.shape
+    (64, 784)
+    """
 
     x: Array
     """Preprocessed, [B, I]."""
@@ -151,7 +176,15 @@ class Batch(NamedTuple):
 
 
 def next_batch(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> Batch:
-    """What the run's next step takes; the arguments are those of `start_run`. It may stand anywhere in its training."""
+    """Return rows, labels, key and rate of the run's next step, wherever it stands; arguments as in `start_run`.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none")), training.Hyper()
+    >>> iris = data.load("iris")
+    >>> batch = next_batch(start_run(0, iris, spec=spec, hyper=hyper), iris, spec=spec, hyper=hyper)
+    >>> batch.x.shape, round(float(batch.rate), 6)
+    ((64, 4), 0.001)
+    """
     steps, batch = _steps_per_epoch(dataset, spec), spec.data.batch_size
     done = run.train.step
     order = _order(run, spec, done // steps + 1)
@@ -175,8 +208,17 @@ def _order(run: RunState, spec: RunSpec, epoch: Array | int) -> Array:
 
 
 def end_epoch(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper, epoch: Array | int) -> RunState:
-    """Measure after an epoch, note divergence, keep the model if it is the best so far (S-090, S-091), and look
-    whether the rate is to be cut (S-073) or the run has ended (S-084). Epoch 0 is before training, and only measured.
+    """Measure a run after an epoch, and do what follows from the numbers.
+
+    Divergence is noted, the best model so far is kept (S-090, S-091), the rate may be cut (S-073) and the run may end
+    (S-084). Epoch 0 is before training: it is only measured.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none")), training.Hyper()
+    >>> iris = jax.device_put(data.load("iris"))
+    >>> run = end_epoch(start_run(0, iris, spec=spec, hyper=hyper), iris, spec=spec, hyper=hyper, epoch=0)
+    >>> 0.0 <= float(run.history["val_accuracy"][0]) <= 1.0
+    True
     """
     epoch = jnp.asarray(epoch)
     after = _measure(run, dataset, epoch, spec=spec, hyper=hyper)
@@ -220,7 +262,15 @@ def _from_epoch_1(epoch: Array, watch: Any, after: Callable[[Any], Any]) -> Any:
 
 
 def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> RunState:
-    """Test the selected model; fills the test columns of the last epoch that was trained."""
+    """Test the selected model; fills the test columns of the last epoch that was trained.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none")), training.Hyper()
+    >>> iris = jax.device_put(data.load("iris"))
+    >>> run = end_run(init_run(0, iris, spec=spec, hyper=hyper), iris, spec=spec, hyper=hyper)
+    >>> 0.0 <= float(run.history["test_accuracy"][-1]) <= 1.0
+    True
+    """
     if spec.evaluation.test_every_epoch:
         return run  # it selects the last model, and that is tested: a net less to compile
     # A diverged run has rows to the end.

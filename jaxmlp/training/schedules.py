@@ -32,7 +32,11 @@ from jaxmlp.typed import check_types
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """How the learning rate moves over the steps."""
+    """How the learning rate moves over the steps.
+
+    >>> ScheduleSpec().is_constant, ScheduleSpec("cosine").is_constant
+    (True, False)
+    """
 
     name: str = "constant"
     """A key of `SCHEDULES`; a `Schedule` or a function is registered and kept by its name."""
@@ -58,7 +62,13 @@ class ScheduleSpec:
 
 
 class Clock(NamedTuple):
-    """Where a run stands, and how long it is."""
+    """Where a run stands, and how long it is.
+
+    >>> import jax.numpy as jnp
+    >>> clock = Clock(jnp.array(300), steps_per_epoch=100, epochs=15)
+    >>> int(clock.step) // clock.steps_per_epoch  # epochs that are over
+    3
+    """
 
     step: Array
     """int32, updates done so far."""

@@ -19,10 +19,9 @@ NUMBERS = data.from_arrays(np.arange(40.0).reshape(20, 2), np.linspace(-1, 1, 20
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """An empty current folder, and no compile cache that a test would set for all."""
+    """An empty current folder and an empty cache."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JAXMLP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
 
 
 def saved(spec, dataset, **about):

@@ -165,7 +165,6 @@ def test_a_net_that_does_not_fit_the_data_is_refused_before_training():
 def table(tmp_path, monkeypatch):
     """A table of 60 rows in the current folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
     rows = ["a,b,kind", *(f"{x:.3f},{y:.3f},{'up' if y > 0 else 'down'}" for x, y in POINTS[:60])]
     (tmp_path / "points.csv").write_text("\n".join(rows))
     return tmp_path

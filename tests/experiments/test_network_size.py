@@ -19,7 +19,7 @@ from jaxmlp import data
 from jaxmlp.evidence import synthetic_rows
 from jaxmlp.nn import count_parameters
 from jaxmlp.study import Results
-from tests.experiments.tables import CLEAR, UNCLEAR, accuracies, table, three_each, verdict_of
+from tests.experiments.tables import CLEAR, UNCLEAR, accuracies, table, verdict_of
 
 
 def nets(step, programs=("shipped", "mended"), seconds=0.1):
@@ -48,15 +48,6 @@ CASES = [
     ("C-424", "refuted", ranked(-1.0)),
     ("C-424", "inconclusive", ranked(0.7, spread=UNCLEAR)),
 ]
-
-
-@pytest.mark.parametrize(("claim", "verdict", "arms"), CASES)
-def test_every_claim_finds_what_the_table_holds(claim, verdict, arms):
-    assert verdict_of(NETWORK_SIZE_CLAIMS, claim, arms) == verdict
-
-
-def test_every_claim_has_its_three_tables():
-    assert three_each(NETWORK_SIZE_CLAIMS, CASES)
 
 
 def test_d4_s_own_table_refutes_it():

@@ -11,7 +11,6 @@ from experiments.lab.version_1 import ARM_OF
 from experiments.prediction_mode import (
     MASKED,
     PREDICTION_MODE_ARMS,
-    PREDICTION_MODE_CLAIMS,
     PREDICTION_MODE_EXPERIMENT,
     PREDICTION_MODE_WRONG,
     mask_gaps,
@@ -21,7 +20,7 @@ from jaxmlp import data, study
 from jaxmlp.nn import MLPSpec
 from jaxmlp.schema import table_named
 from jaxmlp.training import DataSpec, Hyper, RunSpec
-from tests.experiments.tables import CLEAR, UNCLEAR, accuracies, table, three_each, verdict_of
+from tests.experiments.tables import CLEAR, UNCLEAR, accuracies, table
 
 
 def gaps(linear, relu, spread=CLEAR):
@@ -45,15 +44,6 @@ CASES = [
     ("C-119", "mixed", modes(0.9, 0.97, 0.1)),
     ("C-119", "inconclusive", modes(0.967, 0.967, 0.967, spread=UNCLEAR)),
 ]
-
-
-@pytest.mark.parametrize(("claim", "verdict", "arms"), CASES)
-def test_every_claim_finds_what_the_table_holds(claim, verdict, arms):
-    assert verdict_of(PREDICTION_MODE_CLAIMS, claim, arms) == verdict
-
-
-def test_every_claim_has_its_three_tables():
-    assert three_each(PREDICTION_MODE_CLAIMS, CASES)
 
 
 def test_scaling_is_the_mean_where_the_output_is_linear_and_below_it_behind_a_relu():

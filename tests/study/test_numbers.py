@@ -95,7 +95,7 @@ def test_several_targets_train_together():
 @pytest.mark.parametrize(
     ("spec", "columns", "message"),
     [
-        (spec_of("cross_entropy"), 1, "loss 'cross_entropy' is about classes, the targets of diabetes are numbers"),
+        (spec_of("cross_entropy"), 1, "loss 'cross_entropy' predicts classes, but the targets of diabetes are numbers"),
         (spec_of(outputs=3), 2, "must start with its 10 inputs and end with its 2 numbers"),
     ],
 )

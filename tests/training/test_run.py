@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -73,8 +74,7 @@ def test_an_epoch_is_its_batches_in_the_seeds_order(digits):
         losses.append(float(loss))
     assert int(after.train.step) == 5
     assert float(after.loss_sum) == pytest.approx(sum(losses), rel=1e-4)
-    for a, b in zip(jax.tree.leaves(after.train), jax.tree.leaves(state), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+    chex.assert_trees_all_close(after.train, state, rtol=1e-3, atol=1e-5)
 
 
 def test_without_shuffling_every_epoch_has_the_stored_order(digits):

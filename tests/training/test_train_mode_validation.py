@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -124,7 +125,7 @@ def test_of_what_was_there_before_little_remains(digits, trained, batches):
 
 def test_a_run_validates_so_and_trains_as_ever(digits, trained):
     run, other = trained[TRAIN_MODE], trained[RUNNING]
-    jax.tree.map(np.testing.assert_array_equal, run.train.params, other.train.params)
+    chex.assert_trees_all_equal(run.train.params, other.train.params)
     np.testing.assert_array_equal(run.history["train_loss"], other.history["train_loss"])
     # As though the other run had validated in this way at its end: all but 0.9^7 is this epoch's.
     before = jax.tree.map(jnp.zeros_like, run.train.norm_state)
@@ -174,7 +175,7 @@ def test_what_validation_leaves_is_what_is_kept_and_tested(digits, trained):
     run = trained[TRAIN_MODE]
     assert int(run.best.epoch) == 2, "the test needs a run whose last epoch is its best"
     assert float(run.best.val_score) == float(run.history["val_accuracy"][2])
-    jax.tree.map(np.testing.assert_array_equal, run.selected.norm_state, run.train.norm_state)
+    chex.assert_trees_all_equal(run.selected.norm_state, run.train.norm_state)
     _, train_accuracy = over(run, digits, run.train_index)
     assert float(run.history["train_accuracy"][2]) == float(train_accuracy)
     ended = end_run(run, digits, spec=TRAIN_MODE, hyper=HYPER)
