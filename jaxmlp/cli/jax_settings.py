@@ -24,7 +24,7 @@ def keep_programs() -> None:
 
     from jaxmlp.data.cache import cache_folder
 
-    if jax.config.jax_compilation_cache_dir:
+    if jax.config.values["jax_compilation_cache_dir"]:
         return
     jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "xla"))
     # The small ones too: each operation outside a program is one, and a second process need not wait for them.

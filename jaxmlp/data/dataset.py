@@ -35,7 +35,7 @@ class Dataset(struct.PyTreeNode):
 
     >>> from jaxmlp import data
     >>> iris = data.load("iris")
-    >>> iris.train_images.shape, iris.num_classes, iris.task, iris.columns[0]
+    >>> iris.train_inputs.shape, iris.num_classes, iris.task, iris.columns[0]
     ((120, 4), 3, 'classes', 'sepal length (cm)')
     """
 
@@ -102,10 +102,10 @@ def check_dataset(dataset: Dataset) -> None:
 
     >>> from jaxmlp import data
     >>> iris = data.load("iris")
-    >>> check_dataset(iris.replace(train_labels=iris.train_labels[:-1]))
+    >>> check_dataset(iris.replace(train_targets=iris.train_targets[:-1]))  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    jaxmlp.errors.InputError: iris: train_labels have shape (119,), train_images (120, 4): give one label for every row
+    jaxmlp.errors.InputError: iris: train_targets have shape (119,), train_inputs (120, 4): give one target...
     """
     check_type("the dataset", dataset, Dataset, "what data.load or data.from_arrays returns")
     for part in ("train", "test"):

@@ -19,6 +19,18 @@ def write_own_page(folder: str | os.PathLike[str]) -> Path:
 
     Raises:
         InputError: the folder holds no finished study.
+
+    >>> import tempfile
+    >>> from rich.console import Console
+    >>> from jaxmlp import data, study
+    >>> from jaxmlp.nn import MLPSpec
+    >>> from jaxmlp.training import DataSpec, RunSpec
+    >>> arms = [study.Arm("relu", RunSpec(MLPSpec((4, 8, 3)), data=DataSpec(preprocessing="none"), epochs=2))]
+    >>> with tempfile.TemporaryDirectory() as home:
+    ...     quiet = study.LineDisplay("iris", Console(quiet=True))
+    ...     _ = study.run(arms, data.load("iris"), seeds=2, out=f"{home}/iris", display=quiet)
+    ...     write_own_page(f"{home}/iris").name
+    'report.html'
     """
     home = Path(folder)
     results = Results.load(home)

@@ -17,7 +17,7 @@ def net_of(run: RunState, *, spec: RunSpec, hyper: Hyper) -> Net:
     >>> from jaxmlp import data, nn, training
     >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none")), training.Hyper()
     >>> run = training.start_run(0, data.load("iris"), spec=spec, hyper=hyper)
-    >>> net_of(run, spec=spec, hyper=hyper).predict(data.load("iris").test_images).shape
+    >>> net_of(run, spec=spec, hyper=hyper).predict(data.load("iris").test_inputs).shape
     (30,)
     """
     return Net(run.train.params, run.train.norm_state, run.preprocessing, hyper, spec)
@@ -29,7 +29,7 @@ def trained_net(run: RunState, *, spec: RunSpec, hyper: Hyper) -> Net:
     >>> from jaxmlp import data, nn, training
     >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none")), training.Hyper()
     >>> run = training.start_run(0, data.load("iris"), spec=spec, hyper=hyper)
-    >>> trained_net(run, spec=spec, hyper=hyper).logits(data.load("iris").test_images).shape
+    >>> trained_net(run, spec=spec, hyper=hyper).logits(data.load("iris").test_inputs).shape
     (30, 3)
     """
     return net_of(run.replace(train=run.selected), spec=spec, hyper=hyper_of(hyper_values(hyper)))
