@@ -65,7 +65,7 @@ def test_a_net_that_cannot_be_tested_is_one_line_and_writes_nothing(net, home, c
     [
         (["fly"], "invalid choice: 'fly'"),
         (["run"], "the following arguments are required: NAME"),
-        (["run", "initialisation"], "unknown experiment 'initialisation': choose one of initialization"),
+        (["run", "initialisation"], "unknown experiment 'initialisation': choose one of activations, batch_size"),
         (["run", "initialization", "--dataset", "cifar"], "unknown dataset 'cifar': choose one of digits, mnist"),
         (["run", "initialization", "--preset", "huge"], "unknown preset 'huge': choose one of quick, full"),
         (["run", "initialization", "--arms", "he"], "unknown arm 'he': choose one of randn, randn_lr1e-2"),
