@@ -16,7 +16,7 @@ from experiments.lab import front
 from experiments.lab.api import api_tables
 from experiments.lab.drawings import FIGURES, write_figure
 from experiments.lab.ledger import load_ledger
-from experiments.lab.published import PUBLISHED, published_comparisons, published_verdicts
+from experiments.lab.published import published_comparisons, published_folder, published_verdicts
 from experiments.precision import precision_table
 from jaxmlp import baselines, data, evidence, nn, probes, study, training
 from jaxmlp.evidence import presentation
@@ -116,7 +116,7 @@ def grid_times() -> str:
     times = [seconds for values in printed.values() for seconds in values]
     rows = ", ".join(row for row, values in printed.items() if values)
     text = f"D2 prints {min(times):g} to {max(times):g} s for one run of 50 epochs ({rows})"
-    manifest = PUBLISHED / "d2_grid" / MANIFEST_FILE
+    manifest = published_folder("d2_grid") / MANIFEST_FILE
     if not manifest.is_file():
         return f"{text}; its grid is not published yet."
     facts = json.loads(manifest.read_text(encoding="utf-8"))
@@ -191,7 +191,7 @@ def _functions() -> dict[str, list[str]]:
 
 def precision_costs() -> str:
     """What bfloat16 costs in accuracy, in Markdown."""
-    folder = PUBLISHED / "precision"
+    folder = published_folder("precision")
     if not study.Results.saved_in(folder):
         return "The study `precision` is not published yet."
     results = study.Results.load(folder)

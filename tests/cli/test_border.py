@@ -35,6 +35,7 @@ def refused(capsys, command, *line):
         ("experiments", ["report", f"/tmp/{LONG}"], "no path here"),
         ("experiments", ["test", ""], "is no path"),
         ("jaxmlp", ["predict", "net\0", "x.csv"], "is no path"),
+        ("jaxmlp", ["train", "--spec", "\ud800"], "no path here (surrogates not allowed)"),
         ("jaxmlp", ["train", "--learning-rate", "1e39"], "float32 holds as inf"),
         ("jaxmlp", ["train", "--learning-rate", "1e-50"], "float32 holds as 0"),
         ("jaxmlp", ["train", "--widths", "1" + 20 * "0"], "below 2**31"),

@@ -3,7 +3,10 @@
 import contextlib
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -56,10 +59,17 @@ def prepare(folder: Path) -> Path:
 
 def draw_line(numbers: Numbers, folder: Path) -> Try:
     """A line of one of the commands that could be typed without waiting for its end."""
-    main, line = (
-        (run_jaxmlp_line, _own(numbers)) if numbers.random() < 0.6 else (run_experiments_line, _experiment(numbers))
-    )
-    return Try(" ".join(word[:40] for word in line)[:200], lambda: _run(main, line, folder), str)
+    main, line = _drawn(numbers)
+    return Try(_told(line), lambda: _run(main, line, folder), str)
+
+
+def _drawn(numbers: Numbers) -> tuple[Any, list[str]]:
+    """A command, and the line after it."""
+    return (run_jaxmlp_line, _own(numbers)) if numbers.random() < 0.6 else (run_experiments_line, _experiment(numbers))
+
+
+def _told(line: list[str]) -> str:
+    return " ".join(word[:40] for word in line)[:200]
 
 
 def _options(numbers: Numbers, names: Any) -> Iterator[str]:
@@ -124,3 +134,34 @@ def _listing(folder: Path) -> set[str]:
 
 
 LINES = Fuzzer("command lines", prepare, draw_line)
+
+
+# The same lines as programs of their own: what Python and the system say before and after a command is heard too.
+ROOT_FOLDER = Path(__file__).parents[3]
+"""Of the code: a try runs elsewhere."""
+PROGRAMS = {run_jaxmlp_line: "jaxmlp", run_experiments_line: "experiments"}
+LONGEST_LINE = 120
+"""Seconds after which a program hangs."""
+
+
+def draw_program(numbers: Numbers, folder: Path) -> Try:
+    """A line that the system can take, since it takes no text that has no bytes."""
+    main, line = _drawn(numbers)
+    words = [word.encode(errors="replace").decode() for word in line]
+    return Try(_told(words), lambda: _run(partial(_as_program, main), words, folder), str)
+
+
+def _as_program(main: Any, words: list[str]) -> int:
+    environment = os.environ | {"PYTHONPATH": str(ROOT_FOLDER)}
+    ended = subprocess.run(
+        [sys.executable, "-m", PROGRAMS[main], *words],
+        env=environment,
+        capture_output=True,
+        timeout=LONGEST_LINE,
+        check=False,
+    )
+    sys.stderr.write(ended.stderr.decode(errors="replace"))
+    return ended.returncode
+
+
+PROGRAM_LINES = Fuzzer("command lines, as programs", prepare, draw_program)
