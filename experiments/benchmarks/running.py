@@ -48,6 +48,7 @@ from jaxmlp.files import read_sealed_json, write_sealed_json, write_whole
 from jaxmlp.study.arms import describe_arm, make_run, varying_settings
 from jaxmlp.study.finished import block_rows
 from jaxmlp.study.manifest import PACKAGES, describe_device
+from jaxmlp.study.processor import describe_processor
 from jaxmlp.study.results import assemble
 
 FLOOR_WORKLOADS = ("b", "c", "d", "e", "f", "fr")
@@ -255,6 +256,7 @@ def run_benchmark(name: str, *, rounds: int | None, command: str) -> Path:
         "command": command,
         "measured_on": datetime.now(UTC).date().isoformat(),
         "device": describe_device(),
+        "processor": describe_processor(),
         "versions": {package: version(package) for package in PACKAGES},
         "measured": measured,
     }
@@ -279,5 +281,6 @@ def _table_of(name: str, path: Path) -> str:
     benchmark = BENCHMARKS[name]
     packages = {"jax": content["versions"]["jax"]} | content["measured"].get("versions", {})
     versions = ", ".join(f"{package} {number}" for package, number in packages.items())
-    where = f"{content['device']}, {versions}, {benchmark.numbers}"
+    processor = content.get("processor", {}).get("name", "")
+    where = ", ".join(filter(None, (content["device"], processor, versions, benchmark.numbers)))
     return f"{benchmark.table(content['measured'])}\n\n{where}; `{content['command']}`."

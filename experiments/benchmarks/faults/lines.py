@@ -39,9 +39,27 @@ LINE_WORDS = (
     *("tfds:x", "table.csv", "broken.csv", "net.safetensors", "spec.toml", "folder", "0.2", "classes", "numbers"),
 )
 DATA = ("--target", "--drop", "--test", "--task", "--classes", "--holdout", "--groups", "--text", "--dataset")
-STUDY = ("--out", "--strategy", "--checkpoint-minutes", "--keep-params", "--log-dir", "--processes", "--process-id")
+STUDIES = (
+    "--out",
+    "--strategy",
+    "--checkpoint-minutes",
+    "--keep-params",
+    "--log-dir",
+    "--processes",
+    "--process-id",
+)
 PATHS = ("--data-dir", "--spec", "--compare", "--widths", "--seeds", "--lanes", "--no-such-option", "--coordinator")
-RUN = ("--preset", "--seeds", "--epochs", "--arms", "--dataset", "--data-dir", "--precision", *STUDY, "--coordinator")
+RUN = (
+    "--preset",
+    "--seeds",
+    "--epochs",
+    "--arms",
+    "--dataset",
+    "--data-dir",
+    "--precision",
+    *STUDIES,
+    "--coordinator",
+)
 SWITCHES = ("--resume", "--bias", "--no-shuffle", "--plateau", "--early-stopping", "--test-every-epoch")
 TRAINS_NOTHING = ("--lanes", "2000000000")
 """No machine has so many: a line that is right so far ends here, after all else was looked at."""
@@ -85,7 +103,7 @@ def _own(numbers: Numbers) -> list[str]:
     names = [f"--{option.name.replace('_', '-')}" for option in OPTIONS]
     first = [one_of(numbers, LINE_WORDS)] if numbers.random() < 0.3 else []
     if command == "train":
-        return [command, *first, *_options(numbers, [*names, *names, *DATA, *STUDY, *PATHS]), *TRAINS_NOTHING]
+        return [command, *first, *_options(numbers, [*names, *names, *DATA, *STUDIES, *PATHS]), *TRAINS_NOTHING]
     if command == "test":
         return [
             command,
