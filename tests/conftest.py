@@ -34,6 +34,18 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(os.environ.pop(COMPILED), ignore_errors=True)
 
 
+LEFT_OUT = {"makes_nan": "jax_debug_nans", "float32": "jax_enable_x64"}
+"""By marker, the setting of jax under which its tests mean nothing."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for marker, setting in LEFT_OUT.items():
+        if jax.config.values[setting]:
+            for item in items:
+                if marker in item.keywords:
+                    item.add_marker(pytest.mark.skip(reason=f"{marker}: not under {setting}"))
+
+
 @pytest.fixture
 def x64():
     """Float64 for the length of one test: derivative checks and 1e-9 agreements need it."""
