@@ -1,20 +1,26 @@
 """What full runs gave, kept small in `experiments/published/`."""
 
-import hashlib
 import json
 import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-from experiments.lab.amendments import amended_texts
 from experiments.lab.base import Experiment
+from experiments.lab.claim_list import (
+    CHECKSUMS_FILE,
+    PUBLISHED,
+    VERDICTS_FILE,
+    checked_folder,
+    checksum_of,
+    claims_in,
+    verdicts_in,
+)
 from experiments.lab.demo import DEMO
 from experiments.lab.ledger import load_ledger
 from experiments.lab.registry import EXPERIMENTS
 from experiments.lab.session import (
     BESIDE_FILE,
-    VERDICTS_FILE,
     find_studies,
     judge_study,
     write_pages,
@@ -36,11 +42,8 @@ from jaxmlp.study.folder import BLOCKS_FOLDER
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
 from jaxmlp.training.state import EPOCHS
 
-PUBLISHED = Path(__file__).parents[1] / "published"
 OVERVIEW_FILE = "overview.html"
 DEMO_FILE = f"{FIGURES_FOLDER}/{DEMO}.svg"
-CHECKSUMS_FILE = "checksums.json"
-"""SHA-256 of every file of a published study, written last. Studies that were published before it was have none."""
 JUDGED_FILES = (VERDICTS_FILE, BESIDE_FILE)
 """Made of the others, by the rules as they are."""
 
@@ -51,30 +54,24 @@ def published_folder(name: str, *, but: Collection[str] = ()) -> Path:
     Raises:
         DamagedFileError: one has changed since.
     """
-    folder = PUBLISHED / name
-    if (folder / CHECKSUMS_FILE).is_file():
-        for file, checksum in read_sealed_json(folder / CHECKSUMS_FILE).items():
-            if file not in but and _checksum(folder / file) != checksum:
-                raise DamagedFileError(
-                    folder / file, "it is not as it was published; where a publish was killed, repeat that"
-                )
-    return folder
-
-
-def _checksum(path: Path) -> str:
-    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "gone"
+    return checked_folder(PUBLISHED / name, but)
 
 
 def _write_checksums(folder: Path) -> Path:
     path = folder / CHECKSUMS_FILE
     files = sorted(file for file in folder.rglob("[!.]*") if file.is_file() and file != path)
-    write_sealed_json(path, {file.relative_to(folder).as_posix(): _checksum(file) for file in files})
+    write_sealed_json(path, {file.relative_to(folder).as_posix(): checksum_of(file) for file in files})
     return path
 
 
 def published_verdicts() -> dict[str, dict[str, Any]]:
     """The published verdict of every claim that has one, by claim id."""
-    return {verdict["claim"]: verdict for verdict in _of_all_studies(VERDICTS_FILE)}
+    return verdicts_in(PUBLISHED)
+
+
+def claim_rows() -> list[dict[str, Any]]:
+    """All claims of the ledger with their published verdicts: see `claims_in`."""
+    return claims_in(PUBLISHED)
 
 
 def published_comparisons() -> list[dict[str, Any]]:
@@ -121,23 +118,6 @@ def rebuild_reports(out: Path) -> list[Path]:
         write_pages(experiment, target)
         pages.append(target / REPORT_FILE)
     return [*pages, write_published_overview(out / OVERVIEW_FILE, out)]
-
-
-def claim_rows() -> list[dict[str, Any]]:
-    """All claims of the ledger: the published verdict, or `not_tested` and why."""
-    published, tested_by, amended = published_verdicts(), dict(_tested_by()), amended_texts()
-    rows = []
-    for claim in load_ledger().claims.values():
-        reason = f"no experiment tests it yet; what would: {' '.join(claim.test.split())}"
-        if claim.id in tested_by:
-            reason = f"experiment {tested_by[claim.id]} tests it, but no full run of it is published"
-        untested = {"claim": claim.id, "doc": claim.document, "statement": claim.statement}
-        untested |= {"verdict": "not_tested", "evidence": reason, "n": 0, "preview": False, "parts": []}
-        untested |= dict.fromkeys(("effect", "unit", "ci_low", "ci_high"))
-        untested |= {"ours": False, "how": "", "cause_found": "", "fragile": False, "margins": {}, "qualified": []}
-        untested |= {"planned_n": 0, "amended": amended.get(claim.id, [])}
-        rows.append(published.get(claim.id, untested))
-    return rows
 
 
 def publish_studies(out: Path) -> list[Path]:
