@@ -1,19 +1,24 @@
 """Files that are whole or not there, and that can tell whether they still hold what was written.
 
-They are written under a temporary name beside the target, then renamed. A file of a study is sealed besides: somewhere
-in it stands `SEAL` with 64 hexadecimal digits after it, the SHA-256 of the whole file with zeros for those digits.
+They are written under a temporary name beside the target, then renamed. What a process that was killed has left of a
+file goes when that file is written again: its writer holds a lock on it, which dies with the writer.
+
+A file of a study is sealed besides: somewhere in it stands `SEAL` with 64 hexadecimal digits after it, the SHA-256 of
+the whole file with zeros for those digits.
 Every format has a place for such a text: a key of a JSON object, the metadata of Parquet and of safetensors.
 """
 
 from __future__ import annotations
 
+import fcntl
 import hashlib
 import json
 import mmap
 import os
 import re
 import tempfile
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -69,17 +74,26 @@ def check_writable(out: Path) -> None:
 
 
 def write_whole(path: Path, write: Callable[[Path], object]) -> None:
-    """Let `write` fill a temporary file, then rename it to `path`; on any error `path` stays as it was."""
-    handle, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    os.close(handle)
+    """Let `write` fill a temporary file, then rename it to `path`; on any error `path` stays as it was.
+
+    What writers of `path` that were killed have left is removed first.
+    """
+    ours = f".{path.name}."
+    with suppress(OSError):  # a folder that may be written to and not looked into
+        remove_dead(path.parent / name for name in os.listdir(path.parent) if name.startswith(ours))
+    handle, name = tempfile.mkstemp(prefix=ours, dir=path.parent)
     temporary = Path(name)
     try:
+        with suppress(OSError):  # without locks nobody is taken for dead
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         write(temporary)
         temporary.chmod(0o644)
         temporary.replace(path)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+    finally:
+        os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -95,6 +109,16 @@ def write_json(path: Path, content: Any) -> None:
 def is_temporary(path: Path) -> bool:
     """Whether `write_whole` made it and was killed before it could rename or remove it."""
     return _TEMPORARY.fullmatch(path.name) is not None and path.is_file()
+
+
+def remove_dead(paths: Iterable[Path]) -> None:
+    """Remove those of these files that are temporary ones of a process that died while it wrote."""
+    for path in paths:
+        with suppress(OSError):  # its writer lives and holds the lock, or has just ended
+            if is_temporary(path):
+                with path.open("r+b") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    path.unlink()
 
 
 def seal_file(path: Path) -> None:

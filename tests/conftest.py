@@ -39,12 +39,19 @@ def pytest_unconfigure(config: pytest.Config) -> None:
         shutil.rmtree(os.environ.pop(COMPILED), ignore_errors=True)
 
 
+LEFT_OUT = {"makes_nan": "jax_debug_nans", "float32": "jax_enable_x64"}
+"""By marker, the setting of jax under which its tests mean nothing."""
+
+
 @pytest.hookimpl(tryfirst=True)  # before -m chooses
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     slow = set(SLOW.read_text().splitlines())
+    meaningless = {marker: setting for marker, setting in LEFT_OUT.items() if jax.config.values[setting]}
     for item in items:
         if item.nodeid in slow:
             item.add_marker(pytest.mark.slow)
+        for marker in meaningless.keys() & item.keywords.keys():
+            item.add_marker(pytest.mark.skip(reason=f"{marker}: not under {meaningless[marker]}"))
 
 
 @pytest.fixture(autouse=True, scope="module")

@@ -44,10 +44,11 @@ from matplotlib.figure import Figure
 from experiments.lab.documents.d0 import HIDDEN_WIDTHS
 from jaxmlp import nn, study, training
 from jaxmlp.evidence.plotting import svg_bytes
-from jaxmlp.files import write_json, write_whole
+from jaxmlp.files import read_sealed_json, write_sealed_json, write_whole
 from jaxmlp.study.arms import describe_arm, make_run, varying_settings
 from jaxmlp.study.finished import block_rows
 from jaxmlp.study.manifest import PACKAGES, describe_device
+from jaxmlp.study.processor import describe_processor
 from jaxmlp.study.results import assemble
 
 FLOOR_WORKLOADS = ("b", "c", "d", "e", "f", "fr")
@@ -256,13 +257,14 @@ def run_benchmark(name: str, *, rounds: int | None, command: str) -> Path:
         "command": command,
         "measured_on": datetime.now(UTC).date().isoformat(),
         "device": describe_device(),
+        "processor": describe_processor(),
         "versions": {package: version(package) for package in PACKAGES},
         "measured": measured,
     }
     PUBLISHED_BENCHMARKS.mkdir(parents=True, exist_ok=True)
     platform = jax.default_backend()
     path = PUBLISHED_BENCHMARKS / f"{name if platform == 'cpu' else f'{name}_{platform}'}.json"
-    write_json(path, content)
+    write_sealed_json(path, content)
     if benchmark.figure is not None:
         picture = svg_bytes(benchmark.figure(measured), path.stem)
         write_whole(path.with_suffix(".svg"), lambda temporary: temporary.write_bytes(picture))
@@ -276,9 +278,10 @@ def published_table(name: str) -> str:
 
 
 def _table_of(name: str, path: Path) -> str:
-    content = json.loads(path.read_text(encoding="utf-8"))
+    content = read_sealed_json(path)
     benchmark = BENCHMARKS[name]
     packages = {"jax": content["versions"]["jax"]} | content["measured"].get("versions", {})
     versions = ", ".join(f"{package} {number}" for package, number in packages.items())
-    where = f"{content['device']}, {versions}, {benchmark.numbers}"
+    processor = content.get("processor", {}).get("name", "")
+    where = ", ".join(filter(None, (content["device"], processor, versions, benchmark.numbers)))
     return f"{benchmark.table(content['measured'])}\n\n{where}; `{content['command']}`."

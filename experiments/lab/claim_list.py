@@ -3,16 +3,21 @@
 That rules and verdicts still agree is verified where there is time: by `publish`, by `report` and by the tests.
 """
 
+import hashlib
 import json
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 
 from experiments.lab.amendments import amended_texts
 from experiments.lab.ledger import load_ledger
 from jaxmlp.errors import InputError
+from jaxmlp.files import DamagedFileError, read_sealed_json
 
 PUBLISHED = Path(__file__).parents[1] / "published"
 VERDICTS_FILE = "verdicts.json"
+CHECKSUMS_FILE = "checksums.json"
+"""SHA-256 of every file of a published study, written last. Studies that were published before it was have none."""
 
 
 def experiment_names() -> list[str]:
@@ -25,9 +30,28 @@ def no_study(out: Path) -> InputError:
     return InputError(f"{out} holds no finished study: give the --out of a run, or one study's folder inside it")
 
 
+def checked_folder(folder: Path, but: Collection[str] = ()) -> Path:
+    """The folder, with all files `but` these as its checksums have them, if it has any.
+
+    Raises:
+        DamagedFileError: one has changed since.
+    """
+    if (folder / CHECKSUMS_FILE).is_file():
+        for file, checksum in read_sealed_json(folder / CHECKSUMS_FILE).items():
+            if file not in but and checksum_of(folder / file) != checksum:
+                reason = "it is not as it was published; where a publish was killed, repeat that"
+                raise DamagedFileError(folder / file, reason)
+    return folder
+
+
+def checksum_of(path: Path) -> str:
+    """SHA-256 of a file (hex), or "gone"."""
+    return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "gone"
+
+
 def verdicts_in(folder: Path) -> dict[str, dict[str, Any]]:
     """By claim, the verdicts of all studies that lie in a folder."""
-    files = [folder / name / VERDICTS_FILE for name in experiment_names()]
+    files = [checked_folder(folder / name) / VERDICTS_FILE for name in experiment_names()]
     found = [one for path in files if path.is_file() for one in json.loads(path.read_text(encoding="utf-8"))]
     return {verdict["claim"]: verdict for verdict in found}
 

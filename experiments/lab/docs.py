@@ -16,7 +16,7 @@ from experiments.lab import front
 from experiments.lab.api import api_tables
 from experiments.lab.drawings import FIGURES, write_figure
 from experiments.lab.ledger import load_ledger
-from experiments.lab.published import PUBLISHED, published_comparisons, published_verdicts
+from experiments.lab.published import published_comparisons, published_folder, published_verdicts
 from experiments.precision import PRECISION_PAIRS
 from jaxmlp import baselines, data, evidence, nn, probes, study, training
 from jaxmlp.evidence import presentation
@@ -117,7 +117,7 @@ def grid_times() -> str:
     times = [seconds for values in printed.values() for seconds in values]
     rows = ", ".join(row for row, values in printed.items() if values)
     text = f"D2 prints {min(times):g} to {max(times):g} s for one run of 50 epochs ({rows})"
-    manifest = PUBLISHED / "d2_grid" / MANIFEST_FILE
+    manifest = published_folder("d2_grid") / MANIFEST_FILE
     if not manifest.is_file():
         return f"{text}; its grid is not published yet."
     facts = json.loads(manifest.read_text(encoding="utf-8"))
@@ -209,7 +209,7 @@ def precision_table(results: study.Results, pairs: Mapping[str, tuple[str, str]]
 
 def precision_costs() -> str:
     """What bfloat16 costs in accuracy, in Markdown."""
-    folder = PUBLISHED / "precision"
+    folder = published_folder("precision")
     if not study.Results.saved_in(folder):
         return "The study `precision` is not published yet."
     results = study.Results.load(folder)
@@ -241,6 +241,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "precision": precision_costs,
     "startup": partial(published_table, "startup"),
     "rows": partial(published_table, "rows"),
+    "faults": partial(published_table, "faults"),
 }
 """What makes each block, by its name. A link in a block starts at the root of the project."""
 MARKED = re.compile(r"(<!-- (\w+): made by `python -m experiments docs` -->\n)(.*?)(<!-- end of \2 -->)", re.DOTALL)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jaxmlp
 from experiments.lab.base import FRESH
-from experiments.lab.published import PUBLISHED
+from experiments.lab.published import published_folder
 from jaxmlp import study
 from jaxmlp.files import write_text
 
@@ -25,7 +25,7 @@ STARTS = (
 
 def starts() -> str:
     """Test accuracy of every seed, a row of dots for each start."""
-    rows = study.Results.load(PUBLISHED / "initialization").final().query(f"seed < {FRESH}")
+    rows = study.Results.load(published_folder("initialization")).final().query(f"seed < {FRESH}")
     left, right, top, height = 170, 740, 74, 44
     n = rows["seed"].nunique()
     parts = [_text(20, 30, f"One net, one data set, {n} seeds: the start decides", size=18, weight="600")]

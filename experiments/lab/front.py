@@ -3,7 +3,6 @@
 Every number is read from what is published; a language is `en` or `zh`.
 """
 
-import json
 from collections import Counter
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -16,9 +15,10 @@ from experiments.benchmarks.speed.report import cells_of, places_of, ratio, riva
 from experiments.benchmarks.speed.workloads import WORKLOADS
 from experiments.lab.base import FRESH
 from experiments.lab.ledger import load_ledger
-from experiments.lab.published import PUBLISHED, claim_rows, published_verdicts
+from experiments.lab.published import claim_rows, published_folder, published_verdicts
 from jaxmlp import study
 from jaxmlp.evidence import presentation
+from jaxmlp.files import read_sealed_json
 
 VERDICT_WORDS = {
     "reproduced": "成立",
@@ -144,7 +144,7 @@ def surprises(language: str = "en") -> str:
 
 def _first_runs(name: str) -> pd.DataFrame:
     """The last rows of a published study's first runs, which these claims are judged by."""
-    return study.Results.load(PUBLISHED / name).final().query(f"seed < {FRESH}")
+    return study.Results.load(published_folder(name)).final().query(f"seed < {FRESH}")
 
 
 def _accuracies(rows: pd.DataFrame, arm: str) -> pd.Series:
@@ -182,7 +182,7 @@ def documents() -> str:
 
 def speed_row(language: str = "en") -> str:
     """How many times as long PyTorch takes, in one row: every workload at its largest number of runs at once."""
-    kept = json.loads((PUBLISHED_BENCHMARKS / "speed.json").read_text(encoding="utf-8"))
+    kept = read_sealed_json(PUBLISHED_BENCHMARKS / "speed.json")
     cells = cells_of(kept["measured"])
     most = {key: runs for key, runs in places_of(kept["measured"]) if key != GRID_KEY}
     rivals = {place: rival_of(cells, *place, "torch_loader") for place in most.items()}

@@ -2,14 +2,20 @@
 
 import json
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
 from experiments.lab.base import Experiment
-from experiments.lab.claim_list import PUBLISHED, VERDICTS_FILE, claims_in, verdicts_in
+from experiments.lab.claim_list import (
+    CHECKSUMS_FILE,
+    PUBLISHED,
+    VERDICTS_FILE,
+    checked_folder,
+    checksum_of,
+    claims_in,
+    verdicts_in,
+)
 from experiments.lab.demo import DEMO
 from experiments.lab.ledger import load_ledger
 from experiments.lab.registry import EXPERIMENTS
@@ -22,13 +28,40 @@ from experiments.lab.session import (
 from experiments.lab.version_1 import MEASURED_FILE
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import Overview, is_preview, write_overview
-from jaxmlp.files import FIGURES_FOLDER, REPORT_FILE, write_whole
+from jaxmlp.files import (
+    FIGURES_FOLDER,
+    REPORT_FILE,
+    DamagedFileError,
+    read_rows,
+    read_sealed_json,
+    write_sealed_json,
+    write_whole,
+)
 from jaxmlp.schema import table_file
+from jaxmlp.study.folder import BLOCKS_FOLDER
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
 from jaxmlp.training.state import EPOCHS
 
 OVERVIEW_FILE = "overview.html"
 DEMO_FILE = f"{FIGURES_FOLDER}/{DEMO}.svg"
+JUDGED_FILES = (VERDICTS_FILE, BESIDE_FILE)
+"""Made of the others, by the rules as they are."""
+
+
+def published_folder(name: str, *, but: Collection[str] = ()) -> Path:
+    """The folder of a published study, which need not be there, with all files `but` these as they were published.
+
+    Raises:
+        DamagedFileError: one has changed since.
+    """
+    return checked_folder(PUBLISHED / name, but)
+
+
+def _write_checksums(folder: Path) -> Path:
+    path = folder / CHECKSUMS_FILE
+    files = sorted(file for file in folder.rglob("[!.]*") if file.is_file() and file != path)
+    write_sealed_json(path, {file.relative_to(folder).as_posix(): checksum_of(file) for file in files})
+    return path
 
 
 def published_verdicts() -> dict[str, dict[str, Any]]:
@@ -48,7 +81,14 @@ def published_comparisons() -> list[dict[str, Any]]:
 
 def _of_all_studies(name: str) -> list[dict[str, Any]]:
     files = [PUBLISHED / experiment / name for experiment in EXPERIMENTS]
-    return [one for path in files if path.is_file() for one in json.loads(path.read_text(encoding="utf-8"))]
+    return [one for path in files if path.is_file() for one in _judged(published_folder(path.parent.name) / name)]
+
+
+def _judged(path: Path) -> list[dict[str, Any]]:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DamagedFileError(path, f"it is not readable as JSON ({error})") from None
 
 
 def write_published_overview(path: Path, reports: Path | None = None) -> Path:
@@ -72,8 +112,8 @@ def rebuild_reports(out: Path) -> list[Path]:
         The pages, the overview last.
     """
     pages = []
-    for experiment, folder in find_studies(PUBLISHED):
-        target = out / experiment.name
+    for experiment, _ in find_studies(PUBLISHED):
+        folder, target = published_folder(experiment.name), out / experiment.name
         shutil.copytree(folder, target, dirs_exist_ok=True)
         write_pages(experiment, target)
         pages.append(target / REPORT_FILE)
@@ -89,18 +129,26 @@ def publish_studies(out: Path) -> list[Path]:
     Returns:
         The files written.
 
+    They are judged first: a study that was resumed, and stopped before it was judged, has the verdicts of before.
+
     Raises:
-        InputError: no finished study, one that is a preview, or one that lacks published runs. Nothing is copied then.
+        InputError: no finished study, one that is in the midst of training or a preview, or one that lacks published
+            runs. Nothing is copied then.
+        DamagedFileError: a file of it.
     """
     studies = find_studies(out)
     for experiment, folder in studies:
-        manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+        manifest = read_sealed_json(folder / MANIFEST_FILE)
+        if (folder / BLOCKS_FOLDER).is_dir():
+            raise InputError(f"{folder} was stopped in the midst of training: go on with it first (--resume)")
         if is_preview(manifest["dataset"]["name"], manifest["preset"]):
             raise InputError(f"{folder} is a preview: publish what --preset full gives on MNIST, at all its epochs")
         if lost := _lost_runs(experiment, folder):
             raise InputError(
                 f"{folder} lacks {lost} runs that are published: go on in the study that has them (--resume)"
             )
+    for experiment, folder in studies:
+        judge_study(experiment, folder)
     written = [file for experiment, folder in studies for file in _copy(experiment, folder)]
     return [*written, write_published_overview(PUBLISHED / OVERVIEW_FILE)]
 
@@ -114,7 +162,7 @@ def _lost_runs(experiment: Experiment, folder: Path) -> int:
 def _runs(folder: Path) -> Iterator[tuple[str, int]]:
     """Arm and seed of every run in a study's folder; none where there is no study."""
     if (folder / ROWS_FILE).is_file():
-        rows = pd.read_parquet(folder / ROWS_FILE, columns=["arm", "seed"]).drop_duplicates()
+        rows = read_rows(folder / ROWS_FILE, ("arm", "seed"))[["arm", "seed"]].drop_duplicates()
         yield from zip(rows["arm"], rows["seed"], strict=True)
 
 
@@ -124,10 +172,13 @@ def rejudge_published() -> list[Path]:
     Returns:
         The files written.
     """
-    studies = find_studies(PUBLISHED)
+    studies = [
+        (experiment, published_folder(experiment.name, but=JUDGED_FILES)) for experiment, _ in find_studies(PUBLISHED)
+    ]
+    written = []
     for experiment, folder in studies:
         judge_study(experiment, folder)
-    written = [folder / name for _, folder in studies for name in (VERDICTS_FILE, BESIDE_FILE)]
+        written += [folder / name for name in JUDGED_FILES] + [_write_checksums(folder)]
     return [*written, write_published_overview(PUBLISHED / OVERVIEW_FILE)]
 
 
@@ -141,7 +192,7 @@ def _copy(experiment: Experiment, folder: Path) -> list[Path]:
     for name in kept:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         write_whole(target / name, lambda temporary, name=name: shutil.copyfile(folder / name, temporary))
-    return [target / name for name in kept]
+    return [*(target / name for name in kept), _write_checksums(target)]
 
 
 def _tested_by() -> Iterator[tuple[str, str]]:

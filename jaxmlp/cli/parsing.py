@@ -73,9 +73,10 @@ def as_path(text: str) -> Path:
         raise argparse.ArgumentTypeError(f"{text!r} is no path: give a file or folder")
     try:
         found = Path(text).expanduser().absolute()
-        found.exists()  # which says whether the system can have such a name at all
+        os.fsencode(found)
+        found.exists()  # which says, as the line above, whether the system can have such a name at all
     except (RuntimeError, ValueError, OSError) as error:
-        reason = error.strerror if isinstance(error, OSError) else error
+        reason = error.strerror if isinstance(error, OSError) else getattr(error, "reason", error)
         raise argparse.ArgumentTypeError(f"{shown(text)} is no path here ({reason})") from None
     return found
 

@@ -5,7 +5,16 @@ from pathlib import Path
 from typing import Any
 
 from jaxmlp.errors import InputError
-from jaxmlp.files import DamagedFileError, is_temporary, read_about, read_rows, read_sealed_json, write_rows
+from jaxmlp.files import (
+    FIGURES_FOLDER,
+    DamagedFileError,
+    is_temporary,
+    read_about,
+    read_rows,
+    read_sealed_json,
+    remove_dead,
+    write_rows,
+)
 from jaxmlp.schema import TABLES, table_file
 from jaxmlp.study.arms import is_past
 from jaxmlp.study.checkpoint import find_blocks
@@ -42,14 +51,12 @@ def taken_already(out: Path) -> InputError:
 def remove_temporary(*folders: Path) -> None:
     """Remove what a process left that died while it wrote."""
     for folder in folders:
-        for path in folder.glob(".*"):
-            if is_temporary(path):
-                path.unlink()
+        remove_dead(folder.glob(".*"))
 
 
 def remove_all_temporary(out: Path) -> None:
     """The same everywhere in a study's folder."""
-    own = [out / name for name in OWN_FOLDERS]
+    own = [out / name for name in (*OWN_FOLDERS, FIGURES_FOLDER)]
     remove_temporary(out, *own, *(path for path in (out / BLOCKS_FOLDER).glob("*") if path.is_dir()))
 
 

@@ -1,6 +1,7 @@
 """What a study says about its arms before it trains, and about its runs when it has: what a mean would hide."""
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import jax
@@ -8,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from jaxmlp.data import split_named
-from jaxmlp.study.processor import bfloat16_is_slow, describe_processor
+from jaxmlp.study.processor import CPUINFO, bfloat16_is_slow, describe_processor
 
 if TYPE_CHECKING:
     from jaxmlp.study.arms import Arm
@@ -20,15 +21,15 @@ COLLAPSED = 0.05
 """What the last model's validation score must lie below the tested one's to be told."""
 
 
-def notes_before(arms: Sequence["Arm"]) -> Iterator[str]:
-    """Options of these arms that do not do what they seem to."""
+def notes_before(arms: Sequence["Arm"], cpuinfo: Path = CPUINFO) -> Iterator[str]:
+    """Options of these arms that do not do what they seem to, on the processor that the system tells of."""
     ordered = [arm.name for arm in arms if not arm.spec.data.shuffle and split_named(arm.spec.data.split).shuffled]
     if ordered:
         yield (
             f"note: shuffle is off in {_listed(ordered)}, and the split has already drawn the rows in a random order: "
             "every epoch has that one; split last_tenth keeps the order of the file"
         )
-    processor = describe_processor()
+    processor = describe_processor(cpuinfo)
     if jax.default_backend() == "cpu" and bfloat16_is_slow(processor):
         halves = [arm.name for arm in arms if arm.spec.precision == "bfloat16"]
         if halves:

@@ -3,13 +3,14 @@
 import re
 from pathlib import Path
 
-_CPUINFO = Path("/proc/cpuinfo")
+CPUINFO = Path("/proc/cpuinfo")
+"""Where Linux tells of its processors."""
 _UNITS = re.compile("(?:avx|amx|sse4|fma|neon|asimd|sve|bf16).*")
 BFLOAT16_UNITS = ("amx_bf16", "avx512_bf16", "bf16")
 """What multiplies bfloat16: without any of them it is converted to float32 and back."""
 
 
-def describe_processor(cpuinfo: Path = _CPUINFO) -> dict[str, str | list[str]]:
+def describe_processor(cpuinfo: Path = CPUINFO) -> dict[str, str | list[str]]:
     """`name` and `units`, the vector units it has; empty where the system does not tell.
 
     >>> sorted(describe_processor(Path("no such file")))

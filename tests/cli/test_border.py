@@ -7,7 +7,7 @@ import pytest
 
 from experiments.lab.cli import run_experiments_line
 from jaxmlp.cli.main import run_jaxmlp_line
-from jaxmlp.cli.parsing import FAULT, REFUSED, Parser, as_path, as_positive, run_line
+from jaxmlp.cli.parsing import FAULT, REFUSED, Parser, as_path, as_positive, recorded_command, run_line
 from jaxmlp.errors import InputError, ran_out
 
 LONG = 300 * "n"
@@ -35,10 +35,13 @@ def refused(capsys, command, *line):
         ("experiments", ["report", f"/tmp/{LONG}"], "no path here"),
         ("experiments", ["test", ""], "is no path"),
         ("jaxmlp", ["predict", "net\0", "x.csv"], "is no path"),
+        ("jaxmlp", ["train", "--spec", "\ud800"], "no path here (surrogates not allowed)"),
         ("jaxmlp", ["train", "--learning-rate", "1e39"], "float32 holds as inf"),
         ("jaxmlp", ["train", "--learning-rate", "1e-50"], "float32 holds as 0"),
         ("jaxmlp", ["train", "--widths", "1" + 20 * "0"], "below 2**31"),
         ("jaxmlp", ["train", "--widths", "1" + 9 * "0"], "GB of memory are free"),
+        ("jaxmlp", ["train", "--log-dir", "L", "--widths", "1" + 9 * "0"], "GB of memory are free"),
+        ("jaxmlp", ["train", "--out", "/proc/nowhere"], "/proc/nowhere"),
         ("jaxmlp", ["train", "--seeds", "1000000000"], "1,000,000,000 runs"),
         ("jaxmlp", ["train", "--lanes", "1000000000"], "1,000,000,000 lanes"),
         ("jaxmlp", ["train", "--epochs", "2000000000"], "GB of memory are free"),
@@ -123,3 +126,11 @@ def test_a_path_that_looks_like_markup_is_printed_as_it_is(capsys):
     parser.set_defaults(command=lambda arguments, console: console.print("/m/[/x]/[bold]y"))
     assert run_line(parser, [], ["x"]) == 0
     assert capsys.readouterr().out == "/m/[/x]/[bold]y\n"
+
+
+@pytest.mark.parametrize("folder", [["--out", "/home/me/x"], ["--out=/home/me/x"], ["/home/me/x"], ["~/me/"]])
+def test_no_folder_stands_in_what_is_recorded(folder):
+    told = recorded_command(["jaxmlp"], ["train", *folder, "--seeds", "2"])
+    assert "me/" not in told
+    assert told.startswith("jaxmlp train")
+    assert told.endswith("--seeds 2")

@@ -163,6 +163,15 @@ def test_a_set_that_is_not_prepared_there_is_refused(prepared: Path):
         data.load("tfds:small_set", data_dir=prepared, target="class")
 
 
+@pytest.mark.parametrize("name", ["tfds:mnist", "mnist"])
+def test_without_tensorflow_datasets_another_way_is_named(name: str, cache: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "tensorflow_datasets", None)  # as an import of what is not there
+    monkeypatch.delitem(sys.modules, "jaxmlp.data.builder", raising=False)
+    with pytest.raises(InputError, match=r"\A[^\n]*tensorflow_datasets[^\n]*(give a CSV|--data-dir)[^\n]*\Z"):
+        data.load(name)
+    assert not cache.exists()
+
+
 def test_no_table_s_reader_is_loaded_before_a_table_is():
     """Errors and `--help` answer at once: pandas, scikit-learn and tensorflow-datasets wait until they are needed."""
     code = (

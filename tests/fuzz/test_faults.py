@@ -6,6 +6,8 @@
 import numpy as np
 import pytest
 
+from experiments.benchmarks.faults.flips import FLIPS
+from experiments.benchmarks.faults.lines import PROGRAM_LINES
 from experiments.benchmarks.faults.report import FUZZERS, faults_markdown
 from experiments.benchmarks.faults.trying import Fuzzer, Try, damaged, run_tries
 from jaxmlp.errors import InputError
@@ -36,6 +38,15 @@ def test_nothing_wrong_gets_through(fuzzer, tmp_path):
 def test_nothing_wrong_gets_through_at_length(fuzzer, tmp_path):
     outcome = run_tries(fuzzer, tmp_path, seed=SEED + 1, count=8 * COUNTS[fuzzer.name])
     assert outcome.faults == []
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("fuzzer", "count"), [(PROGRAM_LINES, 10), *((flips, 30) for flips in FLIPS)], ids=str)
+@pytest.mark.filterwarnings("default")
+def test_nothing_wrong_gets_through_where_a_try_takes_long(fuzzer, count, tmp_path):
+    outcome = run_tries(fuzzer, tmp_path, seed=SEED, count=count)
+    assert outcome.faults == []
+    assert outcome.refused > 0.1 * outcome.tries
 
 
 def drawn(numbers, _):

@@ -107,6 +107,7 @@ def test_every_entry_keeps_the_contracts(x64, name):
         np.testing.assert_array_equal(jax.vmap(lambda x: apply(name, x))(x), y)
 
 
+@pytest.mark.makes_nan
 @pytest.mark.parity
 @pytest.mark.parametrize("name", TORCH)
 def test_what_is_no_number_is_that_of_torch(x64, name):
@@ -118,6 +119,7 @@ def test_what_is_no_number_is_that_of_torch(x64, name):
     np.testing.assert_array_equal(apply(name, jnp.asarray(x)), theirs.numpy())
 
 
+@pytest.mark.makes_nan
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_nan_stays_nan_and_infinity_does_not_become_a_number_of_another_size(name):
     nan, largest = apply(name, jnp.asarray([jnp.nan, jnp.inf]))
@@ -125,6 +127,7 @@ def test_nan_stays_nan_and_infinity_does_not_become_a_number_of_another_size(nam
     assert largest == (1.0 if name in ("sigmoid", "tanh") else jnp.inf)
 
 
+@pytest.mark.makes_nan
 def test_nan_in_one_of_maxouts_pieces_is_nan():
     assert jnp.isnan(maxout(jnp.asarray([[1.0, jnp.nan], [jnp.nan, 1.0]]), 2)).all()
 
@@ -151,6 +154,7 @@ def test_new_numbers_do_not_retrace(name):
     assert low[1] == high[1]
 
 
+@pytest.mark.float32
 def test_d2_s_gelu_has_the_difference_quotient_as_derivative():
     """S-056: the same value; a derivative that is off by δ² in theory and by rounding/δ in float32."""
     x = jnp.linspace(-4, 4, 33)
@@ -171,6 +175,7 @@ def test_in_float64_the_step_is_d2_s_and_ten_digits_are_left(x64):
     np.testing.assert_allclose(jax.vmap(jax.grad(gelu_finite_difference))(x), quotient, atol=2e-9)
 
 
+@pytest.mark.float32
 def test_where_the_difference_quotient_loses_its_digits():
     slope = jax.vmap(jax.grad(gelu_finite_difference))(jnp.asarray([1.0, 10.0, 2.0**16]))
     exact = jax.vmap(jax.grad(gelu_tanh))(jnp.asarray([1.0, 10.0, 2.0**16]))

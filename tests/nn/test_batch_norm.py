@@ -81,7 +81,7 @@ def test_eps_may_be_traced_and_carries_no_gradient(x64):
 
 def test_large_means_do_not_cancel():
     x = 1e4 + np.random.default_rng(0).normal(size=(64, 2)).astype(np.float32)
-    _, _, var = batch_norm_train(jnp.ones(2), jnp.zeros(2), jnp.asarray(x), 1e-5)
+    _, _, var = batch_norm_train(jnp.ones(2), jnp.zeros(2), jnp.asarray(x, float), 1e-5)
     np.testing.assert_allclose(var, x.astype(np.float64).var(axis=0), rtol=1e-3)  # E[x²] − μ² is off by > 1
 
 
@@ -109,6 +109,7 @@ def test_equals_torch_up_to_the_unbiased_running_variance(x64):
     np.testing.assert_allclose(evaluated, theirs(torch.tensor(x)).detach().numpy(), rtol=1e-10)
 
 
+@pytest.mark.float32  # flax's statistics are float32 at least, which strict promotion does not mix with float64
 @pytest.mark.parametrize("var_start", [0.0, 1.0])
 def test_running_statistics_are_flax_s_from_either_start(var_start):
     """Two training batches, then evaluation; A-12: the variance starts at 0 (D0) or 1."""
@@ -205,6 +206,6 @@ def test_torch_too_refuses_or_predicts_one_row():
     with pytest.raises(ValueError, match="more than 1 value per channel"):
         norm(row)
     norm.eval()
-    mean, var = (jnp.asarray(a.numpy()) for a in (norm.running_mean, norm.running_var))
-    ours = batch_norm_eval(jnp.ones(3), jnp.zeros(3), mean, var, jnp.asarray(row.numpy()), norm.eps)
+    mean, var, x = (jnp.asarray(a.numpy(), float) for a in (norm.running_mean, norm.running_var, row))
+    ours = batch_norm_eval(jnp.ones(3), jnp.zeros(3), mean, var, x, norm.eps)
     np.testing.assert_allclose(ours, norm(row).detach().numpy(), rtol=1e-6)

@@ -24,7 +24,7 @@ X = np.random.default_rng(0).normal(size=(20, 4)).astype(np.float32)
 
 def outputs_of(net, x=X, **mode):
     how = {"spec": net.spec, "hyper": net.hyper, "train": False} | mode
-    return np.asarray(apply_mlp(net.params, net.norm_state, jnp.asarray(x), **how)[0])
+    return np.asarray(apply_mlp(net.params, net.norm_state, jnp.asarray(x, float), **how)[0])
 
 
 def moved(module, torch):

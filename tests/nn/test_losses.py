@@ -107,6 +107,7 @@ def test_gradient_is_the_numeric_derivative(x64, name):
     check_grads(of_logits, (jnp.asarray(LOGITS),), 1, modes=("fwd", "rev"), rtol=1e-5, atol=1e-8)
 
 
+@pytest.mark.makes_nan
 @pytest.mark.parametrize("name", LOSSES)
 @pytest.mark.parametrize("where", [slice(None), 0, 3])
 def test_nan_among_the_logits_is_a_loss_of_nan(name, where):
@@ -121,7 +122,10 @@ def test_a_name_that_is_no_loss_says_what_there_is():
         values("ce")
 
 
-@pytest.mark.parametrize("name", LOSSES)
+# xlogy(0, 0) of jax is NaN on its way to 0, which is seen where it runs operation by operation.
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=[pytest.mark.makes_nan] * name.startswith("kl_")) for name in LOSSES]
+)
 def test_every_entry_keeps_the_contracts(name):
     """jit = no jit, vmap = loop, one value per example in the logits' dtype, new numbers do not retrace."""
 

@@ -63,6 +63,7 @@ def test_targets_that_would_only_broadcast_are_refused(name, targets):
         losses(name, Y, targets)
 
 
+@pytest.mark.makes_nan
 @pytest.mark.parametrize("name", BY_HAND)
 def test_nan_stays_nan(name):
     assert np.isnan(losses(name, np.full((1, 1), np.nan), np.zeros(1)))

@@ -71,6 +71,34 @@ def test_a_processor_tells_its_name_and_units(tmp_path, flags, slow):
     assert not bfloat16_is_slow(describe_processor(tmp_path / "none"))
 
 
+@pytest.mark.parametrize(("flags", "told"), [(FEW, 1), (MANY, 0)])
+def test_halves_on_a_processor_without_units_for_them_are_told(tmp_path, flags, told):
+    path = tmp_path / "cpuinfo"
+    path.write_text(f"model name\t: Some CPU\nflags\t\t: {flags}\n")
+    arms = [study.Arm("a", make_spec()), study.Arm("h", replace(make_spec(), precision="bfloat16"))]
+    lines = list(notes_before(arms, path))
+    assert len(lines) == told
+    assert all("(Some CPU) has no units for bfloat16" in line and ": h will take longer" in line for line in lines)
+
+
+def test_finished_means_all_arms(tmp_path):
+    digits, out = data.load("digits"), tmp_path / "s"
+
+    class Stopping(Silent):
+        def show(self, status):
+            if status.runs_done == 1:
+                raise KeyboardInterrupt
+
+    arms, display = [study.Arm("a", make_spec()), study.Arm("b", make_spec("layer_norm"))], Silent()
+    with pytest.raises(KeyboardInterrupt):
+        run(arms, digits, seeds=1, lanes=1, out=out, display=Stopping())
+    first = run(arms[:1], digits, seeds=1, lanes=None, out=out, resume=True, display=display)
+    if len(first.rows["arm"].unique()) == 1:  # which arm came first is the plan's business
+        assert not first.manifest["finished"]
+        assert any(line.startswith("not finished: b ") for line in display.lines)
+    assert run(arms, digits, seeds=1, lanes=None, out=out, resume=True).manifest["finished"]
+
+
 def test_a_study_tells_it_where_its_progress_goes(tmp_path):
     """SGD at a rate of 1e6 does not diverge, since its losses stay finite: that it exploded is said."""
     digits, display = data.load("digits"), Silent()

@@ -3,7 +3,10 @@
 import contextlib
 import io
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +39,27 @@ LINE_WORDS = (
     *("tfds:x", "table.csv", "broken.csv", "net.safetensors", "spec.toml", "folder", "0.2", "classes", "numbers"),
 )
 DATA = ("--target", "--drop", "--test", "--task", "--classes", "--holdout", "--groups", "--text", "--dataset")
-STUDY = ("--out", "--strategy", "--checkpoint-minutes", "--keep-params", "--log-dir", "--processes", "--process-id")
+STUDIES = (
+    "--out",
+    "--strategy",
+    "--checkpoint-minutes",
+    "--keep-params",
+    "--log-dir",
+    "--processes",
+    "--process-id",
+)
 PATHS = ("--data-dir", "--spec", "--compare", "--widths", "--seeds", "--lanes", "--no-such-option", "--coordinator")
-RUN = ("--preset", "--seeds", "--epochs", "--arms", "--dataset", "--data-dir", "--precision", *STUDY, "--coordinator")
+RUN = (
+    "--preset",
+    "--seeds",
+    "--epochs",
+    "--arms",
+    "--dataset",
+    "--data-dir",
+    "--precision",
+    *STUDIES,
+    "--coordinator",
+)
 SWITCHES = ("--resume", "--bias", "--no-shuffle", "--plateau", "--early-stopping", "--test-every-epoch")
 TRAINS_NOTHING = ("--lanes", "2000000000")
 """No machine has so many: a line that is right so far ends here, after all else was looked at."""
@@ -56,10 +77,17 @@ def prepare(folder: Path) -> Path:
 
 def draw_line(numbers: Numbers, folder: Path) -> Try:
     """A line of one of the commands that could be typed without waiting for its end."""
-    main, line = (
-        (run_jaxmlp_line, _own(numbers)) if numbers.random() < 0.6 else (run_experiments_line, _experiment(numbers))
-    )
-    return Try(" ".join(word[:40] for word in line)[:200], lambda: _run(main, line, folder), str)
+    main, line = _drawn(numbers)
+    return Try(_told(line), lambda: _run(main, line, folder), str)
+
+
+def _drawn(numbers: Numbers) -> tuple[Any, list[str]]:
+    """A command, and the line after it."""
+    return (run_jaxmlp_line, _own(numbers)) if numbers.random() < 0.6 else (run_experiments_line, _experiment(numbers))
+
+
+def _told(line: list[str]) -> str:
+    return " ".join(word[:40] for word in line)[:200]
 
 
 def _options(numbers: Numbers, names: Any) -> Iterator[str]:
@@ -75,7 +103,7 @@ def _own(numbers: Numbers) -> list[str]:
     names = [f"--{option.name.replace('_', '-')}" for option in OPTIONS]
     first = [one_of(numbers, LINE_WORDS)] if numbers.random() < 0.3 else []
     if command == "train":
-        return [command, *first, *_options(numbers, [*names, *names, *DATA, *STUDY, *PATHS]), *TRAINS_NOTHING]
+        return [command, *first, *_options(numbers, [*names, *names, *DATA, *STUDIES, *PATHS]), *TRAINS_NOTHING]
     if command == "test":
         return [
             command,
@@ -124,3 +152,34 @@ def _listing(folder: Path) -> set[str]:
 
 
 LINES = Fuzzer("command lines", prepare, draw_line)
+
+
+# The same lines as programs of their own: what Python and the system say before and after a command is heard too.
+ROOT_FOLDER = Path(__file__).parents[3]
+"""Of the code: a try runs elsewhere."""
+PROGRAMS = {run_jaxmlp_line: "jaxmlp", run_experiments_line: "experiments"}
+LONGEST_LINE = 120
+"""Seconds after which a program hangs."""
+
+
+def draw_program(numbers: Numbers, folder: Path) -> Try:
+    """A line that the system can take, since it takes no text that has no bytes."""
+    main, line = _drawn(numbers)
+    words = [word.encode(errors="replace").decode() for word in line]
+    return Try(_told(words), lambda: _run(partial(_as_program, main), words, folder), str)
+
+
+def _as_program(main: Any, words: list[str]) -> int:
+    environment = os.environ | {"PYTHONPATH": str(ROOT_FOLDER)}
+    ended = subprocess.run(
+        [sys.executable, "-m", PROGRAMS[main], *words],
+        env=environment,
+        capture_output=True,
+        timeout=LONGEST_LINE,
+        check=False,
+    )
+    sys.stderr.write(ended.stderr.decode(errors="replace"))
+    return ended.returncode
+
+
+PROGRAM_LINES = Fuzzer("command lines, as programs", prepare, draw_program)

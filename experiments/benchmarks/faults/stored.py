@@ -133,6 +133,7 @@ class _Studied(NamedTuple):
     work: Path
     asked: dict[str, tuple[str, ...]]
     rows: pd.DataFrame
+    nets: list[training.Net]
 
 
 def _folder(folder: Path) -> _Studied:
@@ -145,7 +146,7 @@ def _folder(folder: Path) -> _Studied:
     arm, digits, whole = study.Arm("a", spec), data.load("digits"), folder / "whole"
     results = study.run([arm], digits, seeds=2, out=whole, keep_params="best")
     asked = {make_run(arm, seed, digits.digest).run_id: ("epochs", "steps") for seed in range(2)}
-    return _Studied(whole, folder / "work", asked, results.rows)
+    return _Studied(whole, folder / "work", asked, results.rows, [results.nets.get(run_id) for run_id in asked])
 
 
 def _draw_folder(numbers: Numbers, studied: _Studied) -> Try:
@@ -175,10 +176,10 @@ def _draw_folder(numbers: Numbers, studied: _Studied) -> Try:
     return Try(f"{name}: {'removed' if gone else how}", act, lambda found: _same_rows(studied, *found))
 
 
-def _same_rows(studied: _Studied, finished: frozenset[str], loaded: Any, _: Any) -> str:
+def _same_rows(studied: _Studied, finished: frozenset[str], loaded: Any, nets: list[Any]) -> str:
     if finished and not loaded.rows.equals(studied.rows):
         return "other rows, said to be finished"
-    return ""
+    return next(filter(None, map(_same_net, studied.nets, nets)), "")
 
 
 FOLDERS = Fuzzer("study folders", _folder, _draw_folder)

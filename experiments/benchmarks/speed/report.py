@@ -226,20 +226,23 @@ def variants_table(measured: Mapping[str, Any]) -> str:
 def _judged(measured: Mapping[str, Any]) -> list[str]:
     """In words, whether the benchmark's goals were reached: they were set before it first ran as a whole."""
     cells = cells_of(measured)
-    slower, goals, missed = [], [], []
+    slower, unsure, goals, missed = [], [], [], []
     for key, runs in places_of(measured):
         ours, place = cells[key, runs, OURS], f"({key}) ×{runs:,}"
         for peer in PEERS:
             rival = rival_of(cells, key, runs, peer)
-            if rival and ratio(rival, ours).high < 1:
+            over = ratio(rival, ours) if rival else None
+            if over and over.high < 1:
                 slower.append(f"{PEER_TITLES[peer]} at {place}")
+            unsure += [place] * (over is not None and not math.isfinite(over.high) and place not in unsure)
         loader = rival_of(cells, key, runs, "torch_loader")
         if loader and (key, runs) in GOALS:
             goal = GOALS[key, runs]
             goals.append(f"{place} {goal:g}")
             missed += [place] * (ratio(loader, ours).estimate < goal)
     return [
-        f"Faster than jaxmlp: {', '.join(slower) or 'no peer on any workload'}. "
+        f"Faster than jaxmlp: {', '.join(slower) or ('not known' if unsure else 'no peer on any workload')}. "
+        f"{'One round cannot tell who is faster at ' + ', '.join(unsure) + '. ' if unsure else ''}"
         f"Goals for PyTorch eager with a DataLoader over jaxmlp: {', '.join(goals)}; "
         f"{'missed at ' + ', '.join(missed) if missed else 'all reached'}."
     ]
@@ -286,6 +289,8 @@ def _rounds(measured: Mapping[str, Any]) -> str:
 
 
 def _ratio_text(interval: Interval) -> str:
+    if not math.isfinite(interval.high):  # one round has no interval
+        return f"{_number(interval.estimate)} (one round)"
     return f"{_number(interval.estimate)} [{_number(interval.low)}, {_number(interval.high)}]"
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from experiments.benchmarks import running
 from experiments.lab.documents.d0 import HIDDEN_WIDTHS
+from jaxmlp.files import DamagedFileError
+from jaxmlp.study.processor import describe_processor
 
 
 def test_every_cold_start_has_a_new_folder_and_every_warm_one_the_folder_of_its_cold_one():
@@ -51,3 +53,7 @@ def test_the_published_file_and_its_table(tmp_path, monkeypatch):
     table = running.published_table("startup")
     assert "| 5 | 3.0 s (3.0 to 3.0) | 6.5 s (4.0 to 9.0) | 5.0 s (4.0 to 9.0) | 3 |" in table
     assert "the command" in table
+    assert describe_processor()["name"] in table
+    path.write_text(path.read_text(encoding="utf-8").replace("9.0", "8.0"), encoding="utf-8")
+    with pytest.raises(DamagedFileError, match=r"startup\.json is damaged"):
+        running.published_table("startup")

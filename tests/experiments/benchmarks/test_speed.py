@@ -132,6 +132,16 @@ def test_the_table_judges_by_the_goals():
     assert "(b) ×32 6; missed at (b) ×32." in judged
 
 
+def test_one_round_has_no_interval_and_judges_nobody():
+    once = _measured()
+    once["cells"] = [cell | {"samples": cell["samples"][:1]} for cell in once["cells"]]
+    table = report.speed_table(once)
+    assert "| PyTorch eager, DataLoader over jaxmlp | 10 (one round) |" in table
+    assert "inf" not in table
+    assert "no peer on any workload" not in table
+    assert "Faster than jaxmlp: not known. One round cannot tell who is faster at (b) ×1, (b) ×32, (g) ×1." in table
+
+
 def test_the_floor_s_table_says_where_the_rest_goes():
     # Seconds of one step of all 32 runs.
     sample = {"products": 0.24, "in_turn": 0.48, "update": 0.08, "floor": 0.32}
