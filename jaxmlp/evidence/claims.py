@@ -18,6 +18,7 @@ from jaxmlp.errors import InputError, check_choice
 from jaxmlp.evidence.measures import Measure, Value
 from jaxmlp.evidence.parts import Difference, Identity, Part, Probability, SinglePart
 from jaxmlp.evidence.planning import MINIMUM_RUNS
+from jaxmlp.evidence.predicted import Predicted
 
 # By evidence tag of the ledger, how far a reported number may be from what its author saw: [fig] ones are
 # read off a figure.
@@ -130,8 +131,9 @@ class Reported:
         check_choice("evidence tag", self.tag, READING_ERROR)
 
 
-def rule_hash(claim: Claim) -> str:
-    """What decides the claim, as 16 hexadecimal digits: the same until a rule, a margin, a measure or n changes.
+def rule_hash(claim: Claim | Predicted) -> str:
+    """What decides a claim, or a `Predicted`, as 16 hexadecimal digits: the same until a rule, a margin, a measure or n
+    changes.
 
     Fields that hold their default are left out, so that one which is added later moves no hash, and so are `WORDS`.
     """

@@ -17,6 +17,7 @@ from markupsafe import Markup
 
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import plotting, presentation
+from jaxmlp.evidence.predicted import inside_text, number_texts
 from jaxmlp.evidence.runs import diverged_runs, final_values
 from jaxmlp.evidence.statistics import mean_interval
 from jaxmlp.files import write_text
@@ -44,6 +45,7 @@ class StudyReport:
         rows: the tidy results, one row per run and epoch.
         figures: (caption, SVG): a text was drawn just now, from `captioned_svgs`, and becomes part of the page; bytes
             are those of a file that may be anybody's, and are shown as an image, in which no program runs.
+        predicted: the laws' numbers beside ours, from `compare_predicted`.
     """
 
     manifest: Mapping[str, Any]
@@ -51,6 +53,7 @@ class StudyReport:
     reported: Sequence[Mapping[str, Any]]
     rows: pd.DataFrame
     figures: Sequence[tuple[str, str | bytes]]
+    predicted: Sequence[Mapping[str, Any]] = ()
 
 
 def write_report(path: Path, studies: Sequence[StudyReport]) -> Path:
@@ -102,6 +105,7 @@ def _view(study: StudyReport, key: str) -> dict[str, Any]:
             for i, (caption, svg) in enumerate(study.figures, 1)
         ],
         "reported": [reported_texts(one) for one in study.reported],
+        "predicted": [predicted_texts(one) for one in study.predicted],
         "arms": arm_table(study.rows, study.manifest),
         "facts": facts_of(study.manifest, study.rows),
     }
@@ -198,6 +202,14 @@ def reported_texts(one: Mapping[str, Any]) -> dict[str, Any]:
         ends = [one["low"], one["high"]]
         interval = " to ".join(map(text, _shares(*ends) if one["unit"] == "accuracy" else ends))
     return {**one, "reported": text(one["reported"]), "mean": text(one["mean"]), "interval": interval}
+
+
+def predicted_texts(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `compare_predicted` for the eye: `predicted`, `measured` with its interval, and whether it is `inside`,
+    as text.
+    """
+    predicted, measured = number_texts(one)
+    return {**one, "predicted": predicted, "measured": measured, "inside": inside_text(one)}
 
 
 def _shares(*ends: float) -> list[float]:
