@@ -17,6 +17,7 @@ from experiments.lab.api import api_tables
 from experiments.lab.drawings import FIGURES, write_figure
 from experiments.lab.ledger import load_ledger
 from experiments.lab.published import PUBLISHED, published_comparisons, published_verdicts
+from experiments.lab.session import PREDICTED_FILE
 from experiments.precision import precision_table
 from jaxmlp import baselines, data, evidence, nn, probes, study, training
 from jaxmlp.evidence import presentation
@@ -201,6 +202,16 @@ def precision_costs() -> str:
     return f"{precision_table(results)}\n\nTest accuracy after {epochs} epochs, {where}; `{manifest['command']}`."
 
 
+def laws_seen() -> str:
+    """The laws' numbers beside ours, in Markdown."""
+    folder = PUBLISHED / "laws"
+    if not (folder / PREDICTED_FILE).is_file():
+        return "The study `laws` is not published yet."
+    found = json.loads((folder / PREDICTED_FILE).read_text(encoding="utf-8"))
+    manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+    return f"{evidence.predicted_table(found)}\n\n{manifest['device']}; `{manifest['command']}`."
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "starts": front.starts_figure,
     "starts_zh": partial(front.starts_figure, "zh"),
@@ -216,6 +227,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "components": components,
     "api": api_tables,
     "laws": front.theory,
+    "laws_seen": laws_seen,
     "grid": grid_times,
     "speed": partial(published_table, "speed"),
     "floor": partial(published_table, "floor"),

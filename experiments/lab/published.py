@@ -15,6 +15,7 @@ from experiments.lab.ledger import load_ledger
 from experiments.lab.registry import EXPERIMENTS
 from experiments.lab.session import (
     BESIDE_FILE,
+    PREDICTED_FILE,
     VERDICTS_FILE,
     find_studies,
     judge_study,
@@ -109,7 +110,7 @@ def publish_studies(out: Path) -> list[Path]:
     studies = find_studies(out)
     for experiment, folder in studies:
         manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
-        if is_preview(manifest["dataset"]["name"], manifest["preset"]):
+        if _is_small(experiment, manifest):
             raise InputError(f"{folder} is a preview: publish what --preset full gives on MNIST, at all its epochs")
         if lost := _lost_runs(experiment, folder):
             raise InputError(
@@ -117,6 +118,12 @@ def publish_studies(out: Path) -> list[Path]:
             )
     written = [file for experiment, folder in studies for file in _copy(experiment, folder)]
     return [*written, write_published_overview(PUBLISHED / OVERVIEW_FILE)]
+
+
+def _is_small(experiment: Experiment, manifest: dict[str, Any]) -> bool:
+    """Whether it is no full run; data of an experiment's own, which answers no document, are as large as they are."""
+    own = experiment.dataset is not None and not experiment.claims
+    return manifest["preset"] != "full" if own else is_preview(manifest["dataset"]["name"], manifest["preset"])
 
 
 def _lost_runs(experiment: Experiment, folder: Path) -> int:
@@ -141,7 +148,8 @@ def rejudge_published() -> list[Path]:
     studies = find_studies(PUBLISHED)
     for experiment, folder in studies:
         judge_study(experiment, folder)
-    written = [folder / name for _, folder in studies for name in (VERDICTS_FILE, BESIDE_FILE)]
+    files = [folder / name for _, folder in studies for name in (VERDICTS_FILE, BESIDE_FILE, PREDICTED_FILE)]
+    written = [file for file in files if file.is_file()]
     return [*written, write_published_overview(PUBLISHED / OVERVIEW_FILE)]
 
 
@@ -149,7 +157,7 @@ def _copy(experiment: Experiment, folder: Path) -> list[Path]:
     target = PUBLISHED / experiment.name
     measured = () if experiment.measured is None else experiment.measured.subjects
     tables = dict.fromkeys((*measured, *(name for figure in experiment.figures for name in figure.tables)))
-    further = (*(table_file(name) for name in tables if name != EPOCHS.name), MEASURED_FILE, DEMO_FILE)
+    further = (*(table_file(name) for name in tables if name != EPOCHS.name), MEASURED_FILE, DEMO_FILE, PREDICTED_FILE)
     kept = [ROWS_FILE, VERDICTS_FILE, BESIDE_FILE, MANIFEST_FILE]
     kept += [name for name in further if (folder / name).is_file()]
     for name in kept:
