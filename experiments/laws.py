@@ -47,7 +47,7 @@ def _slope(start: str) -> Value:
     return Value(start, final(DRIFT.columns[0].name), DRIFT.name)
 
 
-AROUND = "the sharpness swings around the edge: the law is a band of ten per cent"
+AROUND = "the sharpness swings around the edge, mostly just above it: the law is a band of ten per cent"
 NARROW = "it is the leading term of wide nets: the exact formula has terms of 1/n² more"
 WIDE_GAIN = "the gain is that of infinitely wide nets: narrow ones lose the drift besides"
 DRIFT_LAW = tuple(
