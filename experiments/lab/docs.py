@@ -234,6 +234,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "precision": precision_costs,
     "startup": partial(published_table, "startup"),
     "rows": partial(published_table, "rows"),
+    "probes": partial(published_table, "probes"),
 }
 """What makes each block, by its name. A link in a block starts at the root of the project."""
 MARKED = re.compile(r"(<!-- (\w+): made by `python -m experiments docs` -->\n)(.*?)(<!-- end of \2 -->)", re.DOTALL)
