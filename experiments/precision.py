@@ -4,7 +4,7 @@
 
 The nets (d), (e) and (f) of the speed benchmark, trained from the same starts on the same batches in both precisions:
 products of bfloat16 factors, summed and kept in float32, against float32 throughout. What bfloat16 gains in time, the
-benchmark measures; `precision_table` says what it costs here.
+benchmark measures; docs/benchmarks.md says what it costs here.
 """
 
 from dataclasses import replace
@@ -13,13 +13,14 @@ from experiments.benchmarks.speed.workloads import WORKLOADS
 from experiments.lab.base import Experiment, Preset
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import CompareArms, EveryRun
-from jaxmlp.evidence.statistics import mean_interval
-from jaxmlp.study import Arm, Results
+from jaxmlp.study import Arm
 
 _NETS = {"d4": "d", "bn_22": "e", "bn_41": "f"}
 """D4's net, and D0's of 22 and 41 layers with batch norm: to the benchmark's letters."""
-TITLES = {"d4": "784-300-150-10 + BN, momentum", "bn_22": "22 layers + BN, Adam", "bn_41": "41 layers + BN, Adam"}
+_TITLES = {"d4": "784-300-150-10 + BN, momentum", "bn_22": "22 layers + BN, Adam", "bn_41": "41 layers + BN, Adam"}
 _PRECISIONS = ("float32", "bfloat16")
+PRECISION_PAIRS = {title: (f"{net}_float32", f"{net}_bfloat16") for net, title in _TITLES.items()}
+"""The two arms of every net, by its title."""
 
 
 def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
@@ -52,15 +53,3 @@ PRECISION_EXPERIMENT = Experiment(
     arms=_arms,
     figures=(EveryRun("test_accuracy", PRECISION_ARMS), CompareArms(PRECISION_ARMS, "train_loss")),
 )
-
-
-def precision_table(results: Results) -> str:
-    """In Markdown: test accuracy in both precisions, and what bfloat16 costs, seed by seed."""
-    final = results.final().pivot(index="seed", columns="arm", values="test_accuracy")
-    lines = ["| net | n | float32 | bfloat16 | bfloat16 loses, points [95 %] |", "|---|---|---|---|---|"]
-    for net, title in TITLES.items():
-        full, half = (final[f"{net}_{precision}"].to_numpy() for precision in _PRECISIONS)
-        lost = mean_interval(100 * (full - half))
-        interval = f"{lost.estimate:.2f} [{lost.low:.2f}, {lost.high:.2f}]"
-        lines.append(f"| {title} | {len(full)} | {full.mean():.2%} | {half.mean():.2%} | {interval} |")
-    return "\n".join(lines)

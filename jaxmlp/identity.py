@@ -28,6 +28,16 @@ def added(neutral: Any, *, default: Any = None) -> Any:
     return field(default=neutral if default is None else default, metadata={NEUTRAL: neutral})
 
 
+def number_text(value: float) -> str:
+    """A number as text that reads back as the same number, short where it can be: 0.001, 1e-05, and 1 for 1.0.
+
+    >>> number_text(1.0), number_text(0.1 + 0.2)
+    ('1', '0.30000000000000004')
+    """
+    short = f"{value:g}"
+    return short if float(short) == value else repr(float(value))
+
+
 def is_neutral(one: Field, value: Any) -> bool:
     """Whether this value of a field is left out of ids."""
     return NEUTRAL in one.metadata and one.metadata[NEUTRAL] == value

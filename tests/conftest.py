@@ -1,8 +1,10 @@
 """Strictness for every test: no silent rank or dtype promotion, and a warning is an error."""
 
+import gc
 import os
 import shutil
 import tempfile
+from pathlib import Path
 
 import jax
 import pytest
@@ -16,7 +18,9 @@ jax.config.update("jax_disable_most_optimizations", True)
 jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 COMPILED = "JAXMLP_TEST_COMPILED"
-
+SLOW = Path(__file__).with_name("slow.txt")
+"""What took two seconds or more when the whole suite was timed on two cores, and is not the one case of its kind that
+is kept among the quick tests: run by `-m slow`, as what is marked where it stands."""
 
 MADE_HERE = pytest.StashKey[str]()
 
@@ -32,6 +36,22 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     if MADE_HERE in config.stash:
         shutil.rmtree(os.environ.pop(COMPILED), ignore_errors=True)
+
+
+@pytest.hookimpl(tryfirst=True)  # before -m chooses
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    slow = set(SLOW.read_text().splitlines())
+    for item in items:
+        if item.nodeid in slow:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_programs():
+    """Programs of one file serve no other: kept, they make 6 GB of a worker, and the tests 8 % slower."""
+    yield
+    jax.clear_caches()
+    gc.collect()
 
 
 @pytest.fixture

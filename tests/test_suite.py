@@ -159,3 +159,15 @@ def test_no_function_hides_a_module(definitions):
     homes = {name: {module.rpartition("/")[0] for module in modules} for name, modules in definitions.items()}
     hiding = {name for name, folders in homes.items() for folder in folders if (ROOT / folder / f"{name}.py").exists()}
     assert hiding == set()
+
+
+def test_what_is_listed_as_slow_exists(trees):
+    listed = (ROOT / "tests" / "slow.txt").read_text(encoding="utf-8").splitlines()
+    functions = {
+        f"{path}::{node.name}"
+        for path, tree in trees.items()
+        for node in tree.body
+        if isinstance(node, ast.FunctionDef)
+    }
+    assert listed
+    assert not [line for line in listed if line.split("[")[0] not in functions]

@@ -3,7 +3,7 @@
 import json
 import posixpath
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields
 from functools import partial
 from pathlib import Path
@@ -18,10 +18,11 @@ from experiments.lab.drawings import FIGURES, write_figure
 from experiments.lab.ledger import load_ledger
 from experiments.lab.published import PUBLISHED, published_comparisons, published_verdicts
 from experiments.lab.session import PREDICTED_FILE
-from experiments.precision import precision_table
+from experiments.precision import PRECISION_PAIRS
 from jaxmlp import baselines, data, evidence, nn, probes, study, training
 from jaxmlp.evidence import presentation
 from jaxmlp.files import write_text
+from jaxmlp.intervals import mean_interval
 from jaxmlp.nn.losses import LOSS_TASKS
 from jaxmlp.nn.spec import DROPOUTS, MAXOUTS, NORM_POSITIONS, NORM_STATS, NORMS, RESIDUALS
 from jaxmlp.study.finished import KEEP_PARAMS
@@ -190,6 +191,23 @@ def _functions() -> dict[str, list[str]]:
     return found | {"figures": drawing}
 
 
+def precision_table(results: study.Results, pairs: Mapping[str, tuple[str, str]]) -> str:
+    """In Markdown: test accuracy in both precisions, and what bfloat16 costs, seed by seed.
+
+    Args:
+        results: of the study.
+        pairs: by a net's title, its arms in float32 and in bfloat16.
+    """
+    final = results.final().pivot(index="seed", columns="arm", values="test_accuracy")
+    lines = ["| net | n | float32 | bfloat16 | bfloat16 loses, points [95 %] |", "|---|---|---|---|---|"]
+    for title, arms in pairs.items():
+        full, half = (final[arm].to_numpy() for arm in arms)
+        lost = mean_interval(100 * (full - half))
+        interval = f"{lost.estimate:.2f} [{lost.low:.2f}, {lost.high:.2f}]"
+        lines.append(f"| {title} | {len(full)} | {full.mean():.2%} | {half.mean():.2%} | {interval} |")
+    return "\n".join(lines)
+
+
 def precision_costs() -> str:
     """What bfloat16 costs in accuracy, in Markdown."""
     folder = PUBLISHED / "precision"
@@ -199,7 +217,8 @@ def precision_costs() -> str:
     manifest = results.manifest
     where = f"{manifest['dataset']['name']}, {manifest['device']}"
     epochs = results.final()["epoch"].max()
-    return f"{precision_table(results)}\n\nTest accuracy after {epochs} epochs, {where}; `{manifest['command']}`."
+    table = precision_table(results, PRECISION_PAIRS)
+    return f"{table}\n\nTest accuracy after {epochs} epochs, {where}; `{manifest['command']}`."
 
 
 def laws_seen() -> str:

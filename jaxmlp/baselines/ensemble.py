@@ -21,7 +21,7 @@ def mean_probabilities(logits: Array) -> Array:
         [B, K], rows sum to 1.
 
     Raises:
-        InputError: `logits` is not [M, B, K] with at least one network.
+        InputError: `logits` is not [M, B, K] with at least one network and two classes.
     """
     _check_logits(logits)
     return jnp.mean(jax.nn.softmax(logits, axis=2), axis=0)
@@ -44,5 +44,5 @@ def ensemble_vote(logits: Array) -> Array:
 
 
 def _check_logits(logits: Array) -> None:
-    if logits.ndim != 3 or logits.shape[0] < 1:
-        raise InputError(f"logits have shape {logits.shape}: give [M, B, K] of at least one network")
+    if logits.ndim != 3 or logits.shape[0] < 1 or logits.shape[2] < 2:
+        raise InputError(f"logits have shape {logits.shape}: give [M, B, K] of at least one network and two classes")

@@ -9,9 +9,20 @@ from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
-from jaxmlp.cli.options import BY_NAME, DATA_OPTIONS, IMPLIED, OPTIONS, Option, close_name, parse_value, parse_widths
+from jaxmlp.cli.options import (
+    BY_NAME,
+    DATA_OPTIONS,
+    IMPLIED,
+    OPTIONS,
+    Option,
+    close_name,
+    parse_value,
+    parse_widths,
+    split_comparison,
+)
 from jaxmlp.cli.settings import Settings
 from jaxmlp.data import DATASETS, Dataset, load
+from jaxmlp.data.plain import reads_as_number
 from jaxmlp.errors import InputError
 from jaxmlp.nn import MLPSpec
 from jaxmlp.training import Hyper, RunSpec
@@ -33,10 +44,7 @@ def load_data(settings: Mapping[str, Any]) -> Dataset:
 
 
 def _share(text: str) -> float | None:
-    try:
-        return float(text)
-    except ValueError:
-        return None
+    return float(text) if reads_as_number(text) else None
 
 
 def make_setting(settings: Mapping[str, Any], dataset: Dataset) -> tuple[RunSpec, Hyper]:
@@ -109,8 +117,7 @@ def compared(settings: Mapping[str, Any], dataset: Dataset) -> dict[str, tuple[R
     """
     if "compare" not in settings:
         return {"own": make_setting(settings, dataset)}
-    name, _, listed = settings["compare"].partition("=")
-    name = name.strip().lstrip("-").replace("-", "_")
+    name, listed = split_comparison(settings["compare"])
     if name not in BY_NAME and name != "widths":
         hint = close_name(name, [*BY_NAME, "widths"])
         raise InputError(f"--compare {settings['compare']!r}: {name!r} is no option of a net or its training{hint}")
@@ -141,7 +148,7 @@ def spec_text(settings: Mapping[str, Any], spec: RunSpec, hyper: Hyper) -> str:
         del told["clip_norm"]
     if "compare" in settings:
         told["compare"] = settings["compare"]
-        told.pop(settings["compare"].partition("=")[0].strip().lstrip("-").replace("-", "_"), None)
+        told.pop(split_comparison(settings["compare"])[0], None)
     lines = [f"{name} = {_toml(value)}" for name, value in told.items() if value is not None]
     return "\n".join(["# jaxmlp train --spec THIS_FILE trains this again.", *lines, ""])
 

@@ -188,6 +188,16 @@ def parse_value(option: Option, text: str) -> Any:
         raise InputError(f"{option.name} is {text!r}: give {'a whole' if kind is int else 'a'} number") from None
 
 
+def split_comparison(text: str) -> tuple[str, str]:
+    """(option's name, its values) of what `--compare` was given.
+
+    >>> split_comparison("--learning-rate=0.1,1e-3")
+    ('learning_rate', '0.1,1e-3')
+    """
+    name, _, listed = text.partition("=")
+    return name.strip().lstrip("-").replace("-", "_"), listed
+
+
 def parse_widths(text: str) -> tuple[int, ...]:
     """Widths from "100,50"; raises `InputError` where they are not integers."""
     try:

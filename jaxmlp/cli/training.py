@@ -76,9 +76,11 @@ def described(made: Mapping[str, tuple[Any, Any]]) -> list[str]:
 
 
 def _about(arguments: argparse.Namespace, settings: Mapping[str, Any], arms: list[Any]) -> dict[str, Any]:
+    from jaxmlp.cli.options import split_comparison
+
     if "compare" in settings:
-        option = settings["compare"].partition("=")[0].strip().lstrip("-").replace("-", "_").replace("_", " ")
-        question = f"Which {option} trains better?"
+        name, _ = split_comparison(settings["compare"])
+        question = f"Which {name.replace('_', ' ')} trains better?"
     else:
         question = "How does this net train?"
     return {
@@ -102,23 +104,19 @@ def _notes(settings: Mapping[str, Any], dataset: Any) -> dict[str, Any]:
     }
 
 
-def score_of_test(rows: Any) -> str:
-    """The column of the test score: accuracy, or R² where the targets are numbers."""
-    return "test_score" if "test_score" in rows and rows["test_accuracy"].isna().all() else "test_accuracy"
-
-
 def _selecting(results: Any, spec: Any) -> str:
     """What the best run is chosen by: its validation score, or its training loss where nothing is held out."""
-    if spec.data.split == "none":
-        return "train_loss"
-    return score_of_test(results.rows).replace("test", "val")
+    from jaxmlp.study.tables import score_column_in
+
+    return "train_loss" if spec.data.split == "none" else score_column_in(results.rows, "val")
 
 
 def summary(results: Any) -> list[str]:
     """The test score of every arm, and its paired differences from the first one."""
     from jaxmlp.evidence.statistics import mean_interval
+    from jaxmlp.study.tables import score_column_in
 
-    column = score_of_test(results.rows)
+    column = score_column_in(results.rows, "test")
     what, form, unit = ("test accuracy", ".2%", 100.0) if column == "test_accuracy" else ("test R²", ".3f", 1.0)
     final, lines = results.final(), []
     names = list(dict.fromkeys(final["arm"]))
@@ -156,10 +154,11 @@ def write_own_page(folder: Path) -> Path:
         write_report,
     )
     from jaxmlp.files import FIGURES_FOLDER, REPORT_FILE
+    from jaxmlp.study.tables import score_column_in
 
     results = study.Results.load(folder)
     arms = tuple(map(str, results.rows["arm"].unique()))
-    tested = score_of_test(results.rows)
+    tested = score_column_in(results.rows, "test")
     figures: list[Any] = [EveryRun(tested, arms)]
     if len(arms) > 1:
         figures.append(CompareArms(arms, "val_loss"))

@@ -69,20 +69,25 @@ def _draw_ten(path: Path, inputs: Any, targets: Any, predicted: Any, seed: int) 
 
 
 def _score_line(dataset: Any, targets: Any, predicted: Any) -> str:
+    from jaxmlp.training import r2_score
+
     if dataset.task == "classes":
         return f"test accuracy on {dataset.name}: {(predicted == targets).mean():.2%} (n = {len(targets)})"
-    targets, predicted = targets.reshape(len(targets), -1), predicted.reshape(len(targets), -1)
-    left, spread = ((targets - predicted) ** 2).sum(0), ((targets - targets.mean(0)) ** 2).sum(0)
-    return f"test R² on {dataset.name}: {(1 - left / spread).mean():.3f} (n = {len(targets)})"
+    return f"test R² on {dataset.name}: {float(r2_score(predicted, targets)):.3f} (n = {len(targets)})"
 
 
 def _check_fit(path: Path, net: Any, about: Mapping[str, Any], dataset: Any) -> None:
-    """Raise `InputError` where a net was trained on other inputs or classes."""
-    widths, fit = net.spec.mlp.widths, (dataset.test_images.shape[1], dataset.num_outputs)
-    if (widths[0], widths[-1]) != fit:
+    """Raise `InputError` where a net was trained on other inputs, classes or numbers."""
+    from jaxmlp.training import outputs_of
+
+    task = net.spec.loss.task
+    if task != dataset.task:
+        raise InputError(f"{path} is of {task}, {dataset.name} of {dataset.task}: give the data it was trained on")
+    widths, inputs = net.spec.mlp.widths, dataset.test_images.shape[1]
+    if widths[0] != inputs or widths[-1] not in outputs_of(net.spec, dataset):
         raise InputError(
-            f"{path} takes {widths[0]} inputs to {widths[-1]} {about.get('task', 'classes')}, {dataset.name} has "
-            f"{fit[0]} and {fit[1]}: give the data it was trained on"
+            f"{path} takes {widths[0]} inputs to {widths[-1]} {task}, {dataset.name} has {inputs} and "
+            f"{dataset.num_outputs}: give the data it was trained on"
         )
     for what, here in (("class_names", dataset.class_names), ("columns", dataset.columns)):
         there = about.get(what)
@@ -145,16 +150,18 @@ def _new_rows(path: Path, net: Any, about: Mapping[str, Any]) -> tuple[Any, Any]
 
 def predictions(net: Any, about: Mapping[str, Any], rows: Any) -> dict[str, Any]:
     """Columns of what a net says: the class, with its probability where the loss makes one, or the numbers."""
-    import jax
     import numpy as np
+
+    from jaxmlp.nn.outputs import class_probabilities
 
     predicted = np.asarray(net.predict(rows))
     if about.get("task") == "numbers":
         if predicted.ndim == 1 or predicted.shape[1] == 1:
             return {PREDICTION: predicted.reshape(-1)}
         return {f"{PREDICTION}_{i}": column for i, column in enumerate(predicted.T)}
-    names = about.get("class_names") or [str(i) for i in range(net.spec.mlp.widths[-1])]
+    width, loss = net.spec.mlp.widths[-1], net.spec.loss.name
+    names = about.get("class_names") or [str(i) for i in range(max(2, width))]
     told: dict[str, Any] = {PREDICTION: np.asarray(names, dtype=object)[predicted]}
-    if net.spec.loss.name in _PROBABLE and net.spec.mlp.output == "none":
-        told[PROBABILITY] = np.asarray(jax.nn.softmax(net.logits(rows), axis=1)).max(axis=1)
+    if net.spec.mlp.output == "none" and (loss in _PROBABLE or (loss == "binary_cross_entropy" and width == 1)):
+        told[PROBABILITY] = np.asarray(class_probabilities(net.logits(rows))).max(axis=1)
     return told

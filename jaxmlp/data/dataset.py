@@ -7,7 +7,7 @@ from flax import struct
 from jax import Array
 
 from jaxmlp.data.cache import content_digest
-from jaxmlp.errors import InputError
+from jaxmlp.errors import InputError, check_type
 
 TASKS = ("classes", "numbers")
 """What a data set asks for: the class of an example, or one or more numbers (regression)."""
@@ -92,9 +92,10 @@ def check_dataset(dataset: Dataset) -> None:
     """Check that a data set is one that a net can be trained on; cheap, and done once by every study.
 
     Raises:
-        InputError: arrays of another rank, type or length than `Dataset` says, an empty part, inputs or targets that
-            are NaN or infinite, labels outside 0 .. K-1, or fewer than two classes.
+        InputError: what is no `Dataset`, arrays of another rank, type or length than it says, an empty part, inputs or
+            targets that are NaN or infinite, labels outside 0 .. K-1, or fewer than two classes.
     """
+    check_type("the dataset", dataset, Dataset, "what data.load or data.from_arrays returns")
     for part in ("train", "test"):
         _check_part(dataset, part)
     if dataset.test_images.shape[1] != dataset.train_images.shape[1]:

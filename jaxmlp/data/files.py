@@ -12,6 +12,7 @@ import numpy as np
 
 from jaxmlp.data.idx import find_idx_files, read_part
 from jaxmlp.data.limits import check_size, is_gzip
+from jaxmlp.data.plain import at_row, missing_rows, reads_as_number
 from jaxmlp.errors import InputError
 
 ENDINGS = (".csv", ".parquet", ".npz", ".npy")
@@ -108,11 +109,11 @@ def split_target(frame: Any, target: str | None, drop: Sequence[str], where: str
 
 
 def _check_target(column: Any, target: str, where: str) -> None:
-    missing = np.flatnonzero(np.asarray(column.isna()))
+    missing = missing_rows(column)
     if missing.size:
         raise InputError(
-            f"{where}: the target {target!r} is missing in {missing.size} rows, the first is row {missing[0]} of 0 to "
-            f"{len(column) - 1}: fill them or drop these rows"
+            f"{where}: the target {target!r} is missing in {missing.size} rows, the first is "
+            f"{at_row(int(missing[0]), len(column))}: fill them or drop these rows"
         )
 
 
@@ -143,7 +144,7 @@ def _check_csv(path: Path, frame: Any, header: str, first: str) -> None:
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"{path} has two columns {twice!r}: give each a name of its own")
-    if len(names) > 1 and all(_is_number(name) for name in names):
+    if len(names) > 1 and all(map(reads_as_number, names)):
         raise InputError(f"{path} begins with numbers ({header[:40]}): its first line must name the columns")
     if len(names) == 1 and any(mark in header for mark in ";\t"):
         raise InputError(f"{path} has one column {header[:40]!r}: columns are separated by commas")
@@ -151,14 +152,6 @@ def _check_csv(path: Path, frame: Any, header: str, first: str) -> None:
         raise InputError(f"{path} has more values in a row than its first line names: name every column")
     if not len(frame):
         raise InputError(f"{path} has no rows below its first line: give at least one")
-
-
-def _is_number(text: str) -> bool:
-    try:
-        float(text)
-    except ValueError:
-        return False
-    return True
 
 
 def _read_parquet(path: Path) -> Any:

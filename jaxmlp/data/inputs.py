@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxmlp.data.dataset import check_finite
-from jaxmlp.data.plain import at_row, is_frame, to_numpy
+from jaxmlp.data.plain import at_row, is_frame, missing_rows, reads_as_number, to_numpy
 from jaxmlp.data.targets import float32
 from jaxmlp.errors import InputError, check_choice
 
@@ -190,7 +190,7 @@ def _numbers_of(name: str, values: np.ndarray, what: str) -> np.ndarray:
 
 def _check_whole(name: str, column: Any, what: str) -> None:
     """Raise `InputError` that names the first missing value of a column."""
-    missing = np.flatnonzero(np.asarray(column.isna()))
+    missing = missing_rows(column)
     if missing.size:
         raise InputError(
             f"{what}: column {name!r} has {missing.size} missing of {len(column)} values, the first in "
@@ -208,13 +208,5 @@ def to_numpy_column(name: str, column: Any, what: str) -> np.ndarray:
 
 def _not_a_number(values: np.ndarray) -> int | None:
     """The first row that is no number, in a column of text where most values are numbers."""
-    is_number = np.array([_is_number(value) for value in values])
+    is_number = np.array([reads_as_number(value) for value in values])
     return int(np.flatnonzero(~is_number)[0]) if is_number.mean() > 0.5 and not is_number.all() else None
-
-
-def _is_number(value: str) -> bool:
-    try:
-        float(value)
-    except ValueError:
-        return False
-    return True

@@ -24,6 +24,21 @@ def is_frame(given: Any) -> bool:
     return is_pandas(given) and hasattr(given, "columns")
 
 
+def missing_rows(given: Any) -> np.ndarray:
+    """Numbers of the rows of a DataFrame or a column that have a value which pandas marks as missing."""
+    missing = np.asarray(given.isna())
+    return np.flatnonzero(missing if missing.ndim == 1 else missing.any(axis=1))
+
+
+def reads_as_number(text: str) -> bool:
+    """Whether a text is how a number is written."""
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
 def to_numpy(given: Any, what: str) -> np.ndarray:
     """One NumPy array of numbers, booleans or text.
 
@@ -57,12 +72,9 @@ def to_numpy(given: Any, what: str) -> np.ndarray:
 
 def _check_not_missing(given: Any, what: str) -> None:
     """pandas marks missing values in its own ways."""
-    if not is_pandas(given):
-        return
-    missing = np.argwhere(np.asarray(given.isna()))
-    if missing.size:
+    if is_pandas(given) and (missing := missing_rows(given)).size:
         raise InputError(
-            f"{what} have a missing value in {at_row(int(missing[0][0]), len(given))}: fill it or drop the row"
+            f"{what} have a missing value in {at_row(int(missing[0]), len(given))}: fill it or drop the row"
         )
 
 

@@ -8,7 +8,7 @@ choosing it, so intervals stay valid however many changes were screened.
 import math
 from collections.abc import Sequence
 
-from jaxmlp.data import Dataset, check_dataset
+from jaxmlp.data import Dataset
 from jaxmlp.diagnosis.budget import Budget
 from jaxmlp.diagnosis.changes import CHANGES
 from jaxmlp.diagnosis.diagnosis import Diagnosis
@@ -66,7 +66,6 @@ def why(
         raise InputError(f"budget is {budget:g}: give seconds, such as 60")
     for name in changes or ():
         check_choice("change", name, CHANGES)
-    check_dataset(dataset)
     given = Setting(spec, hyper)
     check_setting(given, dataset)
     return Inquiry(given, dataset, seeds, Budget(budget), changes or tuple(CHANGES), say, display).answer()

@@ -2,11 +2,12 @@
 
 from dataclasses import dataclass
 
+import jax.numpy as jnp
 import numpy as np
 import pandas as pd
 
 from jaxmlp.data import Dataset
-from jaxmlp.training import LossSpec
+from jaxmlp.training import LossSpec, r2_score
 
 BAR_SHARE = 0.95
 """Of the way from the constant answer to the reference, which a success has gone."""
@@ -83,11 +84,9 @@ def constant_score(dataset: Dataset) -> tuple[float, float]:
         counts = np.bincount(np.asarray(dataset.train_labels), minlength=dataset.num_classes)
         share = float(np.mean(tested == counts.argmax()))
         return share, float(np.sqrt(share * (1 - share) / len(tested)))
-    trained, tested = (np.asarray(part, np.float64).reshape(len(part), -1) for part in (dataset.train_labels, tested))
-    spread = np.square(tested - tested.mean(0)).sum(0)
-    left = np.square(tested - trained.mean(0)).sum(0)
-    shares = np.where(spread > 0, 1 - left / np.where(spread > 0, spread, 1), 0.0)
-    return float(shares.mean()), float(1 / np.sqrt(len(tested)))
+    mean = np.asarray(dataset.train_labels, np.float64).mean(0)
+    answers = np.broadcast_to(mean, tested.shape).reshape(len(tested), -1)
+    return float(r2_score(jnp.asarray(answers, float), jnp.asarray(tested))), float(1 / np.sqrt(len(tested)))
 
 
 def constant_loss(loss: LossSpec, dataset: Dataset) -> float | None:

@@ -7,6 +7,7 @@ first; see `jaxmlp.diagnosis.inquiry`.
 
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from decimal import Decimal
 from typing import NamedTuple
 
 from jaxmlp.components import Components
@@ -59,7 +60,12 @@ class Change(NamedTuple):
 
 
 def _number(name: str, factor: float) -> Callable[[Setting, Dataset], Setting | None]:
-    return lambda given, _: given.with_numbers(**{name: factor * float(getattr(given.hyper, name))})
+    return lambda given, _: given.with_numbers(**{name: _times(factor, float(getattr(given.hyper, name)))})
+
+
+def _times(factor: float, value: float) -> float:
+    """The product of the numbers as they are written: 0.1 times 0.003 is 0.0003, and not 0.00030000000000000003."""
+    return float(Decimal(repr(factor)) * Decimal(repr(value)))
 
 
 def _fitting_loss(given: Setting, dataset: Dataset) -> Setting | None:

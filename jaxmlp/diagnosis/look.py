@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 
 from jaxmlp.data import Dataset
-from jaxmlp.data.dataset import check_dataset
 from jaxmlp.diagnosis.data_checks import inputs_scale, labels_seen, order_of_rows, output_fits, targets_scale
 from jaxmlp.diagnosis.finding import Finding
 from jaxmlp.diagnosis.gradient_checks import gradient_of_net
+from jaxmlp.diagnosis.outcomes import check_setting
 from jaxmlp.diagnosis.overfit import overfits, overfits_more, varied_rows
+from jaxmlp.diagnosis.setting import Setting
 from jaxmlp.diagnosis.start_checks import (
     answers,
     dead_units,
@@ -19,19 +20,15 @@ from jaxmlp.diagnosis.start_checks import (
     signal,
     units_alike,
 )
-from jaxmlp.errors import InputError
+from jaxmlp.study.arms import check_seeds
 from jaxmlp.training import (
     Hyper,
     RunSpec,
     RunState,
     Stream,
-    check_hyper,
-    check_numbers,
-    check_task,
     hyper_of,
     hyper_values,
     net_of,
-    outputs_of,
     start_run,
     stream_key,
 )
@@ -56,7 +53,7 @@ def check(spec: RunSpec, hyper: Hyper, dataset: Dataset, *, seed: int = 0) -> li
         wrong that can be seen before training.
 
     Raises:
-        InputError: a setting or data that no study takes.
+        InputError: a setting, data or a seed that no study takes.
 
     >>> from jaxmlp import data, nn, training
     >>> spec = training.RunSpec(nn.MLPSpec((4, 8, 3), initializer="zeros"), training.DataSpec(preprocessing="none"))
@@ -64,22 +61,11 @@ def check(spec: RunSpec, hyper: Hyper, dataset: Dataset, *, seed: int = 0) -> li
     >>> [one.name for one in found if one.level == "fail"]
     ['answers', 'units', 'signal', 'gradients', 'dead units', 'overfit 20']
     """
-    _check_setting(spec, hyper, dataset)
+    check_setting(Setting(spec, hyper), dataset)
+    check_seeds([seed])
     numbers = hyper_of(hyper_values(hyper))
     run = jax.jit(start_run, static_argnames="spec")(seed, dataset, spec=spec, hyper=numbers)
     return [*_data_findings(run, spec, dataset), *_start_findings(run, spec, numbers, dataset)]
-
-
-def _check_setting(spec: RunSpec, hyper: Hyper, dataset: Dataset) -> None:
-    check_dataset(dataset)
-    check_task(spec, dataset)
-    check_hyper(hyper)
-    check_numbers(spec, hyper)
-    spec.data.num_train(len(dataset.train_images))
-    first, last = dataset.train_images.shape[1], outputs_of(spec, dataset)
-    if spec.mlp.widths[0] != first or spec.mlp.widths[-1] not in last:
-        ends = f"{first} inputs and {' or '.join(map(str, last))} outputs"
-        raise InputError(f"widths {spec.mlp.widths} do not fit {dataset.name}: it has {ends}")
 
 
 def _data_findings(run: RunState, spec: RunSpec, dataset: Dataset) -> list[Finding]:

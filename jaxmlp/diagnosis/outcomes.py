@@ -15,7 +15,8 @@ from jaxmlp.data import Dataset
 from jaxmlp.diagnosis.setting import Setting
 from jaxmlp.study.arms import check_arms
 from jaxmlp.study.progress import Display
-from jaxmlp.study.tables import last_rows
+from jaxmlp.study.sizes import check_sizes
+from jaxmlp.study.tables import last_rows, score_column_in
 
 LANES = 8
 """Runs that share a block. Fixed, so that few seeds and many run through the same compiled program."""
@@ -35,7 +36,9 @@ class Trials:
     def scores(self, name: str) -> pd.Series:
         """Test score of every run's last model, by seed; a diverged run has that of guessing."""
         last = last_rows(self.rows.loc[self.rows["arm"] == name]).sort_values("seed")
-        return pd.Series(last[test_score(self.rows)].to_numpy(float), index=last["seed"].to_numpy(), name=name)
+        return pd.Series(
+            last[score_column_in(self.rows, "test")].to_numpy(float), index=last["seed"].to_numpy(), name=name
+        )
 
     def only(self, seeds: Sequence[int]) -> "Trials":
         """The runs with these seeds."""
@@ -46,11 +49,6 @@ class Trials:
         return replace(self, rows=self.rows.loc[self.rows["epoch"] <= epoch])
 
 
-def test_score(rows: pd.DataFrame) -> str:
-    """The column of the test score: of numbers R², else the accuracy."""
-    return "test_score" if "test_score" in rows else "test_accuracy"
-
-
 def as_trained(setting: Setting) -> Setting:
     """The setting as trials train it: the last model is the one that counts."""
     evaluation = replace(setting.spec.evaluation, selection="last", test_every_epoch=True)
@@ -58,9 +56,10 @@ def as_trained(setting: Setting) -> Setting:
 
 
 def check_setting(setting: Setting, dataset: Dataset) -> None:
-    """Raise `InputError` where a setting cannot be trained on these data."""
-    trained = as_trained(setting)
-    check_arms([study.Arm("as given", trained.spec, trained.hyper)], dataset)
+    """Raise `InputError` where a setting cannot be trained on these data, in the words of a study."""
+    arm = study.Arm("as given", setting.spec, setting.hyper)
+    check_arms([arm], dataset)
+    check_sizes([arm], {arm.name: 1}, len(dataset.train_images), None)
 
 
 def train_trials(

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from typing import Any
 
+from jaxmlp.identity import number_text
 from jaxmlp.training import Hyper, RunSpec
 
 
@@ -118,19 +119,19 @@ _CLASSES = {
 """The class that holds a part of a setting."""
 _OTHER_WORDS = {"evaluation.batch_size": "evaluation-batch-size", "hyper.penalty": "penalty-strength"}
 _BY_NUMBER = {"optimizer.clip": "clip_norm", "optimizer.weight_decay": "weight_decay"}
-"""Switches that the command line turns on by a number, and off by leaving it out."""
+"""Switches that the command line turns on by a number, and off by leaving it out, as it does what is None."""
 _IN_PYTHON = (SCALED_TARGETS, "interventions", "hyper.user", "optimizer.hold_second_moment")
 
 
 def _literal(value: Any) -> str:
     if isinstance(value, str):
         return f'"{value}"'
-    return f"{value:g}" if isinstance(value, float) else str(value)
+    return number_text(value) if isinstance(value, float) else str(value)
 
 
 def _option(name: str, value: Any, after: Setting) -> str:
     head, _, rest = name.partition(".")
-    if name in _IN_PYTHON or (name in _BY_NUMBER and not value):
+    if name in _IN_PYTHON or value is None or (name in _BY_NUMBER and not value):
         return ""
     if name in _BY_NUMBER:
         rest, value = _BY_NUMBER[name], float(getattr(after.hyper, _BY_NUMBER[name]))
@@ -140,4 +141,4 @@ def _option(name: str, value: Any, after: Setting) -> str:
         return f"--{word}" if value else f"--no-{word}"
     if isinstance(value, tuple):
         return f"--{word} {','.join(map(str, value))}"
-    return f"--{word} {value:g}" if isinstance(value, float) else f"--{word} {value}"
+    return f"--{word} {number_text(value) if isinstance(value, float) else value}"

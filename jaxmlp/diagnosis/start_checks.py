@@ -12,12 +12,12 @@ from jax import Array
 
 from jaxmlp.diagnosis.data_checks import OWN_SOFTMAX
 from jaxmlp.diagnosis.finding import Finding, Limits, judged
-from jaxmlp.nn import PENALTIES, apply_mlp, losses_of
+from jaxmlp.nn import apply_mlp, losses_of
 from jaxmlp.probes.flow import backward_flow
 from jaxmlp.probes.laws import BATCH_NORM_GROWTH, finite_width_norm
 from jaxmlp.probes.layer_statistics import dead_row_share, dead_unit_share, saturated_share
 from jaxmlp.training import Net
-from jaxmlp.training.regularized import weights_of
+from jaxmlp.training.regularized import penalty_of
 
 DEVIATIONS = 4.0
 """A start so many standard deviations from the law's mean is not of that law."""
@@ -106,7 +106,7 @@ def initial_loss(net: Net, seen: dict[str, Any]) -> list[Finding]:
 
 
 def _penalty(net: Net, loss: float) -> Finding:
-    added = float(net.hyper.penalty) * float(PENALTIES[net.spec.loss.penalty](weights_of(net.params)))
+    added = float(penalty_of(net.params, net.spec.loss, net.hyper))
     sentence = f"the penalty raises the loss at the start from {loss:.4g} to {loss + added:.4g}"
     if not added > 0:
         return Finding("fail", "penalty", added, sentence, "a penalty must raise it: give --penalty-strength above 0")

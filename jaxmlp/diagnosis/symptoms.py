@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 
 from jaxmlp.data import Dataset
 from jaxmlp.diagnosis.bar import Bar, constant_loss
-from jaxmlp.diagnosis.outcomes import test_score
+from jaxmlp.diagnosis.data_checks import output_fits
 from jaxmlp.diagnosis.setting import Setting
+from jaxmlp.study.tables import score_column_in
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,14 @@ class RunCurves:
 
 def run_curves(rows: pd.DataFrame) -> RunCurves:
     """The curves in a table of epochs, seeds in their order."""
-    tested = test_score(rows)
 
     def wide(column: str) -> np.ndarray:
         return rows.pivot_table(index="seed", columns="epoch", values=column, dropna=False).to_numpy(float)
 
     lost = rows.groupby("seed")["diverged"].any().to_numpy(bool)
-    return RunCurves(wide("train_loss"), wide(tested.replace("test", "train")), wide(tested), lost)
+    return RunCurves(
+        wide("train_loss"), wide(score_column_in(rows, "train")), wide(score_column_in(rows, "test")), lost
+    )
 
 
 def _last(values: np.ndarray) -> np.ndarray:
@@ -219,7 +221,7 @@ def _modes_differ(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -
 def _output_activation(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
     """No symptom of runs but of the net: what stands before a loss that takes logits."""
     output = given.spec.mlp.output
-    if output == "none" or _fits(output, dataset) or not _mostly_fails(seen, bar):
+    if output == "none" or _fits(given, dataset) or not _mostly_fails(seen, bar):
         return None
     if dataset.task == "classes":
         return f"The loss {given.spec.loss.name} takes logits, and a {output} stands before it."
@@ -227,7 +229,6 @@ def _output_activation(seen: RunCurves, given: Setting, dataset: Dataset, bar: B
     return f"The output goes through {output}, and the targets lie from {targets.min():.3g} to {targets.max():.3g}."
 
 
-_RANGES = {"sigmoid": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, np.inf)}
 LARGE = 10.0
 """Inputs or targets of this size, or its inverse, are far from 1."""
 
@@ -236,13 +237,9 @@ def _mostly_fails(seen: RunCurves, bar: Bar) -> bool:
     return bool((~(seen.last_tested >= bar.value)).mean() >= 0.5)
 
 
-def _fits(output: str, dataset: Dataset) -> bool:
-    """Whether the targets are numbers that lie in the range of an output."""
-    if dataset.task == "classes" or output not in _RANGES:
-        return False
-    low, high = _RANGES[output]
-    targets = np.asarray(dataset.train_labels)
-    return bool(low <= targets.min() and targets.max() <= high)
+def _fits(given: Setting, dataset: Dataset) -> bool:
+    """Whether the targets are numbers that the output can give."""
+    return dataset.task == "numbers" and output_fits(given.spec, np.asarray(dataset.train_labels)).passed
 
 
 def _unscaled(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:

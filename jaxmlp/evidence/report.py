@@ -8,6 +8,7 @@ import base64
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from jaxmlp.evidence.predicted import inside_text, number_texts
 from jaxmlp.evidence.runs import diverged_runs, final_values
 from jaxmlp.evidence.statistics import mean_interval
 from jaxmlp.files import write_text
+from jaxmlp.study.tables import score_column_in
 
 # A figure's fixed colours become those of the page, which follow the reader's light or dark setting.
 PAGE_COLOURS = {
@@ -95,6 +97,7 @@ def _title(studies: Sequence[StudyReport]) -> str:
 
 def _view(study: StudyReport, key: str) -> dict[str, Any]:
     """What the template shows of one study; `key` makes its ids unique in the page."""
+    column = score_column_in(study.rows, "test")
     return {
         "key": key,
         "question": study.manifest["question"],
@@ -106,6 +109,8 @@ def _view(study: StudyReport, key: str) -> dict[str, Any]:
         ],
         "reported": [reported_texts(one) for one in study.reported],
         "predicted": [predicted_texts(one) for one in study.predicted],
+        "score": plotting.title_of(column),
+        "score_text": partial(score_text, column),
         "arms": arm_table(study.rows, study.manifest),
         "facts": facts_of(study.manifest, study.rows),
     }
@@ -146,13 +151,14 @@ def inline_svg(svg: str, key: str) -> Markup:
 
 
 def arm_table(rows: pd.DataFrame, manifest: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Per arm of `rows`: its size, n, mean test accuracy with 95 % interval, least, largest, diverged runs.
+    """Per arm of `rows`: its size, n, mean test score with 95 % interval, least, largest, diverged runs.
 
+    The score is the accuracy, or R² of a study about numbers.
     A tuned arm (see `with_tuned`) says what each half of the seeds takes.
     """
-    described = manifest.get("arms", {})
+    described, column = manifest.get("arms", {}), score_column_in(rows, "test")
     return [
-        {"arm": arm, **described.get(arm, _taken(group)), **_arm_summary(group)}
+        {"arm": arm, **described.get(arm, _taken(group)), **_arm_summary(group, column)}
         for arm, group in rows.groupby("arm", sort=False)
     ]
 
@@ -168,19 +174,32 @@ def _taken(rows: pd.DataFrame) -> dict[str, str]:
     return {"description": text} if text else {}
 
 
-def _arm_summary(rows: pd.DataFrame) -> dict[str, Any]:
-    values = final_values(rows, "test_accuracy")
+def score_text(column: str, value: float | None) -> str:
+    """A score in the words of its column; a dash where there is none."""
+    if plotting.is_share(column):
+        return presentation.accuracy_text(value)
+    return "–" if value is None else plotting.format_value(column, value).replace("-", "−")
+
+
+def _arm_summary(rows: pd.DataFrame, column: str) -> dict[str, Any]:
+    values = final_values(rows, column)
     tested = values.dropna()
     interval = mean_interval(tested) if len(tested) > 1 else None
-    ends = _shares(interval.low, interval.high) if interval else []
     return {
         "n": len(values),
         "mean": tested.mean() if len(tested) else None,
-        "interval": f"{100 * ends[0]:.2f} to {100 * ends[1]:.2f} %" if interval else "–",
+        "interval": _interval_text(column, interval.low, interval.high) if interval else "–",
         "least": tested.min() if len(tested) else None,
         "largest": tested.max() if len(tested) else None,
         "diverged": len(diverged_runs(rows)),
     }
+
+
+def _interval_text(column: str, low: float, high: float) -> str:
+    if not plotting.is_share(column):
+        return f"{score_text(column, low)} to {score_text(column, high)}"
+    low, high = _shares(low, high)
+    return f"{100 * low:.2f} to {100 * high:.2f} %"
 
 
 def reported_texts(one: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,32 @@ def softmaxed_loss_floor(num_classes: int) -> float:
     return math.log(math.e + num_classes - 1) - 1
 
 
+PROBABLE_OUTPUTS = ("softmax", "sigmoid")
+"""Outputs that are probabilities already."""
+
+
+def class_probabilities(outputs: Array, output: str = "none") -> Array:
+    """What a net takes each class for, of outputs that are logits or probabilities already.
+
+    Of logits it is their softmax. A single output is the logit of class 1, or behind a sigmoid or a softmax its
+    probability. Behind a sigmoid every class has a probability of its own, and a row need not sum to 1.
+
+    Args:
+        outputs: [B, K].
+        output: a key of `OUTPUTS`, which the outputs went through.
+
+    Returns:
+        [B, K], and [B, 2] of a single output; the largest of a row is that of `predicted_classes`.
+
+    >>> class_probabilities(jnp.array([[0.25]]), "sigmoid"), class_probabilities(jnp.array([[0.0]]))
+    (Array([[0.75, 0.25]], dtype=float32), Array([[0.5, 0.5]], dtype=float32))
+    """
+    single = outputs.shape[1] == 1
+    if output in PROBABLE_OUTPUTS:
+        return jnp.concatenate([1.0 - outputs, outputs], axis=1) if single else outputs
+    return softmax(jnp.concatenate([jnp.zeros_like(outputs), outputs], axis=1) if single else outputs)
+
+
 def predicted_classes(outputs: Array, output: str = "none") -> Array:
     """The class of the largest output, the first of equals.
 

@@ -4,13 +4,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import jax
 import jax.numpy as jnp
 from jax import Array
 
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_count
-from jaxmlp.nn import predicted_classes
+from jaxmlp.nn.outputs import class_probabilities, predicted_classes
 from jaxmlp.probes.base import Probe, probe_tables
 from jaxmlp.schema import Column, Table
 from jaxmlp.training import Hyper, RunSpec, RunState, net_of
@@ -65,14 +64,12 @@ class DecisionGrid(Probe):
         first, second = (jnp.linspace(low[i] - pad[i], high[i] + pad[i], self.side) for i in (0, 1))
         grid = jnp.stack(jnp.meshgrid(first, second), axis=-1)
         net = net_of(run, spec=spec, hyper=hyper)
-        logits = net.logits(grid.reshape(-1, 2).astype(dataset.train_images.dtype))
-        shares = jax.nn.softmax(
-            logits if logits.shape[1] > 1 else jnp.concatenate([0.0 * logits, logits], axis=1), axis=1
-        )
+        outputs = net.logits(grid.reshape(-1, 2).astype(dataset.train_images.dtype))
+        shares = class_probabilities(outputs, spec.mlp.output)
         shape = (self.side, self.side)
         return memory, {
             "first_input": grid[..., 0],
             "second_input": grid[..., 1],
-            "grid_class": predicted_classes(logits, spec.mlp.output).astype(float).reshape(shape),
+            "grid_class": predicted_classes(outputs, spec.mlp.output).astype(float).reshape(shape),
             "grid_confidence": jnp.max(shares, axis=1).reshape(shape),
         }

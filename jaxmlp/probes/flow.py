@@ -30,6 +30,7 @@ from jaxmlp.probes.layer_statistics import (
     unit_correlation,
     zero_share,
 )
+from jaxmlp.probes.norm_statistics import norm_state_of_rows
 from jaxmlp.training.net import Net
 
 SIGNAL = {
@@ -131,7 +132,7 @@ def output_flow(net: Net, images: Array, *, norm_stats: str, resolution: float =
     _, logits = _taps_and_logits(net, images, norm_stats)
     return {
         "distinct_outputs": distinct_rows(largest_scaled(logits)[0], resolution),
-        "predicted_classes": count_predicted_classes(logits),
+        "predicted_classes": count_predicted_classes(logits, net.spec.mlp.output),
     }
 
 
@@ -147,20 +148,18 @@ def norm_gaps(net: Net, images: Array) -> dict[str, Array]:
         (running mean − mean)/√(variance + ε), in standard deviations. `running_var_gap`: mean over features of
         |ln((running variance + ε)/(variance + ε))|; ln 2 where they differ by a factor of two.
     """
-    taps, _ = _taps_and_logits(net, images, "batch")
-    gaps = [
-        _gap(running, seen, net.hyper.norm_eps) for running, seen in zip(net.norm_state, taps.norm_input, strict=True)
-    ]
+    of_rows = norm_state_of_rows(net, images)
+    gaps = [_gap(running, seen, net.hyper.norm_eps) for running, seen in zip(net.norm_state, of_rows, strict=True)]
     means, variances = zip(*gaps, strict=True)
     return {"running_mean_gap": jnp.stack(means), "running_var_gap": jnp.stack(variances)}
 
 
-def _gap(running: dict[str, Array], seen: Array | None, eps: Array | float) -> tuple[Array, Array]:
-    if not running or seen is None:
+def _gap(running: dict[str, Array], seen: dict[str, Array], eps: Array | float) -> tuple[Array, Array]:
+    if not running:
         return jnp.asarray(jnp.nan), jnp.asarray(jnp.nan)
-    eps = jnp.asarray(eps, seen.dtype)
-    mean, var = jnp.mean(seen, axis=0), jnp.var(seen, axis=0) + eps
-    moved = jnp.sqrt(jnp.mean(jnp.square(running["mean"] - mean) / var))
+    eps = jnp.asarray(eps, seen["mean"].dtype)
+    var = seen["var"] + eps
+    moved = jnp.sqrt(jnp.mean(jnp.square(running["mean"] - seen["mean"]) / var))
     return moved, jnp.mean(jnp.abs(jnp.log((running["var"] + eps) / var)))
 
 

@@ -11,6 +11,7 @@ from jax import Array, lax
 from scipy.special import ndtri
 
 from jaxmlp.errors import check_choice
+from jaxmlp.nn import predicted_classes
 
 SATURATED = 0.05
 """A sigmoid or tanh is saturated where its derivative is below this share of its largest."""
@@ -139,9 +140,17 @@ def distinct_rows(y: Array, resolution: Array | float) -> Array:
     return 1 + jnp.sum(jnp.any(ordered[1:] != ordered[:-1], axis=1), dtype=jnp.int32)
 
 
-def count_predicted_classes(logits: Array) -> Array:
-    """How many of the K classes are the answer for at least one row, as int32."""
-    answers = jax.nn.one_hot(jnp.argmax(logits, axis=1), logits.shape[1], dtype=bool)
+def count_predicted_classes(outputs: Array, output: str = "none") -> Array:
+    """How many of the K classes are the answer for at least one row, as int32; a single output has two classes.
+
+    Args:
+        outputs: [B, K], or [B, 1].
+        output: what they went through, as for `nn.predicted_classes`.
+
+    >>> int(count_predicted_classes(jnp.array([[-1.0], [2.0], [3.0]])))
+    2
+    """
+    answers = jax.nn.one_hot(predicted_classes(outputs, output), max(2, outputs.shape[1]), dtype=bool)
     return jnp.sum(jnp.any(answers, axis=0), dtype=jnp.int32)
 
 

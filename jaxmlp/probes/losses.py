@@ -5,12 +5,12 @@ import jax.numpy as jnp
 from jax import Array, lax
 
 from jaxmlp.errors import InputError, check_choice, check_count
-from jaxmlp.nn import PENALTIES, Params, apply_mlp, losses_of
+from jaxmlp.nn import Params, apply_mlp, losses_of
 from jaxmlp.nn.spec import NORM_STATS
 from jaxmlp.probes.curvature import LossFunction, gradient_sharpness
 from jaxmlp.training.evaluation import pad_to_pieces
 from jaxmlp.training.net import Net
-from jaxmlp.training.regularized import weights_of
+from jaxmlp.training.regularized import penalized
 
 
 def net_loss(net: Net, images: Array, labels: Array, *, norm_stats: str, batch_size: int | None = None) -> LossFunction:
@@ -56,7 +56,7 @@ def net_loss(net: Net, images: Array, labels: Array, *, norm_stats: str, batch_s
     def loss(params: Params) -> Array:
         dtype = params[0]["weight"].dtype
         total, _ = lax.scan(lambda so_far, rows: (so_far + piece(params, *rows), None), jnp.zeros((), dtype), pieces)
-        return _penalized(total / count, params, net)
+        return penalized(total / count, params, spec.loss, net.hyper)
 
     return loss
 
@@ -92,10 +92,3 @@ def batch_sharpness(
         return gradient_sharpness(loss, net.params)
 
     return lax.map(sharpness, jnp.arange(count * size).reshape(count, size))
-
-
-def _penalized(loss: Array, params: Params, net: Net) -> Array:
-    if net.spec.loss.penalty == "none":
-        return loss
-    penalty = PENALTIES[net.spec.loss.penalty](weights_of(params, biases=net.spec.loss.penalize_biases))
-    return loss + jnp.asarray(net.hyper.penalty, penalty.dtype) * penalty

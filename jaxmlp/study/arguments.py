@@ -5,7 +5,6 @@ from numbers import Real
 from pathlib import Path
 from typing import Any
 
-from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_choice, check_count, check_type, shown
 from jaxmlp.files import check_writable
 from jaxmlp.study import processes
@@ -15,13 +14,12 @@ from jaxmlp.study.finished import KEEP_PARAMS
 from jaxmlp.study.tensorboard import check_tensorboard
 
 
-def check_given(arms: Any, dataset: Any, name: Any, about: Any, beside: Any, probes: Any) -> None:
+def check_given(arms: Any, name: Any, about: Any, beside: Any, probes: Any) -> None:
     """Raise `InputError` where an argument is of another type than `run` takes."""
     for what, given in (("arms", arms), ("beside", beside), ("probes", probes)):
         check_type(what, given, (list, tuple), "a list")
     for arm in arms:
         check_type("an arm", arm, Arm, "a list of study.Arm")
-    check_type("the dataset", dataset, Dataset, "what data.load or data.from_arrays returns")
     check_type("about", about, (dict, type(None)), "a dict, or leave it out")
     check_type("the name", name, str, "a text")
     if not name.strip() or not name.isprintable():

@@ -12,6 +12,7 @@ from jaxmlp.data import Dataset, check_dataset, check_preprocessing, split_named
 from jaxmlp.errors import MOST, InputError, shown
 from jaxmlp.identity import canonical, neutral_values
 from jaxmlp.nn import count_parameters
+from jaxmlp.schema import IDENTITY
 from jaxmlp.study.sizes import check_runs
 from jaxmlp.training import (
     Hyper,
@@ -57,6 +58,10 @@ class Run:
     def past(self, until: int) -> "Run":
         """Its first epochs alone, under an id of their own."""
         return replace(self, run_id=f"{self.run_id}.{until}", until=until)
+
+    def identity(self, experiment: str) -> dict[str, Any]:
+        """What each of its rows begins with, the columns `IDENTITY`."""
+        return dict(zip(IDENTITY, (experiment, self.arm.name, self.run_id, self.seed), strict=True))
 
     @property
     def state_id(self) -> str:

@@ -20,7 +20,7 @@ def block_ends(experiment: str, block: Sequence[Run], states: RunState) -> pd.Da
         block: its runs, without the padding.
         states: stacked [W], on the host.
     """
-    identity = [(experiment, run.arm.name, run.run_id, run.seed) for run in block]
+    identity = [run.identity(experiment) for run in block]
     lanes = slice(len(block))
     columns = {
         "status": [RunStatus(int(status)).words for status in states.status[lanes]],

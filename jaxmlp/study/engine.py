@@ -96,7 +96,7 @@ def run(
         KeyboardInterrupt: Ctrl-C or SIGTERM, its argument the signal's number; all blocks in training are checkpointed
             before.
     """
-    check_given(arms, dataset, name, about, beside, probes)
+    check_given(arms, name, about, beside, probes)
     for what, folder in (("out", out), ("log_dir", log_dir)):
         if folder is not None:
             check_path(what, folder)

@@ -65,17 +65,13 @@ def _steps(experiment: str, block: Sequence[Run], log: StepLog, steps: Any) -> p
         log_every = run.arm.spec.evaluation.log_every or 1
         loss, score = (np.asarray(values)[lane] for values in (log.loss, log.score))
         done = np.arange(np.asarray(steps)[lane] // log_every)
-        columns: dict[str, Any] = _identity(experiment, run)
+        columns = run.identity(experiment)
         columns |= {"step": ((done + 1) * log_every).astype(np.int32)}
         columns |= {"batch_loss": loss[done], "batch_accuracy": score[done]}
         if run.arm.spec.loss.task == "numbers":
             columns |= {"batch_accuracy": np.full_like(score[done], np.nan), "batch_score": score[done]}
         frames.append(pd.DataFrame(columns))
     return pd.concat(frames, ignore_index=True)
-
-
-def _identity(experiment: str, run: Run) -> dict[str, Any]:
-    return {"experiment": experiment, "arm": run.arm.name, "run_id": run.run_id, "seed": run.seed}
 
 
 def block_rows(
@@ -98,7 +94,7 @@ def block_rows(
             name: np.where(measured[name][lane, :end], history[name][lane, :end], np.float32(np.nan))
             for name in metrics_of(spec)
         }
-        columns = _identity(experiment, run)
+        columns = run.identity(experiment)
         columns |= {"epoch": np.arange(len(metrics["train_loss"]), dtype=np.int32)}
         columns |= metrics | {"diverged": metrics["diverged"].astype(bool)}
         columns |= {"selected_epoch": metrics["selected_epoch"].astype(np.int32)}

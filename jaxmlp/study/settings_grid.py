@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from jaxmlp.errors import InputError, check_type, shown
+from jaxmlp.identity import number_text
 from jaxmlp.nn.hyper import is_user_number
 from jaxmlp.study.arms import Arm, describe_arm, flat_settings
 from jaxmlp.training import Hyper, RunSpec, check_hyper, hyper_of, hyper_values
@@ -132,6 +133,4 @@ def _text(value: Any) -> str:
     """As in the results' columns: `784-100-10`; a number as `0.001`, `1e-05`, and 1.0 as `1`."""
     if isinstance(value, (list, tuple)):
         return "-".join(map(str, value))
-    if isinstance(value, Real) and not isinstance(value, bool):
-        return f"{value:g}" if float(f"{value:g}") == value else repr(float(value))
-    return str(value)
+    return number_text(float(value)) if isinstance(value, Real) and not isinstance(value, bool) else str(value)

@@ -35,6 +35,11 @@ def measured_columns(rows: pd.DataFrame) -> tuple[str, ...]:
     return METRICS + tuple(name for name in SCORES if name in rows)
 
 
+def score_column_in(rows: pd.DataFrame, part: str) -> str:
+    """The column with the score on a part, `train`, `val` or `test`: R² of a study about numbers, else the accuracy."""
+    return f"{part}_score" if f"{part}_score" in rows else f"{part}_accuracy"
+
+
 def last_rows(rows: pd.DataFrame) -> pd.DataFrame:
     """The last row of every run, in the order of the rows."""
     last = rows.groupby("run_id", sort=False)["epoch"].idxmax()

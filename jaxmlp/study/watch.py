@@ -19,7 +19,6 @@ from jax import Array
 
 from jaxmlp.data import Dataset
 from jaxmlp.probes import Probe
-from jaxmlp.schema import IDENTITY
 from jaxmlp.study.arms import Run
 from jaxmlp.study.program import Program, over_lanes
 from jaxmlp.training import Hyper, RunSpec, RunState
@@ -101,7 +100,7 @@ class Watch:
                 self._rows(probe, {name: value[lane] for name, value in record.values.items()}, epochs[run.run_id])
                 for lane, run in enumerate(block)
             ]
-            table = [_identified(experiment, run, frame) for run, frame in zip(block, frames, strict=True)]
+            table = [_identified(run.identity(experiment), frame) for run, frame in zip(block, frames, strict=True)]
             made[probe.table.name] = pd.concat(table, ignore_index=True)
         return made
 
@@ -195,6 +194,5 @@ def _observe(
     return over_lanes(one, strategy, record, states, hypers)
 
 
-def _identified(experiment: str, run: Run, rows: pd.DataFrame) -> pd.DataFrame:
-    identity = dict(zip(IDENTITY, (experiment, run.arm.name, run.run_id, run.seed), strict=True))
+def _identified(identity: Mapping[str, Any], rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([pd.DataFrame(identity, index=rows.index), rows], axis=1)

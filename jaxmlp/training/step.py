@@ -9,10 +9,10 @@ from flax import struct
 from jax import Array
 
 from jaxmlp.errors import InputError
-from jaxmlp.nn import PENALTIES, NormState, Params, apply_mlp, losses_of
+from jaxmlp.nn import NormState, Params, apply_mlp, losses_of
 from jaxmlp.training.hyper import Hyper
 from jaxmlp.training.optimizers import folded, init_optimizer, unfolded, update
-from jaxmlp.training.regularized import weights_of
+from jaxmlp.training.regularized import penalized
 from jaxmlp.training.schedules import Clock, schedule_factor
 from jaxmlp.training.score import score_of
 from jaxmlp.training.spec import RunSpec
@@ -130,11 +130,7 @@ def objective(
     losses = losses_of(spec.loss.name, outputs, labels, hyper)
     if spec.loss.class_weights != "none":
         losses = losses * _weights(class_weights, labels).astype(losses.dtype)
-    loss = jnp.mean(losses)
-    if spec.loss.penalty != "none":
-        penalty = PENALTIES[spec.loss.penalty](weights_of(params, biases=spec.loss.penalize_biases))
-        loss = loss + jnp.asarray(hyper.penalty, penalty.dtype) * penalty
-    return loss, (norm_state, outputs)
+    return penalized(jnp.mean(losses), params, spec.loss, hyper), (norm_state, outputs)
 
 
 def counted_step(

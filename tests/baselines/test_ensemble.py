@@ -60,7 +60,7 @@ def test_an_ensemble_s_cross_entropy_is_at_most_its_members_mean(x64):
 
 
 @pytest.mark.parametrize("ensemble", [mean_probabilities, ensemble_vote])
-@pytest.mark.parametrize("shape", [(5, 3), (0, 5, 3)])
+@pytest.mark.parametrize("shape", [(5, 3), (0, 5, 3), (4, 5, 1)])
 def test_other_shapes_are_refused(ensemble, shape):
     with pytest.raises(InputError, match=r"logits have shape \(.*\): give \[M, B, K\] of at least one network"):
         ensemble(np.zeros(shape))

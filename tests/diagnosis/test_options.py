@@ -12,8 +12,10 @@ from jaxmlp.diagnosis.changes import changed_by
 from jaxmlp.diagnosis.setting import as_options
 
 DIGITS = data.load("digits")
-DEEP = "--widths 30,20,30,30 --activation sigmoid --initializer randn --no-shuffle --optimizer sgd --learning-rate 20"
+DEEP = "--widths 30,20,30,30 --activation sigmoid --initializer randn --no-shuffle --optimizer sgd"
+DEEP += " --learning-rate 20.123456789"
 NORMED = "--widths 30,30 --norm batch_norm --dropout-rate 0.5 --clip-norm 3 --loss euclidean --output sigmoid"
+NORMED += " --init-gain 0.123456789"
 UNEVEN = data.from_arrays(
     np.random.default_rng(0).normal(size=(100, 64)).astype(np.float32), [0] * 85 + [1] * 15, name="uneven"
 )
@@ -26,24 +28,16 @@ def setting_of(line, dataset):
     return Setting(*make_setting(given_settings(arguments), dataset))
 
 
-@pytest.mark.parametrize("line", LINES)
-@pytest.mark.parametrize("name", CHANGES)
-def test_the_options_of_a_change_make_it(line, name):
-    dataset, words = LINES[line]
-    given = setting_of(words, dataset)
-    changed = changed_by(name, given, dataset)
-    if changed is None:
-        return
-    told = as_options(given, changed)
-    assert told
-    assert setting_of(f"{words} {told}", dataset) == changed
-
-
-def test_most_changes_apply_to_one_of_the_lines():
-    applied = {
-        name
-        for dataset, words in LINES.values()
-        for name in CHANGES
-        if changed_by(name, setting_of(words, dataset), dataset) is not None
-    }
-    assert set(CHANGES) - applied <= {"scaled_targets"}
+@pytest.mark.parametrize("name", [name for name in CHANGES if name != "scaled_targets"])
+def test_the_options_of_a_change_make_it(name):
+    """On every line that it applies to, one at least; to scale targets there is no option."""
+    applied = 0
+    for dataset, words in LINES.values():
+        given = setting_of(words, dataset)
+        changed = changed_by(name, given, dataset)
+        if changed is not None:
+            told = as_options(given, changed)
+            assert told
+            assert setting_of(f"{words} {told}", dataset) == changed
+            applied += 1
+    assert applied

@@ -5,12 +5,14 @@ import math
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.metrics import r2_score
 
 from jaxmlp import data
 from jaxmlp.diagnosis import Setting
 from jaxmlp.diagnosis.bar import Bar, bar_of, constant_loss, constant_score
+from jaxmlp.diagnosis.data_checks import RANGES
 from jaxmlp.diagnosis.symptoms import symptoms_of
-from jaxmlp.nn import MLPSpec
+from jaxmlp.nn import OUTPUTS, MLPSpec
 from jaxmlp.training import LossSpec, RunSpec
 
 DIGITS = data.load("digits")
@@ -96,8 +98,14 @@ def test_no_constant_answer_has_a_lower_loss_than_the_best_one(loss, best):
 
 
 def test_a_constant_answer_explains_no_variance():
+    """As scikit-learn has it: of targets that do not vary, all where it is exact."""
+    trained, tested = (np.asarray(part, np.float64) for part in (NUMBERS.train_labels, NUMBERS.test_labels))
     score, _ = constant_score(NUMBERS)
+    assert score == pytest.approx(r2_score(tested, np.full(len(tested), trained.mean())), rel=1e-4)
     assert -0.2 < score <= 0
+    exact = NUMBERS.replace(test_labels=np.full(8, trained.mean(), np.float32))
+    off = NUMBERS.replace(test_labels=np.full(8, 5, np.float32))
+    assert (constant_score(exact)[0], constant_score(off)[0]) == (1.0, 0.0)
 
 
 @pytest.mark.parametrize("spec", [LossSpec("hinge"), LossSpec(penalty="l2"), LossSpec(class_weights="balanced")])
@@ -138,6 +146,14 @@ def test_what_is_wrong_with_numbers_is_seen_where_the_runs_fail():
     assert failing >= {"activation at the output", "unscaled inputs"}
     assert "unscaled targets" not in failing  # from −3 to 5
     assert symptoms_of(r2_runs(0.5, 0.9), LINE, NUMBERS, LOW) == []
+
+
+def test_every_output_has_a_range_and_one_that_is_always_1_fits_no_targets():
+    assert set(RANGES) == set(OUTPUTS) - {"none"}
+    within = NUMBERS.replace(train_labels=np.linspace(0, 1, 32, dtype=np.float32))
+    for output, fits in (("sigmoid", True), ("tanh", True), ("softmax", False)):
+        seen = symptoms_of(r2_runs(8.0, 0.1), LINE.with_part("mlp", output=output), within, LOW)
+        assert ("activation at the output" not in {one.name for one in seen}) == fits
 
 
 def test_an_output_that_fits_the_targets_is_no_symptom():

@@ -5,7 +5,8 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from experiments.precision import PRECISION_ARMS, PRECISION_EXPERIMENT, precision_table
+from experiments.lab.docs import precision_table
+from experiments.precision import PRECISION_ARMS, PRECISION_EXPERIMENT, PRECISION_PAIRS
 from jaxmlp import data
 from jaxmlp.study import Results
 
@@ -29,6 +30,6 @@ def test_the_table_pairs_runs_by_seed(order):
         for arm, worse in zip(PRECISION_ARMS, (0.0, 0.005) * 3, strict=True)
         for seed in range(3)
     ]
-    table = precision_table(Results({"epochs": pd.DataFrame(rows[::order])}, {}))
+    table = precision_table(Results({"epochs": pd.DataFrame(rows[::order])}, {}), PRECISION_PAIRS)
     assert "| 784-300-150-10 + BN, momentum | 3 | 80.00% | 79.50% | 0.50 [0.50, 0.50] |" in table
     assert table.count("0.50 [0.50, 0.50]") == 3

@@ -59,6 +59,20 @@ def test_each_is_its_oracle_s_at_every_scale(x64, name):
             np.testing.assert_allclose(found / factor, ORACLES[name](y), rtol=1e-10, atol=1e-13)
 
 
+@pytest.mark.parametrize(
+    ("outputs", "output", "count"),
+    [
+        ([-2.0, -0.1, 0.3, 4.0], "none", 2),
+        ([0.2, 0.3, 4.0], "none", 1),
+        ([-0.4, -0.2], "tanh", 1),
+        ([0.1, 0.3, 0.45], "sigmoid", 1),
+        ([0.1, 0.3, 0.55], "sigmoid", 2),
+    ],
+)
+def test_a_single_output_answers_two_classes(outputs, output, count):
+    assert probes.count_predicted_classes(jnp.asarray(outputs)[:, None], output) == count
+
+
 def test_zeros_are_counted_by_unit_and_by_row(x64):
     y = jnp.asarray(np.array([[0, 0, 0.0], [0, 1, 0], [0, 0, 0], [0, 2, 3]]))
     found = [float(f(y)) for f in (probes.zero_share, probes.dead_unit_share, probes.dead_row_share)]
