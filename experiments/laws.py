@@ -33,14 +33,14 @@ TAILS = {f"tail_{n}": Tail(16, (n,) * 3, 1000) for n in (2, 3, 4, 6)} | {
 GROWTHS = {16: 1.681, 64: 1.512, 256: 1.477}
 """`laws.batch_norm_growth` of the batch sizes, which takes a second."""
 NORM_STARTS = {f"norm_512_{batch}": NormStart(512, batch, 3) for batch in GROWTHS}
-RATES = {"sgd": (0.4, 0.45, 0.5), "adam": (5e-3, 7e-3, 1e-2)}
+EDGE_RATES = {"sgd": (0.4, 0.45, 0.5), "adam": (5e-3, 7e-3, 1e-2)}
 """At which this net comes to the edge within 3,000 steps, and does not diverge: so other seeds showed."""
-EDGE_ARMS = tuple(edge_arm(rule, rate) for rule, rates in RATES.items() for rate in rates)
+EDGE_ARMS = tuple(edge_arm(rule, rate) for rule, rates in EDGE_RATES.items() for rate in rates)
 
 
 def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """Full-batch descent and Adam at three rates each; the starts are measured beside them."""
-    return edge_arms(dataset, RATES, preset.epochs)
+    return edge_arms(dataset, EDGE_RATES, preset.epochs)
 
 
 def _slope(start: str) -> Value:
@@ -107,7 +107,7 @@ NORM_LAW = tuple(
         ("2(m₀ − m₁), of this batch", GROWTHS[one.batch_size], WIDE_NET),
     )
 )
-EDGE_LAWS = tuple(tuple(_edge(rule, rate) for rate in rates) for rule, rates in RATES.items())
+EDGE_LAWS = tuple(tuple(_edge(rule, rate) for rate in rates) for rule, rates in EDGE_RATES.items())
 
 LAWS_EXPERIMENT = Experiment(
     name="laws",

@@ -13,7 +13,7 @@ from jaxmlp.evidence.predicted import Predicted, compare_predicted, number_texts
 from jaxmlp.evidence.runs import Tables
 from jaxmlp.evidence.wording import joined
 
-ROW_HEIGHT, LEFT, RIGHT = 0.3, 2.9, 2.2
+_ROW, _LEFT, _RIGHT = 0.3, 2.9, 2.2
 """Inches of a row, and of the words on either side."""
 
 
@@ -62,12 +62,12 @@ class LawRows:
         found = [one for one in compare_predicted(self.predicted, tables) if one["inside"] is not None]
         if not found:
             raise InputError(f"figure {self.name} needs {', '.join(self.arms)}, of which the results have too few runs")
-        height = 0.95 + ROW_HEIGHT * len(found)
-        width = LEFT + 2.6 + RIGHT
+        height = 0.95 + _ROW * len(found)
+        width = _LEFT + 2.6 + _RIGHT
         with mpl.rc_context(plotting.STYLE):
             figure = Figure(figsize=(width, height))
             figure.subplots_adjust(
-                left=LEFT / width, right=1 - RIGHT / width, top=1 - 0.4 / height, bottom=0.5 / height
+                left=_LEFT / width, right=1 - _RIGHT / width, top=1 - 0.4 / height, bottom=0.5 / height
             )
             ax = figure.subplots()
             ax.axvline(1.0, color=plotting.INK, linewidth=1.0)

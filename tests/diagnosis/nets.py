@@ -59,6 +59,8 @@ class Case:
     outputs: int | None = None
     batch: int = 32
     hyper: dict[str, float] = field(default_factory=dict)
+    preprocessing: str | None = None
+    """The dataset's usual one unless named."""
 
     def findings(self, seed=0):
         """What `check` says."""
@@ -66,7 +68,7 @@ class Case:
         widths = dataset.train_images.shape[1], *self.hidden, self.outputs or dataset.num_outputs
         spec = RunSpec(
             MLPSpec(widths, **self.net),
-            DataSpec(preprocessing=dataset.preprocessing, batch_size=self.batch),
+            DataSpec(preprocessing=self.preprocessing or dataset.preprocessing, batch_size=self.batch),
             self.loss,
             OptimizerSpec(self.rule[0]),
         )
@@ -92,6 +94,7 @@ FAULTY = {
     "a softmax before the cross-entropy": Case(digits, (32,), ("output",), {"output": "softmax"}),
 }  # fmt: skip
 
+TABLES = ("iris", "wine", "breast_cancer")
 RIGHT_STARTS = {"tanh": "xavier_normal", "sigmoid": "xavier_normal", "relu": "he_normal"}
 """By activation; those that are like ReLU start as it does."""
 
@@ -101,7 +104,7 @@ def _healthy(data_name, hidden, activation="relu", *, loss=None, rule=("adam", 3
     return Case(
         {**LOADED, "diabetes": diabetes, "moons": moons}[data_name], hidden,
         net={"activation": activation, "initializer": start, **net}, loss=loss or LossSpec(), rule=rule, batch=batch,
-        outputs=outputs,
+        outputs=outputs, preprocessing="z_score" if data_name in TABLES else None,
     )  # fmt: skip
 
 
