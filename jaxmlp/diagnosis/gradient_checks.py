@@ -20,8 +20,8 @@ DIFFERENCE_STEPS = (1e-5, 1e-7, 1e-9)
 """Lengths of the differences, of arrays of norm 1. The best of them counts: long ones may cross a kink of a ReLU, above
 all where values are small, and short ones see less than their rounding of small slopes, and say nothing then."""
 ERROR_LIMITS = Limits(warn=1e-4, fail=1e-2)
-"""Of the relative error beyond rounding. In 64 bits a right rule has less than 1e-6 of it, in all nets of the tests;
-one hundredth is what a wrong rule has: a derivative that is 5 % wrong has .05."""
+"""Of the relative error beyond rounding. In 64 bits a right rule has less than 1e-6 of it, in nets of the tests; one
+hundredth is what a wrong rule has: a derivative that is 5 % wrong has .05."""
 LOSS_ROUNDING = 20 * float(np.finfo(np.float64).eps)
 """Of a loss of 1, in as many layers as there may be."""
 
