@@ -58,6 +58,7 @@ def make_experiments_parser() -> Parser:
     add = commands.add_parser("claims", help="all claims: the published verdict, or why there is none")
     add.add_argument("ids", nargs="*", metavar="C-001", help="only these, with their amendments told whole")
     add.add_argument("--doc", metavar="D0", help="only this document's: D0 to D4")
+    add.add_argument("--verdict", metavar="refuted", help="only those with this verdict, such as pending or not_tested")
     add.set_defaults(command=do.claims)
 
     add = commands.add_parser("publish", help="copy finished full studies into experiments/published/")

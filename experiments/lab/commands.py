@@ -170,7 +170,7 @@ def claims(arguments: argparse.Namespace, console: Console) -> None:
     """The published verdict of every claim."""
     from experiments.lab.ledger import load_ledger
     from experiments.lab.published import claim_rows
-    from jaxmlp.evidence import print_verdicts
+    from jaxmlp.evidence import VERDICTS, print_verdicts
 
     def dated(row: Mapping) -> list[str]:
         """The dates of its amendments alone: `claims C-103` tells them."""
@@ -180,7 +180,10 @@ def claims(arguments: argparse.Namespace, console: Console) -> None:
         check_choice("document", arguments.doc, load_ledger().documents)
     for claim in arguments.ids:
         check_choice("claim", claim, load_ledger().claims)
+    if arguments.verdict is not None:
+        check_choice("verdict", arguments.verdict, VERDICTS)
     rows = [row for row in claim_rows() if arguments.doc in (None, row["doc"])]
+    rows = [row for row in rows if arguments.verdict in (None, row["verdict"])]
     chosen = [row for row in rows if row["claim"] in arguments.ids]
     print_verdicts(chosen if arguments.ids else [row | {"amended": dated(row)} for row in rows], console)
 

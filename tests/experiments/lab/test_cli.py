@@ -13,7 +13,9 @@ from experiments.initialization import INITIALIZATION_ARMS
 from experiments.lab.cli import run_experiments_line
 from experiments.lab.docs import comparisons
 from experiments.lab.ledger import load_ledger
+from experiments.lab.published import claim_rows
 from experiments.lab.registry import EXPERIMENTS
+from jaxmlp.evidence import VERDICTS
 from jaxmlp.files import write_sealed_json
 from tests.experiments.lab.lines import TINY, failing, make_light
 
@@ -165,6 +167,13 @@ def test_list_and_claims_name_everything(capsys):
     assert capsys.readouterr().out.count(" D3 ") == sum(
         claim.document == "D3" for claim in load_ledger().claims.values()
     )
+    of_each = {}
+    for verdict in VERDICTS:
+        assert run_experiments_line(["claims", "--verdict", verdict]) == 0
+        of_each[verdict] = re.findall(r"^ (C-\d{3}) ", capsys.readouterr().out, re.MULTILINE)
+    assert {claim: verdict for verdict, claims in of_each.items() for claim in claims} == {
+        row["claim"]: row["verdict"] for row in claim_rows()
+    }
 
 
 def test_previews_are_not_published(finished, capsys):

@@ -97,6 +97,7 @@ def test_a_net_that_cannot_be_tested_is_one_line_and_writes_nothing(net, home, c
         (["run", "initialization", "--coordinator", "localhost:99", "--processes", "2"], "--process-id"),
         (["benchmark", "size"], "unknown benchmark 'size': choose one of startup, rows, speed"),
         (["claims", "--doc", "D7"], "unknown document 'D7': choose one of D0, D1, D2, D3, D4"),
+        (["claims", "--verdict", "right"], "unknown verdict 'right': choose one of reproduced, refuted"),
     ],
 )
 def test_mistakes_are_one_line_and_write_nothing(home, capsys, line, message):
