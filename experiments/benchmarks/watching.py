@@ -150,13 +150,14 @@ def ratio_of(seconds: dict[str, list[float]]) -> tuple[float, float, float]:
     return found.estimate, found.low, found.high
 
 
-def once_an_epoch(ratio: tuple[float, float, float], steps_per_epoch: int) -> tuple[float, ...]:
+def once_an_epoch(ratio: tuple[float, float, float], steps_per_epoch: int) -> tuple[float, float, float]:
     """What a look once in `PIECE` steps costs where it stands once an epoch.
 
     >>> once_an_epoch((2.0, 1.5, 2.5), 320)
     (1.1, 1.05, 1.15)
     """
-    return tuple(1 + (one - 1) * PIECE / steps_per_epoch for one in ratio)
+    mean, low, high = (1 + (one - 1) * PIECE / steps_per_epoch for one in ratio)
+    return mean, low, high
 
 
 def probe_costs_table(measured: dict[str, Any]) -> str:

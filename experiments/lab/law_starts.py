@@ -4,7 +4,7 @@ Nothing is trained. Every seed of the study stands for so many starts, each draw
 numbered on through the seeds. One input from N(0, 1) goes through the nets without norm; of one input the laws speak.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import jax
@@ -44,11 +44,11 @@ come to the law's state."""
 
 
 class DriftStart(NamedTuple):
-    """Equal layers of ReLU from one initializer; `count` starts a seed."""
+    """Equal layers of ReLU from one initializer; `each` starts a seed."""
 
     initializer: str
     width: int
-    count: int
+    each: int
 
 
 class Tail(NamedTuple):
@@ -56,7 +56,7 @@ class Tail(NamedTuple):
 
     inputs: int
     hidden: tuple[int, ...]
-    count: int
+    each: int
 
 
 class NormStart(NamedTuple):
@@ -64,7 +64,7 @@ class NormStart(NamedTuple):
 
     width: int
     batch_size: int
-    count: int
+    each: int
 
 
 def drift_of(key: Array, start: DriftStart) -> Array:
@@ -133,7 +133,7 @@ def _numbered(finished: Finished, count: int) -> np.ndarray:
 def _drifts(finished: Finished, starts: Mapping[str, DriftStart]) -> pd.DataFrame:
     tables = []
     for name, start in starts.items():
-        seeds = _numbered(finished, start.count)
+        seeds = _numbered(finished, start.each)
         lanes = max(1, 2**16 // start.width**2)
         slopes = each_of(lambda key, start=start: drift_of(key, start), name, seeds, lanes)
         alive = np.isfinite(slopes)
@@ -145,17 +145,17 @@ def _drifts(finished: Finished, starts: Mapping[str, DriftStart]) -> pd.DataFram
 def _dead(finished: Finished, tails: Mapping[str, Tail]) -> pd.DataFrame:
     tables = []
     for name, tail in tails.items():
-        dead = each_of(lambda key, tail=tail: is_dead(key, tail), name, _numbered(finished, tail.count), 1000)
-        each = dead.reshape(-1, tail.count).sum(axis=1)
-        seeds = finished.first_seed + np.arange(len(each))
-        tables.append(pd.DataFrame({"start": name, "seed": seeds, "starts_drawn": tail.count, "dead_starts": each}))
+        dead = each_of(lambda key, tail=tail: is_dead(key, tail), name, _numbered(finished, tail.each), 1000)
+        sums = dead.reshape(-1, tail.each).sum(axis=1)
+        seeds = finished.first_seed + np.arange(len(sums))
+        tables.append(pd.DataFrame({"start": name, "seed": seeds, "starts_drawn": tail.each, "dead_starts": sums}))
     return pd.concat(tables, ignore_index=True)
 
 
 def _growths(finished: Finished, starts: Mapping[str, NormStart]) -> pd.DataFrame:
     tables = []
     for name, start in starts.items():
-        seeds = _numbered(finished, start.count)
+        seeds = _numbered(finished, start.each)
         growths = each_of(lambda key, start=start: norm_growth_of(key, start), name, seeds, 1)
         rows = {"start": name, "seed": seeds, NORM_GROWTH.columns[0].name: growths.astype(float)}
         tables.append(pd.DataFrame(rows))
@@ -174,5 +174,5 @@ def laws_of_starts(
             NORM_GROWTH.name: _growths(finished, norms),
         }
 
-    subjects: dict[str, Sequence[str]] = {DRIFT.name: drifts, BORN_DEAD.name: tails, NORM_GROWTH.name: norms}
-    return Measurement({table: tuple(of) for table, of in subjects.items()}, make)
+    subjects = {DRIFT.name: tuple(drifts), BORN_DEAD.name: tuple(tails), NORM_GROWTH.name: tuple(norms)}
+    return Measurement(subjects, make)

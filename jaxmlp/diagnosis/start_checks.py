@@ -21,11 +21,11 @@ from jaxmlp.training.regularized import penalty_of
 
 DEVIATIONS = 4.0
 """A start so many standard deviations from the law's mean is not of that law."""
-CLASS_LOSS_LIMITS = Limits(warn=1.6, fail=5.0)
+CLASS_LOSS_LIMITS = Limits(warn=2.0, fail=5.0)
 """Of the first loss over that of logits of 0, for losses with a softmax or a sigmoid inside. He's start gives D0's
 nets 2.4 to 2.9 for ten classes, 1.04 to 1.26 times ln 10, and the healthy nets of the tests that were looked at have
-0.99 to 1.33: 1.6 lies beyond them. Tables that are not standardized have 70 to 160. Five times is the loss of a net
-that is sure and wrong: it has to be brought back before anything is learned."""
+0.65 to 1.62: 2 lies beyond them. Tables that are not standardized have 70 to 160. Five times is the loss of a net that
+is sure and wrong: it has to be brought back before anything is learned."""
 FREE_LOSS_LIMITS = Limits(warn=5.0, fail=100.0)
 """The same of losses that outputs enter as they are, such as squared error: outputs of variance 1 or 2 beside targets
 of variance 1 make it 2 or 3. A hundred is outputs ten times as large as the targets; SO 48385830 has 3,260."""
