@@ -26,7 +26,7 @@ from experiments.lab.documents.d2 import (
 )
 from experiments.lab.timed import LOG_SECONDS, reported_seconds, seconds_of, times_of
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Value
-from jaxmlp.evidence.wording import LN_SECONDS
+from jaxmlp.evidence.words import LN_SECONDS
 
 BASIC = {activation: CELLS[1, activation, "euclidean"] for activation in D2_ACTIVATIONS}
 FINITE_DIFFERENCE = replace(BASIC["gelu_tanh"], activation="gelu_finite_difference")

@@ -40,7 +40,7 @@ from jaxmlp.evidence import (
     fluctuation,
 )
 from jaxmlp.evidence.parts import Scope
-from jaxmlp.evidence.wording import LN_SECONDS
+from jaxmlp.evidence.words import LN_SECONDS
 
 BATCH_SIZE_SWEEPS = {"1_Sig_Euc": EUCLIDEAN_BATCHES, "2_Sig_CE": CROSS_ENTROPY_BATCHES}
 

@@ -17,7 +17,7 @@ from experiments.lab.documents.d4 import AS_SHIPPED, CORRECTED, D4_HYPER, D4Prog
 from experiments.lab.timed import LOG_SECONDS, reported_seconds, seconds_of, times_of
 from jaxmlp.data import Dataset
 from jaxmlp.evidence import Claim, CompareArms, Difference, EveryRun, Ordering, Rival
-from jaxmlp.evidence.wording import LN_SECONDS
+from jaxmlp.evidence.words import LN_SECONDS
 from jaxmlp.study import Arm
 
 D4_BATCH_SIZE_PROGRAMS = {"shipped": AS_SHIPPED, "bn_fault": D4Program(backward="d4_shipped"), "mended": CORRECTED}

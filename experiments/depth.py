@@ -105,7 +105,7 @@ def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     def spec(net: DeepNet) -> RunSpec:
         kept = net.hidden if net.hidden == HIDDEN_WIDTHS[5] else net.hidden[:: preset.keep_every]
         most = preset.max_width or max(kept)
-        widths = (dataset.train_images.shape[1], *(min(width, most) for width in kept), dataset.num_classes)
+        widths = (dataset.train_inputs.shape[1], *(min(width, most) for width in kept), dataset.num_classes)
         return RunSpec(
             MLPSpec(widths, norm=net.norm, norm_position=net.norm_position, residual=net.residual),
             data=DataSpec("random_fifth", batch_size=preset.batch_size, train_size=preset.train_size),

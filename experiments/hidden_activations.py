@@ -26,7 +26,7 @@ def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     data = DataSpec("random_fifth", batch_size=preset.batch_size, train_size=preset.train_size)
 
     def spec(depth: int, activation: str) -> RunSpec:
-        widths = (dataset.train_images.shape[1], *[100] * depth, dataset.num_classes)
+        widths = (dataset.train_inputs.shape[1], *[100] * depth, dataset.num_classes)
         mlp = MLPSpec(widths, activation=activation, initializer=_STARTS[activation])
         return RunSpec(mlp, data=data, epochs=preset.epochs)
 

@@ -42,7 +42,7 @@ INITIALIZATION_ARMS = (*D0_ARMS, *D1_ARMS)
 
 def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """N(0, 1) at D0's two learning rates, He's two forms, and D1's forbidden starts."""
-    widths = (dataset.train_images.shape[1], *HIDDEN_5, dataset.num_classes)
+    widths = (dataset.train_inputs.shape[1], *HIDDEN_5, dataset.num_classes)
     data = DataSpec(split="random_fifth", batch_size=preset.batch_size, train_size=preset.train_size)
 
     def spec(initializer: str, dropout: str = "none") -> RunSpec:

@@ -26,7 +26,7 @@ MAXOUT_ARMS = (*_NETS, *(f"{net}_lr{rate:g}" for rate in _RATES for net in ("bas
 def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """ReLU, both forms of Maxout, the nets matched to D3's, and the rates."""
     maxout = d3_spec(dataset, preset, activation="maxout_layer")
-    wide, deep = matched_widths(count_parameters(maxout.mlp), dataset.train_images.shape[1], dataset.num_classes)
+    wide, deep = matched_widths(count_parameters(maxout.mlp), dataset.train_inputs.shape[1], dataset.num_classes)
     specs = {
         "base": d3_spec(dataset, preset),
         "maxout": maxout,  # E-042

@@ -21,7 +21,7 @@ _SIZES = ("4", "64")
 
 def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """Every norm at either batch size; the preset's own is the larger one."""
-    widths = (dataset.train_images.shape[1], *HIDDEN_5, dataset.num_classes)
+    widths = (dataset.train_inputs.shape[1], *HIDDEN_5, dataset.num_classes)
     sizes = dict(zip(_SIZES, (4, preset.batch_size), strict=True))
 
     def spec(norm: str, size: int) -> RunSpec:

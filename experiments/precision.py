@@ -32,7 +32,7 @@ def _arm(net: str, precision: str, dataset: Dataset, preset: Preset) -> Arm:
     workload = WORKLOADS[_NETS[net]]
     spec = workload.spec(precision)
     hidden = [min(width, preset.max_width or width) for width in spec.mlp.widths[1 : -1 : preset.keep_every]]
-    mlp = replace(spec.mlp, widths=(dataset.train_images.shape[1], *hidden, dataset.num_classes))
+    mlp = replace(spec.mlp, widths=(dataset.train_inputs.shape[1], *hidden, dataset.num_classes))
     batch_size = min(spec.data.batch_size, preset.batch_size)
     spec = replace(spec, mlp=mlp, data=replace(spec.data, batch_size=batch_size), epochs=preset.epochs)
     return Arm(f"{net}_{precision}", spec, workload.hyper)

@@ -57,7 +57,7 @@ MASKED = ("masks_linear", "masks_inverted_linear", "masks_relu")
 
 def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """The net with either technique."""
-    widths = (dataset.train_images.shape[1], *HIDDEN_5, dataset.num_classes)
+    widths = (dataset.train_inputs.shape[1], *HIDDEN_5, dataset.num_classes)
     data = DataSpec("random_fifth", batch_size=preset.batch_size, train_size=preset.train_size)
     specs = {
         "dropout": MLPSpec(widths, dropout="inverted"),
@@ -87,7 +87,7 @@ def wrong_mode_accuracy(net: Net, images: Array, labels: Array, key: Array, *, s
 
 def _wrong_modes(finished: Finished) -> pd.DataFrame:
     """Every kept net in training mode."""
-    images, labels = jnp.asarray(finished.dataset.test_images), jnp.asarray(finished.dataset.test_labels)
+    images, labels = jnp.asarray(finished.dataset.test_inputs), jnp.asarray(finished.dataset.test_targets)
     rows = []
     for wrong, arm in PREDICTION_MODE_WRONG.items():
         if arm not in {one.name for one in finished.arms}:

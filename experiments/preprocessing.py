@@ -23,7 +23,7 @@ PREPROCESSING_ARMS = ("unit", "train_mean", "sample_mean", "standardize", "zca_w
 
 def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """One net, six inputs."""
-    mlp = MLPSpec((dataset.train_images.shape[1], *HIDDEN_5, dataset.num_classes))
+    mlp = MLPSpec((dataset.train_inputs.shape[1], *HIDDEN_5, dataset.num_classes))
 
     def spec(preprocessing: str) -> RunSpec:
         data = DataSpec("random_fifth", preprocessing, preset.batch_size, train_size=preset.train_size)

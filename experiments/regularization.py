@@ -37,7 +37,7 @@ REGULARIZATION_ARMS = (*(f"{name}{end}" for end in SHARES for name in TECHNIQUES
 
 def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """Every technique at every size, and the base longer and in larger batches."""
-    count = dataset.train_images.shape[0]
+    count = dataset.train_inputs.shape[0]
 
     def setting(name: str, part: int) -> tuple[RunSpec, Hyper]:
         kind, _, number = name.rpartition("_")

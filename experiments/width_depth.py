@@ -43,7 +43,7 @@ WIDTH_DEPTH_ARMS = tuple(nets(784, 10))
 
 def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """D3's nets, and those of the grid."""
-    hidden = nets(dataset.train_images.shape[1], dataset.num_classes)
+    hidden = nets(dataset.train_inputs.shape[1], dataset.num_classes)
     return [Arm(name, d3_spec(dataset, preset, widths), D3_HYPER) for name, widths in hidden.items()]
 
 

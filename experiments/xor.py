@@ -32,10 +32,10 @@ def four_points() -> Dataset:
     """XOR, over and over: in batches of four and a fixed order every step sees the four points, once each."""
     xor = data.load("xor")
     arrays = {
-        "train_images": np.tile(np.asarray(xor.train_images), (XOR_STEPS, 1)),
-        "train_labels": np.tile(np.asarray(xor.train_labels), XOR_STEPS),
-        "test_images": np.asarray(xor.test_images),
-        "test_labels": np.asarray(xor.test_labels),
+        "train_inputs": np.tile(np.asarray(xor.train_inputs), (XOR_STEPS, 1)),
+        "train_targets": np.tile(np.asarray(xor.train_targets), XOR_STEPS),
+        "test_inputs": np.asarray(xor.test_inputs),
+        "test_targets": np.asarray(xor.test_targets),
     }
     return xor.replace(**arrays)
 
@@ -44,7 +44,7 @@ def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:
     """Every activation at every width, and the linear model."""
 
     def spec(hidden: tuple[int, ...], activation: str, initializer: str) -> RunSpec:
-        widths = (dataset.train_images.shape[1], *hidden, dataset.num_classes)
+        widths = (dataset.train_inputs.shape[1], *hidden, dataset.num_classes)
         return RunSpec(
             MLPSpec(widths, activation=activation, initializer=initializer),
             data=DataSpec("none", "none", preset.batch_size, shuffle=False, train_size=preset.train_size),

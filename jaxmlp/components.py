@@ -9,7 +9,7 @@ from typing import Any, Generic, TypeVar
 
 import jax
 
-from jaxmlp.errors import InputError
+from jaxmlp.errors import InputError, shown
 from jaxmlp.fingerprints import Unfingerprintable, fingerprint
 
 Row = TypeVar("Row", bound=tuple[Any, ...])
@@ -146,7 +146,7 @@ class Components(Mapping[str, Row], Generic[Row]):
         else:
             wanted = f"{'an' if self.row_type.__name__[0] in 'AEIOU' else 'a'} {self.row_type.__name__}"
             wanted += " or a function" if self._from_function else ""
-            raise InputError(f"{given!r} is no {self.kind}: give {wanted}")
+            raise InputError(f"{shown(given)} is no {self.kind}: give {wanted}")
         if self._check is not None:
             self._check(row)
         return row
@@ -159,3 +159,12 @@ class Components(Mapping[str, Row], Generic[Row]):
             return self.is_user(name) and self.fingerprint(name) == fingerprint(row, name)
         except Unfingerprintable:
             return False
+
+
+def is_from(package: str, function: Callable[..., Any]) -> bool:
+    """Whether a function was written in this package.
+
+    >>> is_from("jax", jax.nn.relu)
+    True
+    """
+    return (getattr(function, "__module__", None) or "").partition(".")[0] == package

@@ -36,7 +36,14 @@ def shown(value: object) -> str:
 
 
 def check_count(what: str, given: object) -> None:
-    """Raise `InputError` unless `given` is a positive integer of 32 bits."""
+    """Raise `InputError` unless `given` is a positive integer of 32 bits.
+
+    >>> check_count("epochs", 15)
+    >>> check_count("epochs", 0)
+    Traceback (most recent call last):
+        ...
+    jaxmlp.errors.InputError: epochs is 0: give a positive integer
+    """
     if type(given) is not int or given < 1:
         raise InputError(f"{what} is {shown(given)}: give a positive integer")
     if given > MOST:

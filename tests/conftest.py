@@ -6,6 +6,7 @@ import shutil
 import tempfile
 from pathlib import Path
 
+import chex
 import jax
 import pytest
 
@@ -59,3 +60,9 @@ def x64():
     """Float64 for the length of one test: derivative checks and 1e-9 agreements need it."""
     with jax.enable_x64(True):
         yield
+
+
+@pytest.fixture(autouse=True)
+def _own_traces():
+    """`chex.assert_max_traces` counts by a function's code: every test counts anew."""
+    chex.clear_trace_counter()

@@ -85,7 +85,7 @@ def test_what_was_removed_is_not_computed_with_any_more():
     spec = training.RunSpec(MLPSpec((64, 5, 10), activation=ACTIVATIONS.register("own", jnp.abs)))
     params, state = nn.init_mlp(jax.random.key(0), spec.mlp, training.Hyper())
     net = training.Net(params, state, (), training.Hyper(), spec)
-    images = data.load("digits").test_images[:5]
+    images = data.load("digits").test_inputs[:5]
     before = net.logits(images)
     ACTIVATIONS.remove("own")
     ACTIVATIONS.register("own", jnp.negative)
@@ -184,6 +184,12 @@ def test_a_name_is_a_word(name):
             training.SCHEDULES,
             training.Schedule(own_schedule, ("floor",)),
             r"numbers \('floor',\): give the user's numbers",
+        ),
+        (training.OPTIMIZERS, optax.lion, r"lion is optax's own, called with numbers: .* lambda hyper: optax.lion\("),
+        (
+            training.SCHEDULES,
+            optax.linear_schedule(1.0, 0.0, 9),
+            r"is optax's, of the step alone: give optax_schedule\(",
         ),
         (training.OPTIMIZERS, training.Optimizer(own_optimizer, "user.a"), "numbers 'user.a': give the user's numbers"),
         (training.OPTIMIZERS, training.Optimizer(own_optimizer, rate_inside=True), "rate_inside is of rules that give"),

@@ -58,7 +58,23 @@ def test_own_net_says_what_each_example_prints(elsewhere, capsys):
     assert printed.endswith("(4, 16, 3) agree on 1.0\n")
     assert float(told["largest difference in flax"]) < 1e-5
     assert len(names["swished"].manifest["programs"]) == 1
-    assert [path.name for path in elsewhere.iterdir()] == ["net.safetensors"]
+    first, last = map(float, re.findall(r"flax loss: \[(.*), (.*)\]", printed)[0])
+    assert last < first / 2
+    module, restored = names["module"], names["restored"]
+    module.eval()
+    np.testing.assert_array_equal(restored(names["x"][:9]), module(names["x"][:9]))
+    assert (names["with_optax"].optimizer.name, names["with_optax"].schedule.name) == ("lamb", "cycle")
+    assert sorted(path.name for path in elsewhere.iterdir()) == ["module", "net.safetensors"]
+
+
+@pytest.mark.parity
+def test_own_net_compares_activations_of_a_torch_net(elsewhere, capsys):
+    pytest.importorskip("torch", reason="the example begins with a net of PyTorch's: it needs the extra bench")
+    (block,) = examples(DOCS / "own-net.md", "py")
+    (table,) = (text for text in examples(DOCS / "own-data.md") if "to_csv" in text)
+    exec(table + block, {})
+    low, high = map(float, re.findall(r"interval (\S+) to (\S+)", capsys.readouterr().out)[0])
+    assert -0.2 < low <= high < 0.2
 
 
 def test_the_laws_numbers_are_those_that_its_example_computes(elsewhere, capsys):

@@ -55,20 +55,21 @@ FLOOR_WORKLOADS = ("b", "c", "d", "e", "f", "fr")
 PUBLISHED_BENCHMARKS = Path(__file__).parents[1] / "published" / "benchmark"
 
 
-def startup(rounds: int) -> dict[str, Any]:
+def in_a_process(layers: str, cache: str) -> dict[str, float]:
+    """The seconds to a first step of a new process, with programs kept in the folder `cache`."""
+    command = [sys.executable, "-m", "experiments.benchmarks.first_step", layers, cache]
+    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
+
+
+def startup(rounds: int, first_step: Callable[[str, str], dict[str, float]] = in_a_process) -> dict[str, Any]:
     """By number of layers: `cold` and `warm`, a list of `rounds` measurements each."""
     measured = {str(layers): {"cold": [], "warm": []} for layers in HIDDEN_WIDTHS}
     for _ in range(rounds):
         for layers, kinds in measured.items():
             with tempfile.TemporaryDirectory() as cache:
                 for samples in kinds.values():
-                    samples.append(_first_step(layers, cache))
+                    samples.append(first_step(layers, cache))
     return measured
-
-
-def _first_step(layers: str, cache: str) -> dict[str, float]:
-    command = [sys.executable, "-m", "experiments.benchmarks.first_step", layers, cache]
-    return json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True).stdout)
 
 
 def startup_table(measured: dict[str, Any]) -> str:

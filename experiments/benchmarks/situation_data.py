@@ -50,8 +50,8 @@ def random_labels(rows: int = 400, inputs: int = 20, classes: int = 3) -> Datase
 def shuffled_diabetes() -> Dataset:
     """The diabetes table with its targets in another order."""
     table, rng = data.load("diabetes"), np.random.default_rng(0)
-    train, test = (rng.permutation(np.asarray(part)) for part in (table.train_labels, table.test_labels))
-    return table.replace(train_labels=train, test_labels=test, name="shuffled diabetes")
+    train, test = (rng.permutation(np.asarray(part)) for part in (table.train_targets, table.test_targets))
+    return table.replace(train_targets=train, test_targets=test, name="shuffled diabetes")
 
 
 def absent_column() -> Dataset:

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, get_type_hints
 
 from experiments.lab.ledger import load_ledger
-from jaxmlp.evidence.verdicts import VERDICTS
+from jaxmlp.evidence.words import VERDICTS
 
 AMENDMENTS_PATH = Path(__file__).parents[1] / "amendments.toml"
 AMENDED = ("rule", "arms", "seeds", "n", "measurement")

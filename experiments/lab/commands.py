@@ -79,6 +79,10 @@ def run_named(arguments: argparse.Namespace, console: Console) -> None:
     """Everything is checked, for all experiments named, before the first one starts."""
     check_choice("dataset", arguments.dataset, MNIST_LIKE)
     check_choice("preset", arguments.preset, _PRESETS)
+    from experiments.lab.claim_list import experiment_names
+
+    for name in arguments.names:
+        check_choice("experiment", name, experiment_names())
     from experiments.lab.base import choose_arms, resize
     from experiments.lab.registry import EXPERIMENTS
     from experiments.lab.session import run_experiment
@@ -88,8 +92,6 @@ def run_named(arguments: argparse.Namespace, console: Console) -> None:
     from jaxmlp.nn import PRECISIONS
     from jaxmlp.study.folder import is_new
 
-    for name in arguments.names:
-        check_choice("experiment", name, EXPERIMENTS)
     if arguments.precision is not None:
         check_choice("precision", arguments.precision, PRECISIONS)
     chosen = [EXPERIMENTS[name] for name in dict.fromkeys(arguments.names)]
@@ -134,11 +136,14 @@ def run_named(arguments: argparse.Namespace, console: Console) -> None:
 
 def report(arguments: argparse.Namespace, console: Console) -> None:
     """Pages from results: nothing is trained."""
+    if arguments.out is not None and not arguments.out.is_dir():
+        from experiments.lab.claim_list import no_study
+
+        raise no_study(arguments.out)
     from experiments.lab.own import OWN
     from experiments.lab.published import rebuild_reports
     from experiments.lab.session import changed_rules, find_studies, write_pages
-    from jaxmlp.cli.training import write_own_page
-    from jaxmlp.evidence import print_verdicts
+    from jaxmlp.evidence import print_verdicts, write_own_page
 
     if arguments.out is None:
         for page in rebuild_reports(EXPERIMENT_RESULTS / "published"):
@@ -168,8 +173,8 @@ def report(arguments: argparse.Namespace, console: Console) -> None:
 
 def claims(arguments: argparse.Namespace, console: Console) -> None:
     """The published verdict of every claim."""
+    from experiments.lab.claim_list import PUBLISHED, claims_in
     from experiments.lab.ledger import load_ledger
-    from experiments.lab.published import claim_rows
     from jaxmlp.evidence import VERDICTS, print_verdicts
 
     def dated(row: Mapping) -> list[str]:
@@ -182,7 +187,7 @@ def claims(arguments: argparse.Namespace, console: Console) -> None:
         check_choice("claim", claim, load_ledger().claims)
     if arguments.verdict is not None:
         check_choice("verdict", arguments.verdict, VERDICTS)
-    rows = [row for row in claim_rows() if arguments.doc in (None, row["doc"])]
+    rows = [row for row in claims_in(PUBLISHED) if arguments.doc in (None, row["doc"])]
     rows = [row for row in rows if arguments.verdict in (None, row["verdict"])]
     chosen = [row for row in rows if row["claim"] in arguments.ids]
     print_verdicts(chosen if arguments.ids else [row | {"amended": dated(row)} for row in rows], console)

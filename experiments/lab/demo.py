@@ -25,8 +25,8 @@ def draw_demo(results: Results, arm: str, dataset: Dataset, folder: Path) -> Non
     """
     run = results.select(arm=arm).rows.iloc[0]
     net = results.nets.get(run["run_id"])
-    ten = random_ten(len(dataset.test_labels), int(run["seed"]))
-    images, labels = np.asarray(dataset.test_images[ten]), np.asarray(dataset.test_labels[ten])
+    ten = random_ten(len(dataset.test_targets), int(run["seed"]))
+    images, labels = np.asarray(dataset.test_inputs[ten]), np.asarray(dataset.test_targets[ten])
     figure = ten_images_figure(images, labels, np.asarray(net.predict(images)))
     folder.mkdir(exist_ok=True)
     for suffix, content in (("svg", svg_bytes(figure, DEMO)), ("png", png_bytes(figure))):

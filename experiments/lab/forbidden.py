@@ -56,8 +56,8 @@ def _nets_after_updates(
     rule: str, dropout: str, arms: Mapping[str, str], dataset: Dataset, seeds: Sequence[int], hidden: tuple[int, ...]
 ) -> dict[str, list[Params]]:
     """The parameters of one net per seed of every arm after `_STEPS` updates; `arms` are initializers by arm."""
-    widths = (dataset.train_images.shape[1], *hidden, dataset.num_classes)
-    size = min(64, dataset.train_images.shape[0] // (2 * _STEPS))
+    widths = (dataset.train_inputs.shape[1], *hidden, dataset.num_classes)
+    size = min(64, dataset.train_inputs.shape[0] // (2 * _STEPS))
     data, optimizer = DataSpec("random_fifth", batch_size=size), OptimizerSpec(rule)
     spec = RunSpec(MLPSpec(widths, dropout=dropout), data=data, optimizer=optimizer, epochs=1)
     hyper = Hyper(learning_rate=1e-3 if rule == "adam" else 1e-1, momentum=0.9, dropout_rate=0.2)

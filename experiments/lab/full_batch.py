@@ -32,12 +32,12 @@ SHARPNESS_TABLES = {
 def few_digits() -> Dataset:
     """The first `FULL_BATCH` digits, `STEPS_AN_EPOCH` times over."""
     digits = data.load("digits")
-    images, labels = (np.asarray(part)[:FULL_BATCH] for part in (digits.train_images, digits.train_labels))
+    images, labels = (np.asarray(part)[:FULL_BATCH] for part in (digits.train_inputs, digits.train_targets))
     tiled = {
-        "train_images": np.tile(images, (STEPS_AN_EPOCH, 1)),
-        "train_labels": np.tile(labels, STEPS_AN_EPOCH),
-        "test_images": np.asarray(digits.test_images),
-        "test_labels": np.asarray(digits.test_labels),
+        "train_inputs": np.tile(images, (STEPS_AN_EPOCH, 1)),
+        "train_targets": np.tile(labels, STEPS_AN_EPOCH),
+        "test_inputs": np.asarray(digits.test_inputs),
+        "test_targets": np.asarray(digits.test_targets),
     }
     return digits.replace(**tiled, name="few digits")
 
@@ -45,7 +45,7 @@ def few_digits() -> Dataset:
 def edge_arms(dataset: Dataset, rates: dict[str, tuple[float, ...]], epochs: int) -> list[Arm]:
     """One arm for each rule and rate, named by `edge_arm`: a net of tanh with squared error, on all rows at once."""
     mlp = MLPSpec(
-        (dataset.train_images.shape[1], 32, 32, dataset.num_classes), activation="tanh", initializer="lecun_normal"
+        (dataset.train_inputs.shape[1], 32, 32, dataset.num_classes), activation="tanh", initializer="lecun_normal"
     )
     arms = []
     for rule, of in rates.items():

@@ -8,15 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from experiments.lab.amendments import amended_texts
 from experiments.lab.base import Experiment
+from experiments.lab.claim_list import PUBLISHED, VERDICTS_FILE, claims_in, verdicts_in
 from experiments.lab.demo import DEMO
 from experiments.lab.ledger import load_ledger
 from experiments.lab.registry import EXPERIMENTS
 from experiments.lab.session import (
     BESIDE_FILE,
     PREDICTED_FILE,
-    VERDICTS_FILE,
     find_studies,
     judge_study,
     write_pages,
@@ -29,14 +28,18 @@ from jaxmlp.schema import table_file
 from jaxmlp.study.results import MANIFEST_FILE, ROWS_FILE
 from jaxmlp.training.state import EPOCHS
 
-PUBLISHED = Path(__file__).parents[1] / "published"
 OVERVIEW_FILE = "overview.html"
 DEMO_FILE = f"{FIGURES_FOLDER}/{DEMO}.svg"
 
 
 def published_verdicts() -> dict[str, dict[str, Any]]:
     """The published verdict of every claim that has one, by claim id."""
-    return {verdict["claim"]: verdict for verdict in _of_all_studies(VERDICTS_FILE)}
+    return verdicts_in(PUBLISHED)
+
+
+def claim_rows() -> list[dict[str, Any]]:
+    """All claims of the ledger with their published verdicts: see `claims_in`."""
+    return claims_in(PUBLISHED)
 
 
 def published_comparisons() -> list[dict[str, Any]]:
@@ -76,23 +79,6 @@ def rebuild_reports(out: Path) -> list[Path]:
         write_pages(experiment, target)
         pages.append(target / REPORT_FILE)
     return [*pages, write_published_overview(out / OVERVIEW_FILE, out)]
-
-
-def claim_rows() -> list[dict[str, Any]]:
-    """All claims of the ledger: the published verdict, or `not_tested` and why."""
-    published, tested_by, amended = published_verdicts(), dict(_tested_by()), amended_texts()
-    rows = []
-    for claim in load_ledger().claims.values():
-        reason = f"no experiment tests it yet; what would: {' '.join(claim.test.split())}"
-        if claim.id in tested_by:
-            reason = f"experiment {tested_by[claim.id]} tests it, but no full run of it is published"
-        untested = {"claim": claim.id, "doc": claim.document, "statement": claim.statement}
-        untested |= {"verdict": "not_tested", "evidence": reason, "n": 0, "preview": False, "parts": []}
-        untested |= dict.fromkeys(("effect", "unit", "ci_low", "ci_high"))
-        untested |= {"ours": False, "how": "", "cause_found": "", "fragile": False, "margins": {}, "qualified": []}
-        untested |= {"planned_n": 0, "amended": amended.get(claim.id, [])}
-        rows.append(published.get(claim.id, untested))
-    return rows
 
 
 def publish_studies(out: Path) -> list[Path]:

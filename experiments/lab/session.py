@@ -11,6 +11,7 @@ from rich.console import Console
 
 from experiments.lab.amendments import amended_texts
 from experiments.lab.base import Experiment, Preset, choose_arms
+from experiments.lab.claim_list import VERDICTS_FILE, no_study
 from experiments.lab.demo import draw_demo, shown_demo
 from experiments.lab.ledger import load_ledger
 from experiments.lab.measured import Finished, load_results, measure_study
@@ -35,7 +36,6 @@ from jaxmlp.files import FIGURES_FOLDER, REPORT_FILE, write_json
 from jaxmlp.study import Results, processes
 from jaxmlp.training.state import EPOCHS
 
-VERDICTS_FILE = "verdicts.json"
 BESIDE_FILE = "beside.json"
 """The documents' numbers beside ours."""
 PREDICTED_FILE = "predicted.json"
@@ -222,5 +222,5 @@ def find_studies(out: Path) -> list[tuple[Experiment, Path]]:
         (known[folder.name], folder) for folder in folders if folder.name in known and study.Results.saved_in(folder)
     ]
     if not found:
-        raise InputError(f"{out} holds no finished study: give the --out of a run, or one study's folder inside it")
+        raise no_study(out)
     return found

@@ -71,7 +71,7 @@ def times_of(*arms: str, time: Callable[..., pd.DataFrame] = study.time_arms) ->
         turns = time(timed, finished.dataset, steps=_STEPS, rounds=rounds * REPEATS)
         round_of_turn = (turns["round"] - 1) // REPEATS + 1
         times = turns.groupby([round_of_turn, "arm"], sort=False).agg({"seconds_per_step": "min"}).reset_index()
-        count = finished.dataset.train_images.shape[0]
+        count = finished.dataset.train_inputs.shape[0]
         steps = {arm.name: arm.spec.data.steps_per_epoch(count) for arm in timed}
         epochs = {arm.name: arm.spec.epochs for arm in timed}
         seconds = times["seconds_per_step"] * [steps[arm] for arm in times["arm"]]

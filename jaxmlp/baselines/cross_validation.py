@@ -15,7 +15,12 @@ from jaxmlp.errors import InputError
 
 
 class Fold(NamedTuple):
-    """One division of the examples: int32 positions of both parts, together 0..N−1."""
+    """One division of the examples: int32 positions of both parts, together 0..N−1.
+
+    >>> fold = k_folds(5, 2)[0]
+    >>> fold.train_index.tolist(), fold.val_index.tolist()
+    ([3, 4], [0, 1, 2])
+    """
 
     train_index: Array
     val_index: Array
@@ -37,6 +42,9 @@ def k_folds(num_examples: int, num_folds: int, key: Array | None = None) -> list
 
     Raises:
         InputError: `num_folds` outside 2..N.
+
+    >>> [fold.val_index.tolist() for fold in k_folds(5, 2)]
+    [[0, 1, 2], [3, 4]]
     """
     if not 2 <= num_folds <= num_examples:
         raise InputError(f"{num_folds} folds of {num_examples} examples: give 2 to {num_examples} folds")
@@ -70,6 +78,9 @@ def cross_validate(score: Callable[[Array, Array], Any], folds: Sequence[Fold]) 
 
     Raises:
         InputError: no folds.
+
+    >>> cross_validate(lambda train, val: val.mean(dtype=float), k_folds(4, 2)).tolist()
+    [0.5, 2.5]
     """
     if not folds:
         raise InputError("no folds to validate on: make them with k_folds")

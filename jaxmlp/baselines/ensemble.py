@@ -22,6 +22,9 @@ def mean_probabilities(logits: Array) -> Array:
 
     Raises:
         InputError: `logits` is not [M, B, K] with at least one network and two classes.
+
+    >>> mean_probabilities(jnp.log(jnp.array([[[0.75, 0.25]], [[0.25, 0.75]]]))).round(3).tolist()
+    [[0.5, 0.5]]
     """
     _check_logits(logits)
     return jnp.mean(jax.nn.softmax(logits, axis=2), axis=0)
@@ -38,6 +41,10 @@ def ensemble_vote(logits: Array) -> Array:
 
     Raises:
         InputError: as `mean_probabilities`.
+
+    >>> logits = jnp.array([[[9.0, 0.0]], [[0.0, 1.0]], [[0.0, 1.0]]])
+    >>> ensemble_vote(logits).tolist()  # two of three networks rank class 1 first, however sure the third is
+    [1]
     """
     _check_logits(logits)
     return majority_vote(jnp.argmax(logits, axis=2), logits.shape[2])

@@ -26,7 +26,12 @@ Evaluate = Callable[[Points], Array]
 
 
 class SearchResult(NamedTuple):
-    """Every point that was tried, in order, and its score."""
+    """Every point that was tried, in order, and its score.
+
+    >>> result = SearchResult({"rate": jnp.array([0.5, 0.25])}, jnp.array([0.8, 0.9]))
+    >>> float(result.best()[0]["rate"])
+    0.25
+    """
 
     points: Points
     scores: Array
@@ -52,7 +57,7 @@ def log_random_search(
     rounds: int = 1,
     shrink: float = 0.25,
 ) -> SearchResult:
-    """Points drawn log-uniformly; with more rounds than one, coarse to fine.
+    """Draw points log-uniformly and score them; with several rounds the search goes from coarse to fine.
 
     Each round draws `budget / rounds` points in a box around the best point so far. Along every axis of the logarithmic
     scale the box is `shrink` times as long as the last one, and shifted where it would leave the ranges.
@@ -71,6 +76,11 @@ def log_random_search(
 
     Raises:
         InputError: ranges, budget, rounds or shrink out of bounds; scores that are not one for each point.
+
+    >>> distance = lambda points: -jnp.abs(jnp.log10(points["rate"]) + 2.0)  # best at 0.01
+    >>> result = log_random_search(jax.random.key(0), distance, {"rate": (1e-5, 1.0)}, budget=16, rounds=2)
+    >>> round(float(result.best()[0]["rate"]), 3)
+    0.01
     """
     _check_ranges(ranges)
     if rounds < 1 or budget < rounds or budget % rounds:
@@ -95,7 +105,7 @@ def log_random_search(
 
 
 def log_grid_search(evaluate: Evaluate, ranges: Ranges, *, budget: int) -> SearchResult:
-    """Points of a grid, evenly spaced on the logarithmic scale from low to high, equally many along each axis.
+    """Score the points of a grid, evenly spaced on a logarithmic scale, with equally many along each axis.
 
     Args:
         evaluate: from points [n] to scores [n].
@@ -107,6 +117,10 @@ def log_grid_search(evaluate: Evaluate, ranges: Ranges, *, budget: int) -> Searc
 
     Raises:
         InputError: ranges out of bounds, or a budget that is not such a power; scores that are not one for each point.
+
+    >>> result = log_grid_search(lambda points: points["rate"], {"rate": (1e-4, 1.0)}, budget=3)
+    >>> [f"{rate:.2g}" for rate in result.points["rate"]]
+    ['0.0001', '0.01', '1']
     """
     _check_ranges(ranges)
     per_axis = round(budget ** (1 / len(ranges)))

@@ -44,14 +44,14 @@ _WIDEST = (0x7F800000 - _SMALLEST_NORMAL) // 255**2
 """Pixels of the widest uint8 image whose squared distances, shifted by `_SMALLEST_NORMAL`, are floats below ∞."""
 
 
-def nearest_neighbours(train_images: Array, images: Array, k: int, *, metric: str = "l2") -> tuple[Array, Array]:
+def nearest_neighbours(train_inputs: Array, inputs: Array, k: int, *, metric: str = "l2") -> tuple[Array, Array]:
     """The k training images that are nearest to each image.
 
     Several k, or several labellings of the training images, need one call with the largest k: see `neighbour_votes`.
 
     Args:
-        train_images: [N, I], uint8 or floating.
-        images: [B, I], of the same dtype.
+        train_inputs: [N, I], uint8 or floating.
+        inputs: [B, I], of the same dtype.
         k: how many neighbours, 1..N; static.
         metric: one of `DISTANCES`; static.
 
@@ -61,20 +61,24 @@ def nearest_neighbours(train_images: Array, images: Array, k: int, *, metric: st
 
     Raises:
         InputError: unknown metric, `k` outside 1..N, or images that do not belong together.
+
+    >>> index, distances = nearest_neighbours(jnp.array([[0.0], [3.0], [9.0]]), jnp.array([[2.0]]), 2)
+    >>> index.tolist(), distances.tolist()
+    ([[1, 0]], [[1.0, 2.0]])
     """
     check_choice("metric", metric, DISTANCES)
-    _check_images(train_images, images)
-    if not 1 <= k <= train_images.shape[0]:
-        raise InputError(f"k is {k} of {train_images.shape[0]} training images: give 1 to {train_images.shape[0]}")
-    return _nearest_neighbours(train_images, images, k, metric)
+    _check_images(train_inputs, inputs)
+    if not 1 <= k <= train_inputs.shape[0]:
+        raise InputError(f"k is {k} of {train_inputs.shape[0]} training images: give 1 to {train_inputs.shape[0]}")
+    return _nearest_neighbours(train_inputs, inputs, k, metric)
 
 
-def neighbour_votes(index: Array, train_labels: Array, ks: Sequence[int], num_classes: int) -> Array:
+def neighbour_votes(index: Array, train_targets: Array, ks: Sequence[int], num_classes: int) -> Array:
     """The class that most of the k nearest neighbours have, for several k.
 
     Args:
         index: int32 [B, k], the neighbours by rising distance, of `nearest_neighbours`.
-        train_labels: int32 [N], 0..K−1.
+        train_targets: int32 [N], 0..K−1.
         ks: the numbers of neighbours that vote, each at most `index`'s k; static.
         num_classes: K; static.
 
@@ -83,15 +87,18 @@ def neighbour_votes(index: Array, train_labels: Array, ks: Sequence[int], num_cl
 
     Raises:
         InputError: no `ks`, or one of them outside 1..k.
+
+    >>> neighbour_votes(jnp.array([[0, 2, 1]]), jnp.array([1, 0, 0]), ks=(1, 3), num_classes=2).tolist()
+    [[1], [0]]
     """
     _check_ks(ks, index.shape[1])
-    return _votes(index, train_labels, tuple(ks), num_classes)
+    return _votes(index, train_targets, tuple(ks), num_classes)
 
 
 def knn_classify(
-    train_images: Array,
-    train_labels: Array,
-    images: Array,
+    train_inputs: Array,
+    train_targets: Array,
+    inputs: Array,
     *,
     ks: Sequence[int],
     num_classes: int,
@@ -100,9 +107,9 @@ def knn_classify(
     """k-nearest-neighbour classification for several k from one pass over the distances (S-103; k = 1, 1-NN).
 
     Args:
-        train_images: [N, I], uint8 or floating.
-        train_labels: int32 [N], 0..K−1.
-        images: [B, I], of the same dtype.
+        train_inputs: [N, I], uint8 or floating.
+        train_targets: int32 [N], 0..K−1.
+        inputs: [B, I], of the same dtype.
         ks: numbers of neighbours, each 1..N; static.
         num_classes: K; static.
         metric: one of `DISTANCES`; static.
@@ -112,12 +119,16 @@ def knn_classify(
 
     Raises:
         InputError: as `nearest_neighbours` and `neighbour_votes`; labels that are not one for each training image.
+
+    >>> rows, labels = jnp.array([[0.0], [3.0], [4.0]]), jnp.array([1, 0, 0])
+    >>> knn_classify(rows, labels, jnp.array([[1.0]]), ks=(1, 3), num_classes=2).tolist()  # one nearest, three nearest
+    [[1], [0]]
     """
-    if train_labels.shape != train_images.shape[:1]:
-        raise InputError(f"{train_labels.shape} labels for {train_images.shape} training images: give one label each")
-    _check_ks(ks, train_images.shape[0])
-    index, _ = nearest_neighbours(train_images, images, max(ks), metric=metric)
-    return neighbour_votes(index, train_labels, ks, num_classes)
+    if train_targets.shape != train_inputs.shape[:1]:
+        raise InputError(f"{train_targets.shape} labels for {train_inputs.shape} training images: give one label each")
+    _check_ks(ks, train_inputs.shape[0])
+    index, _ = nearest_neighbours(train_inputs, inputs, max(ks), metric=metric)
+    return neighbour_votes(index, train_targets, ks, num_classes)
 
 
 def _check_ks(ks: Sequence[int], most: int) -> None:
@@ -125,52 +136,52 @@ def _check_ks(ks: Sequence[int], most: int) -> None:
         raise InputError(f"ks is {ks!r}: give a tuple or list with one or more of 1 to {most}, the neighbours at hand")
 
 
-def _check_images(train_images: Array, images: Array) -> None:
-    if train_images.ndim != 2 or images.ndim != 2 or train_images.shape[1] != images.shape[1]:
+def _check_images(train_inputs: Array, inputs: Array) -> None:
+    if train_inputs.ndim != 2 or inputs.ndim != 2 or train_inputs.shape[1] != inputs.shape[1]:
         raise InputError(
-            f"training images {train_images.shape} and images {images.shape}: give [N, I] and [B, I] with the same I"
+            f"training images {train_inputs.shape} and images {inputs.shape}: give [N, I] and [B, I] with the same I"
         )
-    is_uint8 = train_images.dtype == jnp.uint8
-    if train_images.dtype != images.dtype or not (is_uint8 or jnp.issubdtype(images.dtype, jnp.floating)):
+    is_uint8 = train_inputs.dtype == jnp.uint8
+    if train_inputs.dtype != inputs.dtype or not (is_uint8 or jnp.issubdtype(inputs.dtype, jnp.floating)):
         raise InputError(
-            f"training images of {train_images.dtype} and images of {images.dtype}: give both uint8 or the same float"
+            f"training images of {train_inputs.dtype} and images of {inputs.dtype}: give both uint8 or the same float"
         )
-    if is_uint8 and images.shape[1] > _WIDEST:
-        raise InputError(f"uint8 images of {images.shape[1]} pixels: give at most {_WIDEST}, or floats")
+    if is_uint8 and inputs.shape[1] > _WIDEST:
+        raise InputError(f"uint8 images of {inputs.shape[1]} pixels: give at most {_WIDEST}, or floats")
 
 
 @partial(jax.jit, static_argnames=("k", "metric"))
-def _nearest_neighbours(train_images: Array, images: Array, k: int, metric: str) -> tuple[Array, Array]:
-    (num_images, num_inputs), num_train = images.shape, train_images.shape[0]
+def _nearest_neighbours(train_inputs: Array, inputs: Array, k: int, metric: str) -> tuple[Array, Array]:
+    (num_images, num_inputs), num_train = inputs.shape, train_inputs.shape[0]
     rows = max(1, min(num_images, _TILE // num_train))
     tiles = -(-num_images // rows)
-    padded = jnp.pad(images, ((0, tiles * rows - num_images), (0, 0))).reshape(tiles, rows, num_inputs)
-    distances_to = _distances(train_images, metric)
+    padded = jnp.pad(inputs, ((0, tiles * rows - num_images), (0, 0))).reshape(tiles, rows, num_inputs)
+    distances_to = _distances(train_inputs, metric)
     index, distance = lax.map(lambda tile: _smallest(distances_to(tile), k), padded)
     index, distance = (a.reshape(tiles * rows, k)[:num_images] for a in (index, distance))
-    if images.dtype == jnp.uint8:
+    if inputs.dtype == jnp.uint8:
         distance = distance.astype(jnp.float32)
     return index, jnp.sqrt(distance) if metric == "l2" else distance
 
 
 @partial(jax.jit, static_argnames=("ks", "num_classes"))
-def _votes(index: Array, train_labels: Array, ks: tuple[int, ...], num_classes: int) -> Array:
-    votes = train_labels[index.T]
+def _votes(index: Array, train_targets: Array, ks: tuple[int, ...], num_classes: int) -> Array:
+    votes = train_targets[index.T]
     return jnp.stack([majority_vote(votes[:k], num_classes) for k in ks])
 
 
-def _distances(train_images: Array, metric: str) -> Callable[[Array], Array]:
+def _distances(train_inputs: Array, metric: str) -> Callable[[Array], Array]:
     """From a tile of images [T, I] to d₁ or d₂² [T, N]; what only the training images need is done once, here."""
     if metric == "l1":
-        return _summed_differences(train_images, jnp.abs)
-    if train_images.dtype == jnp.uint8:
-        return _expanded_squares(train_images)
-    return _summed_differences(train_images, jnp.square)
+        return _summed_differences(train_inputs, jnp.abs)
+    if train_inputs.dtype == jnp.uint8:
+        return _expanded_squares(train_inputs)
+    return _summed_differences(train_inputs, jnp.square)
 
 
-def _expanded_squares(train_images: Array) -> Callable[[Array], Array]:
+def _expanded_squares(train_inputs: Array) -> Callable[[Array], Array]:
     """|a|² − 2 a·b + |b|² of uint8 images as int32, exactly (see the module's docstring)."""
-    train, train_norm = _centred(train_images)
+    train, train_norm = _centred(train_inputs)
 
     def distances(tile: Array) -> Array:
         x, norm = _centred(tile)
@@ -190,11 +201,11 @@ def _centred(images: Array) -> tuple[Array, Array]:
     return centred.astype(jnp.float32), jnp.sum(jnp.square(centred), axis=1, dtype=jnp.int32)
 
 
-def _summed_differences(train_images: Array, term: Callable[[Array], Array]) -> Callable[[Array], Array]:
+def _summed_differences(train_inputs: Array, term: Callable[[Array], Array]) -> Callable[[Array], Array]:
     """Σ_i term(a_i − b_i) by sweeps over the tile, `_BLOCK` pixels each: no [T, N, I] array, long vectors along N."""
-    is_uint8 = train_images.dtype == jnp.uint8
-    narrow, wide = (jnp.int16, jnp.int32) if is_uint8 else (train_images.dtype, train_images.dtype)
-    train = _blocks_of_inputs(train_images)
+    is_uint8 = train_inputs.dtype == jnp.uint8
+    narrow, wide = (jnp.int16, jnp.int32) if is_uint8 else (train_inputs.dtype, train_inputs.dtype)
+    train = _blocks_of_inputs(train_inputs)
 
     def distances(tile: Array) -> Array:
         def add(total: Array, block: tuple[Array, Array]) -> tuple[Array, None]:
@@ -202,7 +213,7 @@ def _summed_differences(train_images: Array, term: Callable[[Array], Array]) -> 
             sweep = sum(term(a[i][:, None] - b[i][None, :]) for i in range(_BLOCK))
             return total + jnp.asarray(sweep, wide), None
 
-        nothing = jnp.zeros((tile.shape[0], train_images.shape[0]), wide)
+        nothing = jnp.zeros((tile.shape[0], train_inputs.shape[0]), wide)
         return lax.scan(add, nothing, (_blocks_of_inputs(tile), train))[0]
 
     return distances

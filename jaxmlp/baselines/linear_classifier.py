@@ -58,6 +58,10 @@ def linear_objective(
 
     Raises:
         InputError: unknown loss, or shapes that do not belong together.
+
+    >>> params, x, labels = {"weight": jnp.zeros((3, 1)), "bias": jnp.zeros(3)}, jnp.ones((2, 1)), jnp.array([0, 2])
+    >>> float(linear_objective(params, x, labels, loss="svm"))  # both margins are missed by 1
+    2.0
     """
     weight = params["weight"]
     check_problem(weight.shape, x, labels, loss)
@@ -100,6 +104,12 @@ def train_linear_classifier(
     Raises:
         InputError: as `linear_objective`; `steps` or `batch_size` out of range; a batch size without a key or a key
             without a batch size.
+
+    >>> start, labels = {"weight": jnp.zeros((2, 1)), "bias": jnp.zeros(2)}, jnp.arange(2)
+    >>> x = jnp.array([[1.0], [-1.0]])
+    >>> params, objectives = train_linear_classifier(start, x, labels, loss="svm", learning_rate=0.5, steps=3)
+    >>> objectives.tolist(), linear_classify(params, x).tolist()
+    ([1.0, 0.0, 0.0], [0, 1])
     """
     check_problem(params["weight"].shape, x, labels, loss)
     if steps < 1:
@@ -137,7 +147,7 @@ def _descend(
 
 
 def minibatches(key: Array, num_examples: int, batch_size: int, steps: int) -> Array:
-    """Which examples each step sees: int32 [steps, batch_size], no example twice in one epoch.
+    """Draw the examples that each step sees, int32 [steps, batch_size]; no example comes twice in one epoch.
 
     Args:
         key: typed key; epoch e shuffles with `fold_in(key, e)`.
@@ -147,6 +157,10 @@ def minibatches(key: Array, num_examples: int, batch_size: int, steps: int) -> A
 
     Raises:
         InputError: `batch_size` outside 1..N.
+
+    >>> batches = minibatches(jax.random.key(0), 6, 2, 3)
+    >>> batches.shape, sorted(batches.ravel().tolist())  # one epoch: every example once
+    ((3, 2), [0, 1, 2, 3, 4, 5])
     """
     _check_batch_size(batch_size, num_examples)
     per_epoch = num_examples // batch_size
@@ -157,7 +171,12 @@ def minibatches(key: Array, num_examples: int, batch_size: int, steps: int) -> A
 
 
 def linear_classify(params: LinearParams, x: Array) -> Array:
-    """The class of the highest score: int32 [B] of `x` [B, I]; the lowest of equal ones."""
+    """Return the class with the highest score of each row of `x` [B, I], int32 [B]; of equal scores the lowest class.
+
+    >>> params = {"weight": jnp.array([[1.0], [-1.0]]), "bias": jnp.zeros(2)}
+    >>> linear_classify(params, jnp.array([[2.0], [-2.0]])).tolist()
+    [0, 1]
+    """
     return jnp.argmax(linear(params["weight"], params["bias"], x), axis=1).astype(jnp.int32)
 
 

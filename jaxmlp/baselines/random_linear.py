@@ -47,6 +47,12 @@ def random_search(
 
     Raises:
         InputError: unknown loss, shapes that do not belong together, or `draws` below 1.
+
+    >>> x, labels = jnp.array([[1.0], [-1.0]]), jnp.array([0, 1])
+    >>> how = {"num_classes": 2, "loss": "softmax", "draws": 20, "scale": 1.0}
+    >>> params, objectives = random_search(jax.random.key(0), x, labels, **how)
+    >>> objectives.shape, bool(params["weight"][0, 0] > params["weight"][1, 0])
+    ((20,), True)
     """
     check_problem((num_classes, *x.shape[1:]), x, labels, loss)
     if draws < 1:

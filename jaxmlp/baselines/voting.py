@@ -19,6 +19,9 @@ def majority_vote(votes: Array, num_classes: int) -> Array:
 
     Raises:
         InputError: `votes` is not [V, B] with at least one voter.
+
+    >>> majority_vote(jnp.array([[2, 0], [2, 1], [0, 1]]), 3).tolist()
+    [2, 1]
     """
     if votes.ndim != 2 or votes.shape[0] < 1:
         raise InputError(f"votes have shape {votes.shape}: give [V, B], a row for each of at least one voter")

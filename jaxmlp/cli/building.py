@@ -3,7 +3,7 @@
 import json
 import math
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from operator import attrgetter
 from pathlib import Path
@@ -13,6 +13,7 @@ from jaxmlp.cli.options import (
     BY_NAME,
     DATA_OPTIONS,
     IMPLIED,
+    LAYOUT_OPTIONS,
     OPTIONS,
     Option,
     close_name,
@@ -23,6 +24,7 @@ from jaxmlp.cli.options import (
 from jaxmlp.cli.settings import Settings
 from jaxmlp.data import DATASETS, Dataset, load
 from jaxmlp.data.plain import reads_as_number
+from jaxmlp.data.prepared import PREFIX
 from jaxmlp.errors import InputError
 from jaxmlp.nn import MLPSpec
 from jaxmlp.training import Hyper, RunSpec
@@ -58,7 +60,7 @@ def make_setting(settings: Mapping[str, Any], dataset: Dataset) -> tuple[RunSpec
     chosen = {"data.split": dataset.split, "data.preprocessing": dataset.preprocessing} | _implied(chosen) | chosen
     if dataset.task == "numbers":
         chosen.setdefault("loss.name", "squared_error")
-    rows = min(len(dataset.train_images), settings.get("train_size", len(dataset.train_images)))
+    rows = min(len(dataset.train_inputs), settings.get("train_size", len(dataset.train_inputs)))
     if "data.batch_size" not in chosen and dataset.preprocessing == "none":
         chosen["data.batch_size"] = max(1, min(64, rows // _BATCHES))
     spec = RunSpec(MLPSpec(whole_widths(settings.get("widths"), dataset)))
@@ -87,7 +89,7 @@ def _implied(chosen: Mapping[str, Any]) -> Settings:
 def _epochs(spec: RunSpec, dataset: Dataset) -> int:
     if dataset.preprocessing != "none":
         return _EPOCHS
-    steps = max(1, spec.data.steps_per_epoch(len(dataset.train_images)))
+    steps = max(1, spec.data.steps_per_epoch(len(dataset.train_inputs)))
     return min(MOST_EPOCHS, max(_EPOCHS, math.ceil(FEW_STEPS / steps)))
 
 
@@ -97,7 +99,7 @@ def whole_widths(widths: list[int] | None, dataset: Dataset) -> tuple[int, ...]:
     Raises:
         InputError: widths that end as these data do and begin as others.
     """
-    first, last = dataset.train_images.shape[1], dataset.num_outputs
+    first, last = dataset.train_inputs.shape[1], dataset.num_outputs
     given = (HIDDEN,) if widths is None else tuple(widths)
     if len(given) > 1 and given[-1] == last:
         if given[0] != first:
@@ -133,28 +135,45 @@ def compared(settings: Mapping[str, Any], dataset: Dataset) -> dict[str, tuple[R
     }
 
 
-def spec_text(settings: Mapping[str, Any], spec: RunSpec, hyper: Hyper) -> str:
-    """A spec file that says every option, so that the same command repeats the runs."""
+def spec_text(
+    settings: Mapping[str, Any],
+    made: Mapping[str, tuple[RunSpec, Hyper]],
+    programs: Sequence[Mapping[str, Any]] = (),
+) -> str:
+    """A spec file that says every option, so that the same command repeats the runs, bit for bit.
+
+    Where arms are compared, options that suit each arm in its own way are left out: they follow again.
+
+    Args:
+        settings: what was asked for.
+        made: what `compared` made of it.
+        programs: those of the study's manifest; the layout of their blocks is written where all have one.
+    """
+    arms = list(made.values())
+    spec, _ = arms[0]
     told = {name: settings[name] for name in (*DATA_OPTIONS, "data_dir") if name in settings}
     told["data"] = settings.get("data", DEFAULT_DATA)
     for name in ("data", "test"):
         if told.get(name) not in DATASETS and _is_path(told.get(name)):
             told[name] = str(Path(told[name]).expanduser().absolute())
     told |= {"seeds": settings["seeds"], "widths": list(spec.mlp.widths)}
-    told |= {option.name: _value_of(option, spec, hyper) for option in OPTIONS}
-    if not spec.optimizer.decays:
-        del told["weight_decay"]
-    if not spec.optimizer.clip:
-        del told["clip_norm"]
+    values = {option.name: [_value_of(option, *arm) for arm in arms] for option in OPTIONS}
+    told |= {name: own[0] for name, own in values.items() if name in settings or own.count(own[0]) == len(own)}
+    for name, used in (("weight_decay", spec.optimizer.decays), ("clip_norm", spec.optimizer.clip)):
+        if name not in settings and (len(arms) > 1 or not used):
+            told.pop(name, None)
     if "compare" in settings:
         told["compare"] = settings["compare"]
         told.pop(split_comparison(settings["compare"])[0], None)
+    for name in LAYOUT_OPTIONS:
+        if len(used := {program[name] for program in programs}) == 1:
+            told[name] = used.pop()
     lines = [f"{name} = {_toml(value)}" for name, value in told.items() if value is not None]
     return "\n".join(["# jaxmlp train --spec THIS_FILE trains this again.", *lines, ""])
 
 
 def _is_path(text: Any) -> bool:
-    return isinstance(text, str) and (os.sep in text or Path(text).exists())
+    return isinstance(text, str) and not text.startswith(PREFIX) and (os.sep in text or Path(text).exists())
 
 
 def _value_of(option: Option, spec: RunSpec, hyper: Hyper) -> Any:

@@ -16,11 +16,16 @@ def cpu_devices() -> int:
 
 
 def keep_programs() -> None:
-    """Keep compiled programs between processes: a second run starts at once."""
+    """Keep compiled programs between processes: a second run starts at once.
+
+    A folder that is chosen already, as with JAX_COMPILATION_CACHE_DIR, stays.
+    """
     import jax
 
-    from jaxmlp.data import cache_folder
+    from jaxmlp.data.cache import cache_folder
 
+    if jax.config.values["jax_compilation_cache_dir"]:
+        return
     jax.config.update("jax_compilation_cache_dir", str(cache_folder() / "xla"))
     # The small ones too: each operation outside a program is one, and a second process need not wait for them.
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)

@@ -94,6 +94,8 @@ IN_PYTHON = ("interventions", "optimizer.hold_second_moment")
 """What changes a run in mid-training is set in Python alone: it is no single value."""
 DATA_OPTIONS = ("data", "target", "drop", "test", "task", "classes", "holdout", "groups", "text")
 """What says which data; `data` is a name, file or folder."""
+LAYOUT_OPTIONS = ("lanes", "strategy")
+"""How runs go side by side, which the last bits of their numbers depend on."""
 BY_NAME = {option.name: option for option in OPTIONS}
 
 
@@ -122,7 +124,7 @@ def add_data_options(parser: Parser) -> None:
     )
     group.add_argument("--dataset", metavar="NAME", help="a set that is known by name; default digits")
     group.add_argument("--data-dir", type=as_path, metavar="DIR", help="a named set's IDX files, plain or .gz")
-    group.add_argument("--target", metavar="COLUMN", help="the column to predict")
+    group.add_argument("--target", metavar="COLUMN", help="the column to predict; several with commas between")
     group.add_argument("--drop", type=as_names, metavar="A,B", help="columns that are no inputs")
     group.add_argument("--test", metavar="FILE", help="the test part, or its share of the rows; default a fifth")
     group.add_argument("--task", help="classes or numbers; default: what the target looks like")
@@ -208,7 +210,7 @@ def parse_widths(text: str) -> tuple[int, ...]:
 
 def known_names() -> Sequence[str]:
     """Every name that a spec file may use."""
-    return (*DATA_OPTIONS, "data_dir", "widths", *BY_NAME, "seeds", "compare")
+    return (*DATA_OPTIONS, "data_dir", "widths", *BY_NAME, "seeds", "compare", *LAYOUT_OPTIONS)
 
 
 def close_name(name: str, known: Sequence[str]) -> str:

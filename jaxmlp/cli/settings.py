@@ -66,4 +66,4 @@ def _kinds_of(name: str) -> tuple[type, ...]:
         return (int, float) if kind is float else (kind,)
     if name == "test":
         return (str, float)
-    return {"seeds": (int,), "widths": (list,), "drop": (list,), "classes": (list,)}.get(name, (str,))
+    return {"seeds": (int,), "lanes": (int,), "widths": (list,), "drop": (list,), "classes": (list,)}.get(name, (str,))

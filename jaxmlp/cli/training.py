@@ -24,7 +24,8 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
     from jaxmlp import study, training
     from jaxmlp.cli.building import compared, load_data, spec_text
     from jaxmlp.cli.jax_settings import keep_programs
-    from jaxmlp.cli.options import join_processes, study_options
+    from jaxmlp.cli.options import LAYOUT_OPTIONS, join_processes, study_options
+    from jaxmlp.evidence import write_own_page
     from jaxmlp.files import REPORT_FILE, write_text
     from jaxmlp.study import processes
 
@@ -37,6 +38,7 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
     join_processes(arguments)
     keep_programs()
     folder = arguments.out / NAME
+    layout: dict[str, Any] = {name: settings[name] for name in LAYOUT_OPTIONS if name in settings}
     results = study.run(
         arms,
         dataset,
@@ -46,12 +48,12 @@ def train(arguments: argparse.Namespace, console: Console) -> None:
         display=study.make_display(NAME, console if processes.is_first() else Console(quiet=True)),
         about=_about(arguments, settings, arms),
         beside=sorted(path for path in arguments.out.glob("*") if path != folder),
-        **study_options(arguments),
+        **study_options(arguments) | layout,
     )
     if not processes.is_first():
         return  # the first process reports
-    spec, hyper = next(iter(made.values()))
-    write_text(folder / SPEC_FILE, spec_text(settings, spec, hyper))
+    spec, _ = next(iter(made.values()))
+    write_text(folder / SPEC_FILE, spec_text(settings, made, results.manifest["programs"]))
     write_own_page(folder)
     for line in summary(results):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
@@ -135,36 +137,3 @@ def summary(results: Any) -> list[str]:
             said += f", 95 % interval {unit * found.low:+.2f} to {unit * found.high:+.2f}"
         lines.append(f"{said} ({len(pairs)} pairs)")
     return lines
-
-
-def write_own_page(folder: Path) -> Path:
-    """Figures and report of a study of one's own, from its saved results alone; returns the page's path.
-
-    Raises:
-        InputError: the folder holds no finished study.
-    """
-    from jaxmlp import study
-    from jaxmlp.evidence import (
-        CompareArms,
-        EveryRun,
-        StudyReport,
-        TrainingCurves,
-        captioned_svgs,
-        save_figures,
-        write_report,
-    )
-    from jaxmlp.files import FIGURES_FOLDER, REPORT_FILE
-    from jaxmlp.study.tables import score_column_in
-
-    results = study.Results.load(folder)
-    arms = tuple(map(str, results.rows["arm"].unique()))
-    tested = score_column_in(results.rows, "test")
-    figures: list[Any] = [EveryRun(tested, arms)]
-    if len(arms) > 1:
-        figures.append(CompareArms(arms, "val_loss"))
-    elif tested == "test_accuracy":
-        figures.append(TrainingCurves(next(iter(arms))))
-    (folder / FIGURES_FOLDER).mkdir(exist_ok=True)
-    shown = captioned_svgs(figures, save_figures(figures, results.tables, folder / FIGURES_FOLDER))
-    page = StudyReport(manifest=results.manifest, verdicts=[], reported=[], rows=results.rows, figures=shown)
-    return write_report(folder / REPORT_FILE, studies=[page])

@@ -9,6 +9,8 @@ from rich.console import Console
 
 from jaxmlp.errors import InputError
 
+TEN = 10
+"""Images of a picture: a test part of fewer has a score alone."""
 PREDICTION, PROBABILITY = "prediction", "probability"
 _PROBABLE = ("cross_entropy", "label_smoothed_cross_entropy")
 """Losses that train a softmax to be probabilities."""
@@ -38,15 +40,16 @@ def test_net(arguments: argparse.Namespace, console: Console) -> None:
     check_target(picture)
     dataset = load_data(settings)
     _check_fit(arguments.net, net, about, dataset)
-    if arguments.out is not None and not dataset.image_shape:
+    pictured = bool(dataset.image_shape) and dataset.task == "classes"
+    if arguments.out is not None and not pictured:
         raise InputError(f"--out {picture}: {dataset.name} has no images to draw: leave --out out")
     keep_programs()
-    inputs, targets = np.asarray(dataset.test_images), np.asarray(dataset.test_labels)
+    inputs, targets = np.asarray(dataset.test_inputs), np.asarray(dataset.test_targets)
     predicted = np.asarray(net.predict(inputs))
-    if dataset.image_shape:
-        _draw_ten(picture, inputs, targets, predicted, arguments.seed)
+    if pictured := pictured and (arguments.out is not None or len(targets) >= TEN):
+        _draw_ten(picture, dataset, predicted, arguments.seed)
     console.print(_score_line(dataset, targets, predicted), highlight=False, soft_wrap=True, markup=False)
-    if dataset.image_shape:
+    if pictured:
         first = _ten(targets, arguments.seed).start
         where = f"picture of test images {first} to {first + 9}: {picture}"
         console.print(where, highlight=False, soft_wrap=True, markup=False)
@@ -58,13 +61,19 @@ def _ten(targets: Any, seed: int) -> slice:
     return random_ten(len(targets), seed)
 
 
-def _draw_ten(path: Path, inputs: Any, targets: Any, predicted: Any, seed: int) -> None:
+def _draw_ten(path: Path, dataset: Any, predicted: Any, seed: int) -> None:
+    import numpy as np
+
     from jaxmlp.evidence import ten_images_figure
     from jaxmlp.evidence.plotting import svg_bytes
     from jaxmlp.files import write_whole
 
+    inputs, targets = np.asarray(dataset.test_inputs), np.asarray(dataset.test_targets)
     ten = _ten(targets, seed)
-    content = svg_bytes(ten_images_figure(inputs[ten], targets[ten], predicted[ten]), path.stem)
+    figure = ten_images_figure(
+        inputs[ten], targets[ten], predicted[ten], image_shape=dataset.image_shape, names=dataset.class_names
+    )
+    content = svg_bytes(figure, path.stem)
     write_whole(path, lambda temporary: temporary.write_bytes(content))
 
 
@@ -83,7 +92,7 @@ def _check_fit(path: Path, net: Any, about: Mapping[str, Any], dataset: Any) -> 
     task = net.spec.loss.task
     if task != dataset.task:
         raise InputError(f"{path} is of {task}, {dataset.name} of {dataset.task}: give the data it was trained on")
-    widths, inputs = net.spec.mlp.widths, dataset.test_images.shape[1]
+    widths, inputs = net.spec.mlp.widths, dataset.test_inputs.shape[1]
     if widths[0] != inputs or widths[-1] not in outputs_of(net.spec, dataset):
         raise InputError(
             f"{path} takes {widths[0]} inputs to {widths[-1]} {task}, {dataset.name} has {inputs} and "

@@ -48,7 +48,7 @@ def from_arrays(
 
     >>> import numpy as np
     >>> mine = from_arrays(np.arange(40.0).reshape(20, 2), ["no", "yes"] * 10)
-    >>> mine.class_names, mine.train_images.shape, mine.test_images.shape
+    >>> mine.class_names, mine.train_inputs.shape, mine.test_inputs.shape
     (('no', 'yes'), (16, 2), (4, 2))
     """
     _check_name(name)
@@ -63,8 +63,6 @@ def from_arrays(
         return _with_test(read, wanted, test, name=name, how=how, groups=numbers)
     labels = wanted.values if wanted.task == "classes" else None
     parts = hold_out(len(read.rows), how, share=SHARE if test is None else test, labels=labels, groups=numbers)
-    if labels is not None:
-        check_classes(labels, parts, wanted.class_names, "targets")
     test_part = read._replace(rows=read.rows[parts.test]), wanted.values[parts.test]
     told = f"the last {len(parts.test)} held out" if how == "time" else f"{len(parts.test)} held out ({how})"
     return _dataset(read, wanted, parts, test_part, name, told)
@@ -76,21 +74,23 @@ def _with_test(
     if len(test) != 2:
         raise InputError(f"test has {len(test)} parts: give a pair (inputs, targets), a share such as 0.2, or None")
     test_read = read_inputs(test[0], what="test inputs", like=read)
-    test_labels = match_targets(test[1], wanted)
-    _check_lengths(len(test_read.rows), len(test_labels), "test inputs", "test targets")
+    test_targets = match_targets(test[1], wanted)
+    _check_lengths(len(test_read.rows), len(test_targets), "test inputs", "test targets")
     order, split = arrange(len(read.rows), how, groups)
-    parts = Parts(order, np.arange(len(test_labels)), split)
-    return _dataset(read, wanted, parts, (test_read, test_labels), name, f"{len(test_labels)} given")
+    parts = Parts(order, np.arange(len(test_targets)), split)
+    return _dataset(read, wanted, parts, (test_read, test_targets), name, f"{len(test_targets)} given")
 
 
 def _dataset(
     read: Inputs, wanted: Targets, parts: Parts, test: tuple[Inputs, np.ndarray], name: str, told: str
 ) -> Dataset:
+    if wanted.task == "classes":
+        check_classes(wanted.values, parts, wanted.class_names, "targets")
     arrays = {
-        "train_images": read.rows[parts.train],
-        "train_labels": wanted.values[parts.train],
-        "test_images": test[0].rows.copy(),  # a user's own arrays are neither frozen nor kept
-        "test_labels": test[1].copy(),
+        "train_inputs": read.rows[parts.train],
+        "train_targets": wanted.values[parts.train],
+        "test_inputs": test[0].rows.copy(),  # a user's own arrays are neither frozen nor kept
+        "test_targets": test[1].copy(),
     }
     for array in arrays.values():
         array.setflags(write=False)
@@ -106,7 +106,8 @@ def _dataset(
     )
     found = (
         f"{name}: {len(parts.train)} rows to train and {told} for the test, {read.how}, {wanted.how}; "
-        f"preprocessing {dataset.preprocessing} unless another is asked for"
+        f"preprocessing {dataset.preprocessing} unless another is asked for, such as "
+        f"{'standardize' if dataset.preprocessing == 'unit' else 'z_score'}"
     )
     return dataset.replace(found=found)
 

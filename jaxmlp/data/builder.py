@@ -61,7 +61,7 @@ class IdxImages(tfds.core.GeneratorBasedBuilder):
     def _split_generators(self, dl_manager: tfds.download.DownloadManager) -> dict[str, Iterator]:
         paths = {field: self.folder / f"{name}.gz" for field, name in IDX_FILES.items()}
         return {
-            part: self._generate_examples(paths[f"{part}_images"], paths[f"{part}_labels"])
+            part: self._generate_examples(paths[f"{part}_inputs"], paths[f"{part}_targets"])
             for part in ("train", "test")
         }
 
@@ -142,7 +142,7 @@ def _prepare_and_read(folder: Path) -> Arrays:
     arrays: Arrays = {}
     for part in ("train", "test"):
         images, labels = _read(sources[part])
-        arrays |= {f"{part}_images": images, f"{part}_labels": labels}
+        arrays |= {f"{part}_inputs": images, f"{part}_targets": labels}
     return arrays
 
 

@@ -28,19 +28,36 @@ _FORMAT = 3
 """Part of every key: raise it when the meaning of an entry changes."""
 
 
+STORED = {
+    "train_inputs": "train_images",
+    "train_targets": "train_labels",
+    "test_inputs": "test_images",
+    "test_targets": "test_labels",
+}
+"""What a data set's fields are called in the cache and in the data hash: their names in version 1, which stay."""
+
+
 def cache_folder() -> Path:
-    """`$JAXMLP_CACHE`, else `$XDG_CACHE_HOME/jaxmlp`, else `~/.cache/jaxmlp`."""
+    """Folder of caches: `$JAXMLP_CACHE`, else `$XDG_CACHE_HOME/jaxmlp`, else `~/.cache/jaxmlp`.
+
+    >>> cache_folder().is_absolute()
+    True
+    """
     if own := os.environ.get("JAXMLP_CACHE"):
         return Path(own).expanduser().absolute()
     return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser().absolute() / "jaxmlp"
 
 
 def content_digest(arrays: Mapping[str, np.ndarray]) -> str:
-    """The data hash: sha256 (hex) over each array's field, dtype, shape and values, in the order of the fields."""
+    """The data hash: sha256 (hex) over each array's name, dtype, shape and values, in the order of the names.
+
+    Names are those of `STORED`.
+    """
     digest = hashlib.sha256()
-    for field in sorted(arrays):
-        array = arrays[field]
-        digest.update(f"{field} {array.dtype.str} {array.shape}\n".encode())
+    named = {STORED.get(field, field): array for field, array in arrays.items()}
+    for name in sorted(named):
+        array = named[name]
+        digest.update(f"{name} {array.dtype.str} {array.shape}\n".encode())
         digest.update(np.ascontiguousarray(array).data)
     return digest.hexdigest()
 
@@ -104,7 +121,9 @@ def _open(entry: Path) -> tuple[Arrays | None, Exception | None]:
     """(arrays of an entry, None), or None and why: it is missing, or not what its meta.json says."""
     try:
         meta = json.loads((entry / "meta.json").read_text(encoding="utf-8"))
-        arrays = {field: _map(entry / f"{field}.npy", expected) for field, expected in meta["arrays"].items()}
+        fields = {name: field for field, name in STORED.items()}
+        stored: dict[str, object] = meta["arrays"]
+        arrays = {fields.get(name, name): _map(entry / f"{name}.npy", stored[name]) for name in stored}
         if not arrays:
             raise ValueError("meta.json names no arrays")
     except Exception as error:  # A damaged file makes the readers of JSON and .npy fail in any way: it is rebuilt.
@@ -133,9 +152,10 @@ def _describe(array: np.ndarray) -> list[Any]:
 
 def _write(entry: Path, arrays: Arrays) -> None:
     entry.mkdir(parents=True, exist_ok=True)
-    for field, array in arrays.items():
-        write_whole(entry / f"{field}.npy", lambda path, array=array: _save(path, array))
-    described = {field: _describe(array) for field, array in arrays.items()}
+    named = {STORED.get(field, field): array for field, array in arrays.items()}
+    for name, array in named.items():
+        write_whole(entry / f"{name}.npy", lambda path, array=array: _save(path, array))
+    described = {name: _describe(array) for name, array in named.items()}
     write_json(entry / "meta.json", {"arrays": described})
 
 

@@ -3,6 +3,8 @@
 Sizes that a header announces are checked before memory is taken, and nothing is unpickled.
 """
 
+import os
+import re
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
@@ -13,7 +15,7 @@ import numpy as np
 from jaxmlp.data.idx import find_idx_files, read_part
 from jaxmlp.data.limits import check_size, is_gzip
 from jaxmlp.data.plain import at_row, missing_rows, reads_as_number
-from jaxmlp.errors import InputError
+from jaxmlp.errors import InputError, check_path
 
 ENDINGS = (".csv", ".parquet", ".npz", ".npy")
 
@@ -47,7 +49,8 @@ def read_file(path: Path, *, target: str | None = None, drop: Sequence[str] = ()
 
     Args:
         path: .csv, .parquet, .npz, .npy, or a folder.
-        target: the column of the targets: its name, or its number in a .npy; in a .npz the array.
+        target: the column of the targets: its name, or its number in a .npy; in a .npz the array. Several, such as
+            those of one-hot classes, with commas between.
         drop: columns that are no inputs.
 
     Raises:
@@ -75,8 +78,18 @@ def _refuse(path: Path, **options: Any) -> None:
             raise InputError(f"{path} is no table with columns and takes no {name}: leave --{name} out")
 
 
-def read_table(path: Path) -> Any:
-    """A CSV or Parquet file as a DataFrame; raises `InputError` as `read_file` does."""
+def read_table(file: str | os.PathLike[str]) -> Any:
+    """A CSV or Parquet file as a DataFrame; raises `InputError` as `read_file` does.
+
+    >>> import pandas, tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     path = Path(folder, "points.csv")
+    ...     pandas.DataFrame({"x": [1, 3], "y": [2, 4]}).to_csv(path, index=False)
+    ...     read_table(path)["y"].tolist()
+    [2, 4]
+    """
+    check_path("the table", file)
+    path = Path(file)
     if not path.is_file():
         raise InputError(f"{path} is no file: give a .csv or .parquet")
     if path.suffix.lower() == ".parquet":
@@ -96,16 +109,30 @@ def split_target(frame: Any, target: str | None, drop: Sequence[str], where: str
     shown = ", ".join(names[:12]) + (", ..." if len(names) > 12 else "")
     if target is None:
         raise InputError(f"{where} has columns {shown}: say which one is the target (target='NAME', --target NAME)")
-    for name in (target, *drop):
+    targets = [target] if target in names or "," not in target else [name.strip() for name in target.split(",")]
+    for name in (*targets, *drop):
         if name not in names:
             raise InputError(f"{where} has no column {name!r}: there are {shown}")
-    keep = [i for i, name in enumerate(names) if name not in (target, *drop)]
-    if target in drop or not keep:
+    keep = [i for i, name in enumerate(names) if name not in (*targets, *drop)]
+    if set(targets) & set(drop) or not keep:
         raise InputError(f"{where}: with target {target!r} no input is left: drop fewer columns")
-    if names.count(target) > 1:
-        raise InputError(f"{where} has two columns {target!r}: give each a name of its own")
-    _check_target(frame[target], target, where)
-    return Read(frame.iloc[:, keep], frame[target])
+    _check_names([names[i] for i in keep], where)
+    for name in targets:
+        if names.count(name) > 1 or targets.count(name) > 1:
+            raise InputError(f"{where} has two columns {name!r}: give each a name of its own")
+        _check_target(frame.iloc[:, names.index(name)], name, where)
+    found = frame.iloc[:, [names.index(name) for name in targets]]
+    return Read(frame.iloc[:, keep], found if len(targets) > 1 else found.iloc[:, 0])
+
+
+def _check_names(names: Sequence[str], where: str) -> None:
+    """Raise `InputError` for a column without a name, which pandas counts: an index would tell where a row stood."""
+    odd = next((name for name in names if re.fullmatch(r"Unnamed: \d+", name)), None)
+    if odd is not None:
+        raise InputError(
+            f"{where} has a column without a name, such as an index ({odd!r}): drop it (drop=[{odd!r}], "
+            f'--drop "{odd}"), or name it'
+        )
 
 
 def _check_target(column: Any, target: str, where: str) -> None:
@@ -127,7 +154,14 @@ def _read_csv(path: Path) -> Any:
         with path.open(encoding="utf-8-sig") as file:
             header, first = (file.readline(_LONGEST_LINE).rstrip("\r\n") for _ in range(2))
         # What stands for a missing value is the reader's to say, not pandas': "NA" may be a class.
-        frame = pd.read_csv(path, keep_default_na=False, na_values=[""], low_memory=False, encoding="utf-8-sig")
+        frame = pd.read_csv(
+            path,
+            keep_default_na=False,
+            na_values=[""],
+            low_memory=False,
+            encoding="utf-8-sig",
+            skipinitialspace=True,
+        )
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError, ValueError, OverflowError) as error:
         reason = " ".join(str(error).split())[:150]
         raise InputError(f"{path} is no CSV that can be read ({reason}): give UTF-8 text, one row a line") from None
@@ -140,18 +174,31 @@ def _read_csv(path: Path) -> Any:
 def _check_csv(path: Path, frame: Any, header: str, first: str) -> None:
     import csv
 
-    names, values = (next(csv.reader([line]), []) for line in (header, first))
+    names, values = (next(csv.reader([line], skipinitialspace=True), []) for line in (header, first))
+    if len(names) > 1 and _is_row(names, frame):
+        raise InputError(f"{path} begins with a row ({header[:40]}): its first line must name the columns")
     twice = next((name for name in names if names.count(name) > 1), None)
     if twice is not None:
         raise InputError(f"{path} has two columns {twice!r}: give each a name of its own")
-    if len(names) > 1 and all(map(reads_as_number, names)):
-        raise InputError(f"{path} begins with numbers ({header[:40]}): its first line must name the columns")
-    if len(names) == 1 and any(mark in header for mark in ";\t"):
-        raise InputError(f"{path} has one column {header[:40]!r}: columns are separated by commas")
+    mark = next((mark for mark in ";\t|" if mark in header), None)
+    if len(names) == 1 and mark is not None:
+        raise InputError(
+            f"{path} has one column {header[:40]!r}: columns are separated by commas, and numbers have points: save it "
+            f"so (pandas.read_csv(FILE, sep={mark!r}, decimal=',') reads it as it is)"
+        )
     if len(values) > len(names):
         raise InputError(f"{path} has more values in a row than its first line names: name every column")
     if not len(frame):
         raise InputError(f"{path} has no rows below its first line: give at least one")
+
+
+def _is_row(names: Sequence[str], frame: Any) -> bool:
+    """Whether a first line is one of the rows: numbers, but for texts that stand in their columns again."""
+    texts = [i for i, name in enumerate(names) if not reads_as_number(name)]
+    if 2 * len(texts) > len(names) or len(names) != len(frame.columns):
+        return False
+    fractions = any("." in name and reads_as_number(name) for name in names)  # years may be names
+    return fractions or all((frame.iloc[:, i].astype(str) == names[i]).any() for i in texts)
 
 
 def _read_parquet(path: Path) -> Any:
@@ -174,11 +221,20 @@ def _read_parquet(path: Path) -> Any:
     return frame
 
 
-def read_array(path: Path) -> np.ndarray:
-    """The array in a .npy file; raises `InputError` as `read_file` does."""
+def read_array(file: str | os.PathLike[str]) -> np.ndarray:
+    """The array in a .npy file; raises `InputError` as `read_file` does.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     np.save(f"{folder}/rows.npy", np.ones((3, 2)))
+    ...     read_array(Path(folder, "rows.npy")).shape
+    (3, 2)
+    """
+    check_path("the array's file", file)
+    path = Path(file)
     try:
-        with path.open("rb") as file:
-            return _read_array(path, file, path.stat().st_size)
+        with path.open("rb") as content:
+            return _read_array(path, content, path.stat().st_size)
     except OSError as error:
         raise InputError(f"cannot read {path}: {error.strerror}") from error
 
@@ -196,7 +252,12 @@ def _read_npy(path: Path, target: str | None, drop: Sequence[str]) -> Read:
             f"{path} holds {array.dtype} of shape {array.shape}: give rows [N, I] of inputs and target, or a .npz"
         )
     frame = pd.DataFrame(array, columns=[str(i) for i in range(array.shape[1])])
-    if target is not None and target.startswith("-") and target[1:].isdecimal():
+    if target is None:
+        raise InputError(
+            f"{path} has {array.shape[1]} columns: say which one is the target (target='-1' or --target -1: the "
+            "last), or save inputs and targets as two arrays of a .npz"
+        )
+    if target.startswith("-") and target[1:].isdecimal():
         target = str(array.shape[1] - int(target[1:]))
     return split_target(frame, target, drop, str(path))
 
@@ -262,6 +323,6 @@ def _of_named(path: Path, arrays: dict[str, np.ndarray], target: str | None) -> 
 
 def _read_folder(path: Path) -> Read:
     paths = find_idx_files(path, need_test=False)
-    train = read_part(paths["train_images"], paths["train_labels"])
-    test = read_part(paths["test_images"], paths["test_labels"]) if "test_images" in paths else None
+    train = read_part(paths["train_inputs"], paths["train_targets"])
+    test = read_part(paths["test_inputs"], paths["test_targets"]) if "test_inputs" in paths else None
     return Read(*train, test)

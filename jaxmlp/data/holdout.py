@@ -5,6 +5,7 @@ from typing import NamedTuple
 import numpy as np
 
 from jaxmlp.data.plain import at_row
+from jaxmlp.data.split import split_named
 from jaxmlp.errors import InputError, check_choice
 
 HOLDOUTS = ("random", "stratified", "grouped", "time")
@@ -78,15 +79,20 @@ def arrange(count: int, how: str, groups: np.ndarray | None = None) -> tuple[np.
 
 
 def check_classes(labels: np.ndarray, parts: Parts, names: tuple[str, ...], what: str) -> None:
-    """Raise `InputError` where a class would be tested that was never trained."""
-    absent = np.setdiff1d(labels[parts.test], labels[parts.train])
+    """Raise `InputError` where a class would be tested or validated on that is never trained on.
+
+    Rows that `last_N` takes for validation are known here; those of a random split are each seed's own.
+    """
+    validated = split_named(parts.split).val_count or 0
+    trained = labels[parts.train][: len(parts.train) - validated]
+    absent = np.setdiff1d(labels, trained)
     if absent.size:
         label = int(absent[0])
         rows = np.flatnonzero(labels == label)
         raise InputError(
             f"{what} have class {names[label]!r} in {len(rows)} of {len(labels)} rows (the first is "
-            f"{at_row(int(rows[0]), len(labels))}), all held out for the test: give more rows of it, drop it, or "
-            "choose another holdout"
+            f"{at_row(int(rows[0]), len(labels))}), all held out for validation or the test: give more rows of "
+            "it, drop it, or choose another holdout"
         )
 
 

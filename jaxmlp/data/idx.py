@@ -22,13 +22,13 @@ from jaxmlp.data.limits import read_at_most, read_start
 from jaxmlp.errors import InputError
 
 Arrays = dict[str, np.ndarray]
-"""The four arrays of a data set by field name: train_images, train_labels, test_images, test_labels."""
+"""The four arrays of a data set by field name: train_inputs, train_targets, test_inputs, test_targets."""
 
 IDX_FILES = {
-    "train_images": "train-images-idx3-ubyte",
-    "train_labels": "train-labels-idx1-ubyte",
-    "test_images": "t10k-images-idx3-ubyte",
-    "test_labels": "t10k-labels-idx1-ubyte",
+    "train_inputs": "train-images-idx3-ubyte",
+    "train_targets": "train-labels-idx1-ubyte",
+    "test_inputs": "t10k-images-idx3-ubyte",
+    "test_targets": "t10k-labels-idx1-ubyte",
 }
 """Field of the data set -> name of its file, without a possible `.gz`."""
 
@@ -41,6 +41,7 @@ NUM_CLASSES = 10
 _NAME = re.compile(
     r"(?P<set>.*?)(?P<part>train|t10k|test)[-_.](?P<what>images|labels)[-_.]idx\d[-_.]\w+?(?P<gz>\.gz)?", re.IGNORECASE
 )
+_FIELDS = {"images": "inputs", "labels": "targets"}
 _TYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _MOST_AXES = 3
 
@@ -86,7 +87,8 @@ def _find_sets(data_dir: Path) -> dict[str, dict[str, Path]]:
     for path in sorted(candidates, key=lambda path: (path.suffix == ".gz", path.name)):
         if (match := _NAME.fullmatch(path.name)) and path.is_file():
             part = "train" if match["part"].lower() == "train" else "test"
-            found.setdefault(match["set"].lower(), {}).setdefault(f"{part}_{match['what'].lower()}", path)
+            what = _FIELDS[match["what"].lower()]
+            found.setdefault(match["set"].lower(), {}).setdefault(f"{part}_{what}", path)
     return found
 
 
@@ -186,7 +188,7 @@ def read_idx_folder(data_dir: Path) -> Arrays:
     paths = find_idx_files(data_dir)
     arrays: Arrays = {}
     for part in ("train", "test"):
-        images, labels = read_family_part(paths[f"{part}_images"], paths[f"{part}_labels"])
-        arrays[f"{part}_images"] = images.reshape(len(images), -1)
-        arrays[f"{part}_labels"] = labels.astype(np.int32)
+        images, labels = read_family_part(paths[f"{part}_inputs"], paths[f"{part}_targets"])
+        arrays[f"{part}_inputs"] = images.reshape(len(images), -1)
+        arrays[f"{part}_targets"] = labels.astype(np.int32)
     return arrays

@@ -123,10 +123,15 @@ def _plan(name: str, column: Any, text: str, what: str) -> list[str]:
             f"{what}: column {name!r} is of numbers, but {at_row(odd, len(values))} is {str(values[odd])!r:.40}: "
             "correct it, or drop the row or the column"
         )
+    if (comma := _with_comma(values)) is not None:
+        raise InputError(
+            f"{what}: column {name!r} has numbers with commas ({str(values[comma])!r:.40} in "
+            f"{at_row(comma, len(values))}): write them with a point, or drop the column"
+        )
     if text == "refuse":
         raise InputError(
-            f"{what}: column {name!r} is text ({str(values[0])!r:.40} in {at_row(0, len(values))}): drop it, or take "
-            "text as one input for each value (text='one_hot', --text one_hot)"
+            f"{what}: column {name!r} is text ({str(values[0])!r:.40} in {at_row(0, len(values))}): drop it (--drop), "
+            "or take text as one input for each value (text='one_hot', --text one_hot)"
         )
     if len(distinct) > MOST_VALUES:
         raise InputError(
@@ -136,10 +141,16 @@ def _plan(name: str, column: Any, text: str, what: str) -> list[str]:
 
 
 def encode_columns(frame: Any, columns: Sequence[str], what: str = "inputs") -> np.ndarray:
-    """A table's rows as float32 [N, I], in the order of `columns`, as `plan_columns` names them.
+    """Turn a table's rows into float32 [N, I], with the columns that `plan_columns` names, in their order.
 
     Raises:
         InputError: a column that is not there, a text that none of `columns` stands for, or no finite numbers.
+
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"size": [1, 2], "colour": ["red", "blue"]})
+    >>> columns = plan_columns(frame, text="columns")
+    >>> columns, encode_columns(frame, columns).tolist()
+    (('size', 'colour=blue', 'colour=red'), [[1.0, 0.0, 1.0], [2.0, 1.0, 0.0]])
     """
     there = {str(name): i for i, name in enumerate(frame.columns)}
     rows = np.empty((len(frame), len(columns)), np.float32)
@@ -210,3 +221,11 @@ def _not_a_number(values: np.ndarray) -> int | None:
     """The first row that is no number, in a column of text where most values are numbers."""
     is_number = np.array([reads_as_number(value) for value in values])
     return int(np.flatnonzero(~is_number)[0]) if is_number.mean() > 0.5 and not is_number.all() else None
+
+
+def _with_comma(values: np.ndarray) -> int | None:
+    """The first row with a comma, in a column of numbers with commas, for points or between thousands."""
+    commas = np.flatnonzero(np.char.find(values, ",") >= 0)
+    if not commas.size or not all(reads_as_number(v) or reads_as_number(v.replace(",", "")) for v in map(str, values)):
+        return None
+    return int(commas[0])

@@ -188,7 +188,7 @@ def _dataset(arrays: idx.Arrays, name: str, num_classes: int, image_shape: tuple
     # To the type checker they are the arrays that they become on a device.
     fields = cast(dict[str, Any], arrays)
     rows = f"images of {image_shape[0]} × {image_shape[1]}" if image_shape else "points of the plane"
-    train, test = len(arrays["train_labels"]), len(arrays["test_labels"])
+    train, test = len(arrays["train_targets"]), len(arrays["test_targets"])
     found = f"{name}: {train} {rows} to train and {test} for the test, {num_classes} classes"
     return Dataset(**fields, name=name, num_classes=num_classes, image_shape=image_shape, found=found)
 

@@ -83,9 +83,16 @@ def check_preprocessing(name: str, dataset: Dataset) -> None:
 
     Raises:
         InputError: unknown name, one of float points for uint8 images, or the other way round.
+
+    >>> from jaxmlp import data
+    >>> check_preprocessing("unit", data.load("digits"))
+    >>> check_preprocessing("unit", data.load("iris"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    jaxmlp.errors.InputError: preprocessing 'unit' is for uint8 images, 'iris' has float points: choose one of none, ...
     """
     check_choice("preprocessing", name, PREPROCESSINGS)
-    row, images = PREPROCESSINGS[name], dataset.train_images.dtype == np.uint8
+    row, images = PREPROCESSINGS[name], dataset.train_inputs.dtype == np.uint8
     if row.images != images:
         suited = [other for other in PREPROCESSINGS if PREPROCESSINGS[other].images == images]
         raise InputError(

@@ -25,10 +25,10 @@ def digits() -> Arrays:
     labels = np.asarray(classes, np.int32)
     is_test = _rank_in_class(labels) % _EVERY == _EVERY - 1
     return {
-        "train_images": images[~is_test],
-        "train_labels": labels[~is_test],
-        "test_images": images[is_test],
-        "test_labels": labels[is_test],
+        "train_inputs": images[~is_test],
+        "train_targets": labels[~is_test],
+        "test_inputs": images[is_test],
+        "test_targets": labels[is_test],
     }
 
 

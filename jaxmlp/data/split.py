@@ -69,6 +69,9 @@ def split_sizes(name: str, num_examples: int) -> tuple[int, int]:
 
     Raises:
         InputError: unknown name, or too few examples for a part that the split promises.
+
+    >>> split_sizes("random_fifth", 60_000), split_sizes("last_100", 60_000)
+    ((48000, 12000), (59900, 100))
     """
     split = split_named(name)
     least = max(split.val_divisor, 1) if split.val_count is None else split.val_count + 1
@@ -94,6 +97,10 @@ def split_indices(name: str, key: Array, num_examples: int, labels: Array | None
 
     Raises:
         InputError: as `split_sizes`, or a stratified split without classes.
+
+    >>> train, val = split_indices("last_tenth", jax.random.key(0), 20)
+    >>> train.shape, val.tolist()
+    ((18,), [18, 19])
     """
     num_train, _ = split_sizes(name, num_examples)
     split = split_named(name)

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from jaxmlp.data.dataset import TASKS, check_finite
-from jaxmlp.data.plain import FLOAT32_MAX, at_row, to_numpy
+from jaxmlp.data.plain import FLOAT32_MAX, at_row, is_frame, to_numpy
 from jaxmlp.errors import InputError, check_choice
 
 FEW_VALUES = 20
@@ -37,7 +37,8 @@ def read_targets(
     """Take targets for classes or for numbers.
 
     Args:
-        given: [N] labels of any kind, [N, K] one-hot, or [N] or [N, T] numbers.
+        given: [N] labels of any kind, [N, K] one-hot, or [N] or [N, T] numbers; the columns of a one-hot DataFrame
+            name the classes.
         task: `classes`, `numbers`, or `auto`, the rule above.
         classes: the names of the classes in their order; by default those that occur, sorted.
         what: names them in errors.
@@ -50,6 +51,8 @@ def read_targets(
     """
     check_choice("task", task, ("auto", *TASKS))
     values = to_numpy(given, what)
+    if classes is None and is_frame(given) and values.ndim == 2 and task != "numbers" and _is_one_hot(values):
+        classes = [str(name) for name in given.columns]
     if not values.size:
         raise InputError(f"{what} are empty (shape {values.shape}): give one for every row")
     values = _flat(values)

@@ -26,7 +26,7 @@ def xor() -> Arrays:
     """The four points of {0, 1}² and the exclusive or of their coordinates; the test part is the training part."""
     points = np.array([[0, 0], [0, 1], [1, 0], [1, 1]], np.float32)
     labels = np.array([0, 1, 1, 0], np.int32)
-    return {"train_images": points, "train_labels": labels, "test_images": points, "test_labels": labels}
+    return {"train_inputs": points, "train_targets": labels, "test_inputs": points, "test_targets": labels}
 
 
 def toy_circle() -> Arrays:
@@ -56,7 +56,7 @@ def _two_parts(place: Place, noise: float) -> Arrays:
         rng = np.random.default_rng(seed)
         labels = rng.permutation(NUM_POINTS) % 2
         points = place(rng, labels) + rng.uniform(-noise, noise, (NUM_POINTS, 2))
-        arrays |= {f"{part}_images": points.astype(np.float32), f"{part}_labels": labels.astype(np.int32)}
+        arrays |= {f"{part}_inputs": points.astype(np.float32), f"{part}_targets": labels.astype(np.int32)}
     return arrays
 
 

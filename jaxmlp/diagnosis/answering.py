@@ -58,6 +58,12 @@ def why(
         InputError: a net that cannot run on these data, fewer than 12 seeds, an unknown change, or a budget that is no
             positive number.
         KeyboardInterrupt: Ctrl-C before anything is known.
+
+    >>> from jaxmlp import data, nn, training
+    >>> why(training.RunSpec(nn.MLPSpec((64, 30, 10))), training.Hyper(), data.load("digits"), seeds=3)
+    Traceback (most recent call last):
+        ...
+    jaxmlp.errors.InputError: seeds is 3: give at least 12, since a share of fewer runs decides nothing
     """
     check_count("seeds", seeds)
     if seeds < LEAST_RUNS:

@@ -17,7 +17,14 @@ LEAST_WAY = 0.01
 
 @dataclass(frozen=True)
 class Bar:
-    """The least score of a success, from what a constant answer and the reference get; accuracies or R²."""
+    """The score a run must reach to count as a success: accuracy or R².
+
+    It lies between the score of a constant answer and that of the reference net.
+
+    >>> bar = Bar(constant=0.10, reference=0.98, noise=0.006)
+    >>> round(bar.value, 3), bar.is_learnable, bar.reached(pd.Series([0.5, 0.95])).tolist()
+    (0.93, True, [False, True])
+    """
 
     constant: float
     """Test score of the best constant answer: the most frequent class, or the mean, of the training part."""
@@ -79,12 +86,12 @@ def constant_score(dataset: Dataset) -> tuple[float, float]:
     Of classes √(p(1 − p)/N), of numbers 1/√N: about what R² of an answer that has nothing to do with the targets
     scatters by.
     """
-    tested = np.asarray(dataset.test_labels)
+    tested = np.asarray(dataset.test_targets)
     if dataset.task == "classes":
-        counts = np.bincount(np.asarray(dataset.train_labels), minlength=dataset.num_classes)
+        counts = np.bincount(np.asarray(dataset.train_targets), minlength=dataset.num_classes)
         share = float(np.mean(tested == counts.argmax()))
         return share, float(np.sqrt(share * (1 - share) / len(tested)))
-    mean = np.asarray(dataset.train_labels, np.float64).mean(0)
+    mean = np.asarray(dataset.train_targets, np.float64).mean(0)
     answers = np.broadcast_to(mean, tested.shape).reshape(len(tested), -1)
     return float(r2_score(jnp.asarray(answers, float), jnp.asarray(tested))), float(1 / np.sqrt(len(tested)))
 
@@ -102,13 +109,13 @@ def constant_loss(loss: LossSpec, dataset: Dataset) -> float | None:
 
 def is_constant(dataset: Dataset) -> bool:
     """Whether the training part has one class, or one number, alone: there is nothing to tell apart."""
-    targets = np.asarray(dataset.train_labels)
+    targets = np.asarray(dataset.train_targets)
     return bool((targets == targets[:1]).all())
 
 
 def class_shares(dataset: Dataset) -> np.ndarray:
     """Of the training part, [K]."""
-    return np.bincount(np.asarray(dataset.train_labels), minlength=dataset.num_classes) / len(dataset.train_labels)
+    return np.bincount(np.asarray(dataset.train_targets), minlength=dataset.num_classes) / len(dataset.train_targets)
 
 
 def _entropy(dataset: Dataset) -> float:
@@ -129,11 +136,11 @@ def _half_variance(dataset: Dataset) -> float:
 
 
 def _variance(dataset: Dataset) -> float:
-    return float(np.var(np.asarray(dataset.train_labels, np.float64), axis=0).mean())
+    return float(np.var(np.asarray(dataset.train_targets, np.float64), axis=0).mean())
 
 
 def _deviation(dataset: Dataset) -> float:
-    targets = np.asarray(dataset.train_labels, np.float64)
+    targets = np.asarray(dataset.train_targets, np.float64)
     return float(np.abs(targets - np.median(targets, axis=0)).mean())
 
 

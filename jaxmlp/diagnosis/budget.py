@@ -23,7 +23,7 @@ READ_AGAIN = 0.25
 def work(setting: Setting, dataset: Dataset) -> float:
     """Operations of one run, about; for comparisons of settings."""
     data = setting.spec.data
-    rows, parameters = data.num_train(len(dataset.train_images)), count_parameters(setting.spec.mlp)
+    rows, parameters = data.num_train(len(dataset.train_inputs)), count_parameters(setting.spec.mlp)
     steps = setting.spec.epochs * max(1, rows // data.batch_size)
     return OPERATIONS * steps * max(STEP_FLOOR, parameters * data.batch_size)
 

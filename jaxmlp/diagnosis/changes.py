@@ -97,7 +97,7 @@ def _stratified(given: Setting, dataset: Dataset) -> Setting | None:
     """Where classes may be missing from a part: in the order as it is, or of a rare one."""
     if dataset.task != "classes" or given.spec.data.split not in ("last_tenth", "random_fifth"):
         return None
-    rarest = class_shares(dataset).min() * len(dataset.train_labels)
+    rarest = class_shares(dataset).min() * len(dataset.train_targets)
     if given.spec.data.split == "random_fifth" and rarest >= FEW_OF_A_CLASS:
         return None
     return given.with_part("data", split="stratified_fifth")
@@ -184,7 +184,7 @@ def _batch(factor: float) -> Callable[[Setting, Dataset], Setting | None]:
         size = int(spec.batch_size * factor)
         try:
             changed = given.with_part("data", batch_size=size)
-            changed.spec.data.num_train(dataset.train_images.shape[0])
+            changed.spec.data.num_train(dataset.train_inputs.shape[0])
         except InputError:
             return None
         return None if size < 2 else changed
@@ -280,9 +280,14 @@ CHANGES: Components[Change] = Components(
 
 
 def applicable(given: Setting, dataset: Dataset, names: Iterable[str] = CHANGES) -> dict[str, Setting]:
-    """The changed settings of those of the named changes that apply, by the change's name.
+    """Make each named change to a setting; returns, by name, the settings of the changes that apply.
 
     A change that makes a setting which its own spec refuses, or which cannot be trained on these data, does not apply.
+
+    >>> from jaxmlp import data, nn, training
+    >>> given = Setting(training.RunSpec(nn.MLPSpec((64, 30, 10), activation="sigmoid")))
+    >>> sorted(applicable(given, data.load("digits"), ["relu", "scaled_targets"]))  # targets are classes, not numbers
+    ['relu']
     """
     changed = {name: changed_by(name, given, dataset) for name in names}
     return {name: setting for name, setting in changed.items() if setting is not None}

@@ -31,7 +31,14 @@ class Tried(NamedTuple):
 
 @dataclass(frozen=True)
 class Repair:
-    """A set of changes that was judged with fresh seeds."""
+    """A set of changes that was judged with fresh seeds.
+
+    >>> from jaxmlp import nn, training
+    >>> given = Setting(training.RunSpec(nn.MLPSpec((4, 8, 3))))
+    >>> effect = Effect(successes=24, before=0, n=24, low=0.8, high=1.0, p_value=1e-6)
+    >>> Repair(("relu",), effect, given).sentence
+    'use ReLU'
+    """
 
     changes: tuple[str, ...]
     """Names of changes, made together."""
@@ -54,7 +61,14 @@ class Repair:
 
 @dataclass(frozen=True)
 class Diagnosis:
-    """The answer to why a net does not train, established by training other nets."""
+    """The answer to why a net does not train, established by training other nets.
+
+    >>> from jaxmlp import nn, training
+    >>> given = Setting(training.RunSpec(nn.MLPSpec((4, 8, 3))))
+    >>> found = Diagnosis(given, "iris", Bar(0.33, 0.97, 0.01), before=(24, 24), median=0.97, learnable=True)
+    >>> found.status, found.trains
+    ('trains', True)
+    """
 
     given: Setting
     dataset: str

@@ -70,21 +70,21 @@ def check(spec: RunSpec, hyper: Hyper, dataset: Dataset, *, seed: int = 0) -> li
 
 def _data_findings(run: RunState, spec: RunSpec, dataset: Dataset) -> list[Finding]:
     train, val = np.asarray(run.train_index), np.asarray(run.val_index)
-    labels = np.asarray(dataset.train_labels)
+    labels = np.asarray(dataset.train_targets)
     net = net_of(run, spec=spec, hyper=Hyper())
-    x = np.asarray(net.preprocessed(jnp.asarray(dataset.train_images[train[:ROWS]])))
+    x = np.asarray(net.preprocessed(jnp.asarray(dataset.train_inputs[train[:ROWS]])))
     found = [inputs_scale(x)]
     if dataset.task == "numbers":
         found.append(targets_scale(labels[train]))
     else:
-        others = {"validation": labels[val], "test": np.asarray(dataset.test_labels)}
+        others = {"validation": labels[val], "test": np.asarray(dataset.test_targets)}
         found += [*labels_seen(labels[train], others, dataset), order_of_rows(labels[train], spec)]
     return [*found, output_fits(spec, labels[train])]
 
 
 def _start_findings(run: RunState, spec: RunSpec, hyper: Hyper, dataset: Dataset) -> list[Finding]:
     train = np.asarray(run.train_index)
-    images, labels = (np.asarray(part)[train] for part in (dataset.train_images, dataset.train_labels))
+    images, labels = (np.asarray(part)[train] for part in (dataset.train_inputs, dataset.train_targets))
     net = net_of(run, spec=spec, hyper=hyper)
     seen = seen_at_start(net, jnp.asarray(images[:ROWS]), jnp.asarray(labels[:ROWS]))
     found = [*initial_loss(net, seen), answers(seen), units_alike(net), signal(net, seen)]

@@ -59,7 +59,7 @@ def check_setting(setting: Setting, dataset: Dataset) -> None:
     """Raise `InputError` where a setting cannot be trained on these data, in the words of a study."""
     arm = study.Arm("as given", setting.spec, setting.hyper)
     check_arms([arm], dataset)
-    check_sizes([arm], {arm.name: 1}, len(dataset.train_images), None)
+    check_sizes([arm], {arm.name: 1}, len(dataset.train_inputs), None)
 
 
 def train_trials(
@@ -102,11 +102,11 @@ def with_scaled_targets(dataset: Dataset) -> Dataset:
     """The same with numbers to predict of mean 0 and variance 1 over the training part; classes stay."""
     if dataset.task == "classes":
         return dataset
-    trained = np.asarray(dataset.train_labels, np.float64)
+    trained = np.asarray(dataset.train_targets, np.float64)
     mean, std = trained.mean(0), trained.std(0)
     std = np.where(std > 0, std, 1.0)
 
     def scaled(targets: object) -> np.ndarray:
         return ((np.asarray(targets, np.float64) - mean) / std).astype(np.float32)
 
-    return dataset.replace(train_labels=scaled(dataset.train_labels), test_labels=scaled(dataset.test_labels))
+    return dataset.replace(train_targets=scaled(dataset.train_targets), test_targets=scaled(dataset.test_targets))

@@ -31,7 +31,15 @@ def page_body(diagnosis: Diagnosis) -> str:
 
 
 def trials_table(diagnosis: Diagnosis) -> Table:
-    """What was trained and what came of it, for the terminal: as given, then the changes, the best first."""
+    """Show what was trained and its result, as a table for the terminal: as given, then the changes, the best first.
+
+    >>> from jaxmlp import diagnosis, nn, training
+    >>> given = diagnosis.Setting(training.RunSpec(nn.MLPSpec((4, 8, 3))))
+    >>> bar = diagnosis.Bar(constant=0.33, reference=0.97, noise=0.01)
+    >>> found = diagnosis.Diagnosis(given, "iris", bar, before=(24, 24), median=0.97, learnable=True)
+    >>> [column.header for column in trials_table(found).columns]
+    ['what was trained', 'runs that succeed', 'median']
+    """
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     table.add_column("what was trained", ratio=1)
     table.add_column("runs that succeed", justify="right", no_wrap=True)

@@ -48,4 +48,4 @@ def fitting_loss(dataset: Dataset) -> str:
 
 def fitting_preprocessing(dataset: Dataset) -> str:
     """The one that standardizes these inputs."""
-    return "standardize" if dataset.train_images.dtype == "uint8" else "z_score"
+    return "standardize" if dataset.train_inputs.dtype == "uint8" else "z_score"

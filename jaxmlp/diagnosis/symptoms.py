@@ -225,7 +225,7 @@ def _output_activation(seen: RunCurves, given: Setting, dataset: Dataset, bar: B
         return None
     if dataset.task == "classes":
         return f"The loss {given.spec.loss.name} takes logits, and a {output} stands before it."
-    targets = np.asarray(dataset.train_labels)
+    targets = np.asarray(dataset.train_targets)
     return f"The output goes through {output}, and the targets lie from {targets.min():.3g} to {targets.max():.3g}."
 
 
@@ -239,14 +239,14 @@ def _mostly_fails(seen: RunCurves, bar: Bar) -> bool:
 
 def _fits(given: Setting, dataset: Dataset) -> bool:
     """Whether the targets are numbers that the output can give."""
-    return dataset.task == "numbers" and output_fits(given.spec, np.asarray(dataset.train_labels)).passed
+    return dataset.task == "numbers" and output_fits(given.spec, np.asarray(dataset.train_targets)).passed
 
 
 def _unscaled(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
     """Float inputs as they are, far from mean 0 and variance 1."""
     if given.spec.data.preprocessing != "none" or not _mostly_fails(seen, bar):
         return None
-    sizes = np.sqrt(np.square(np.asarray(dataset.train_images, np.float64)).mean(0))
+    sizes = np.sqrt(np.square(np.asarray(dataset.train_inputs, np.float64)).mean(0))
     if sizes.max() <= LARGE and sizes.max() <= LARGE**2 * max(sizes.min(), 1e-12):
         return None
     return f"The inputs are not scaled: root mean squares of columns go from {sizes.min():.3g} to {sizes.max():.3g}."
@@ -255,7 +255,7 @@ def _unscaled(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> st
 def _unscaled_targets(seen: RunCurves, given: Setting, dataset: Dataset, bar: Bar) -> str | None:
     if dataset.task != "numbers" or given.scaled_targets or not _mostly_fails(seen, bar):
         return None
-    size = float(np.sqrt(np.square(np.asarray(dataset.train_labels, np.float64)).mean()))
+    size = float(np.sqrt(np.square(np.asarray(dataset.train_targets, np.float64)).mean()))
     return f"The numbers to predict are of size {size:.3g}, far from 1." if not 1 / LARGE < size < LARGE else None
 
 

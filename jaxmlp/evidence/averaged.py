@@ -15,7 +15,12 @@ def with_averaged(rows: pd.DataFrame, averaged: Mapping[str, Sequence[str]]) -> 
     Returns:
         `rows` with the new arms below: accuracies, losses and numbers of settings are means, `diverged` whether any
         run diverged. Only seeds and epochs that all arms have are kept; an entry with an arm that is not there, or
-        whose name is there already, is left out. A mean with a lost loss is lost.
+        whose name is there already, is left out. If one loss is NaN, so is the mean.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"a": {"test_accuracy": [0.5]}, "b": {"test_accuracy": [1.0]}})
+    >>> with_averaged(rows, {"both": ["a", "b"]}).groupby("arm")["test_accuracy"].last().to_dict()
+    {'a': 0.5, 'b': 1.0, 'both': 0.75}
     """
     known = set(rows["arm"])
     new = [

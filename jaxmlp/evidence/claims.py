@@ -38,6 +38,10 @@ class Rival:
     rival is the cause. Or the rival is `removed`: if less than half remains, the rival was the cause. `cause` names
     the rival. `a` and `b` stand for the first part's `a` and `b`; where that is a probability, `a` stands for its
     `value` and `b` is left out.
+
+    >>> from jaxmlp.evidence import Value, final
+    >>> Rival("more parameters", Value("wide", final("test_accuracy")), Value("narrow", final("test_accuracy"))).cause
+    'more parameters'
     """
 
     cause: str
@@ -68,6 +72,12 @@ class Claim:
         InputError: no primary part; fewer than three required or planned runs (theory, made of identities alone,
             needs one); a factor without levels or levels without a factor; a rival without an effect; a reason
             beside a rival, with a level, or without `cause_found`; a first seed that begins no block.
+
+    >>> from jaxmlp.evidence import Difference, Value, final
+    >>> he, randn = (Value(arm, final("test_accuracy")) for arm in ("he", "randn"))
+    >>> claim = Claim("C-900", (Difference(he, randn, margin=0.01),), planned_n=3)
+    >>> claim.parts[0].arms, claim.required_n
+    (('he', 'randn'), 3)
     """
 
     id: str
@@ -116,6 +126,14 @@ class Reported:
 
     Raises:
         InputError: an unknown tag.
+
+    >>> from jaxmlp.evidence import final
+    >>> Reported("E-003", "he_normal", final("test_accuracy"), 0.9774, "doc").value
+    0.9774
+    >>> Reported("E-003", "he_normal", final("test_accuracy"), 0.9774, "rumour")
+    Traceback (most recent call last):
+        ...
+    jaxmlp.errors.InputError: unknown evidence tag 'rumour': choose one of doc, code, fig, run, inf
     """
 
     ledger_id: str
@@ -132,10 +150,16 @@ class Reported:
 
 
 def rule_hash(claim: Claim | Predicted) -> str:
-    """What decides a claim, or a `Predicted`, as 16 hexadecimal digits: the same until a rule, a margin, a measure or n
-    changes.
+    """Hash what decides a claim or a `Predicted`, as 16 hexadecimal digits: its rule, and none of its words.
 
     Fields that hold their default are left out, so that one which is added later moves no hash, and so are `WORDS`.
+
+    >>> from dataclasses import replace
+    >>> from jaxmlp.evidence import Difference, Value, final
+    >>> claim = Claim("C-900", (Difference(Value("he", final("test_accuracy")), 0.5, margin=0.01),), planned_n=3)
+    >>> others = replace(claim, margin_reason="Words."), replace(claim, planned_n=5)
+    >>> [rule_hash(other) == rule_hash(claim) for other in others]
+    [True, False]
     """
     return hashlib.sha256(json.dumps(_content(claim), sort_keys=True).encode()).hexdigest()[:16]
 

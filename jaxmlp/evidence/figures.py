@@ -35,7 +35,12 @@ DIAMONDS = "Diamonds: the number the document reports for its one run."
 
 
 class FigureSpec(Protocol):
-    """What an experiment lists: a file name, a caption, the arms it shows, and how to draw it."""
+    """What an experiment lists: a file name, a caption, the arms it shows, and how to draw it.
+
+    >>> figures: list[FigureSpec] = [TrainingCurves("he"), EveryRun("test_accuracy", ("he", "randn"))]
+    >>> [figure.name for figure in figures], [figure.arms for figure in figures]
+    (['training_he', 'runs_test_accuracy'], [('he',), ('he', 'randn')])
+    """
 
     @property
     def name(self) -> str:
@@ -68,6 +73,10 @@ class TrainingCurves:
 
     The dashed line is the mean test accuracy of the models that were tested. `document` names whose
     numbers `reported` holds: "D0" labels them "D0 test 97.74 %".
+
+    >>> figure = TrainingCurves("he", note="He's start.")
+    >>> figure.name, figure.caption.partition(" Thin")[0]
+    ('training_he', "Training curves of he. He's start.")
     """
 
     arm: str
@@ -148,7 +157,14 @@ class TrainingCurves:
 
 @dataclass(frozen=True)
 class CompareArms:
-    """One metric over epochs for several arms, each with its runs and its band over seeds."""
+    """One metric over epochs for several arms, each with its runs and its band over seeds.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({arm: {"val_accuracy": [[0.1, 0.8, 0.9]] * 2} for arm in ("he", "randn")})
+    >>> figure = CompareArms(("he", "randn"), "val_accuracy")
+    >>> figure.name, len(figure.draw(rows).axes)
+    ('compare_val_accuracy', 1)
+    """
 
     arms: tuple[str, ...]
     column: str
@@ -192,7 +208,14 @@ class CompareArms:
 
 @dataclass(frozen=True)
 class EveryRun:
-    """The last value of `column` in every run, one strip of dots per arm, with mean and interval."""
+    """The last value of `column` in every run, one strip of dots per arm, with mean and interval.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"test_accuracy": [0.97, 0.98]}, "randn": {"test_accuracy": [0.1, 0.8]}})
+    >>> figure = EveryRun("test_accuracy", ("he", "randn"))
+    >>> figure.name, len(figure.draw(rows).axes)
+    ('runs_test_accuracy', 1)
+    """
 
     column: str
     arms: tuple[str, ...]
@@ -246,6 +269,13 @@ def save_figures(figures: Sequence[FigureSpec], tables: Tables, folder: Path) ->
 
     Raises:
         InputError: two figures of one name.
+
+    >>> import tempfile
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"test_accuracy": [0.97, 0.98]}})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     [path.name for path in save_figures([EveryRun("test_accuracy", ("he",))], rows, Path(folder))]
+    ['runs_test_accuracy.svg', 'runs_test_accuracy.png']
     """
     names = [spec.name for spec in figures]
     if repeated := sorted({name for name in names if names.count(name) > 1}):
@@ -263,9 +293,17 @@ def save_figures(figures: Sequence[FigureSpec], tables: Tables, folder: Path) ->
 
 
 def captioned_svgs(figures: Sequence[FigureSpec], saved: Sequence[Path]) -> list[tuple[str, str]]:
-    """(caption, SVG text) of figures for the report: of those alone that `save_figures` says it has `saved`.
+    """Read (caption, SVG text) of the figures that `save_figures` has `saved`, for the report.
 
-    What else lies in their folder was drawn by somebody else, and its text would become part of a page.
+    Other files in the folder are not read: somebody else drew them, and their text would become part of a page.
+
+    >>> import tempfile
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> figures, rows = [EveryRun("test_accuracy", ("he",))], synthetic_rows({"he": {"test_accuracy": [0.97, 0.98]}})
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     ((caption, svg),) = captioned_svgs(figures, save_figures(figures, rows, Path(folder)))
+    >>> caption.partition(".")[0], "</svg>" in svg
+    ('Test accuracy of every run', True)
     """
     files = {path.stem: path for path in saved if path.suffix == ".svg"}
     return [(spec.caption, files[spec.name].read_text(encoding="utf-8")) for spec in figures if spec.name in files]

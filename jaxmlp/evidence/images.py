@@ -18,6 +18,10 @@ def random_ten(num_images: int, seed: int) -> slice:
 
     Raises:
         InputError: fewer than ten images.
+
+    >>> ten = random_ten(100, seed=0)
+    >>> ten.stop - ten.start, ten == random_ten(100, seed=0)
+    (10, True)
     """
     if num_images < NUM_IMAGES:
         raise InputError(f"there are {num_images} test images: the picture needs {NUM_IMAGES}")
@@ -25,27 +29,43 @@ def random_ten(num_images: int, seed: int) -> slice:
     return slice(first, first + NUM_IMAGES)
 
 
-def ten_images_figure(images: np.ndarray, labels: np.ndarray, predicted: np.ndarray) -> Figure:
+def ten_images_figure(
+    images: np.ndarray,
+    labels: np.ndarray,
+    predicted: np.ndarray,
+    *,
+    image_shape: tuple[int, ...] = (),
+    names: tuple[str, ...] = (),
+) -> Figure:
     """Two rows of five images, each under its predicted class; a wrong one names the true class, in its own colour.
 
     Args:
-        images: uint8 [10, I], square images, rows flattened; bright on dark is drawn dark on paper.
+        images: [10, I], rows flattened, uint8, or floats of any range; bright on dark is drawn dark on paper.
         labels: [10] integers, the true classes.
         predicted: [10] integers.
+        image_shape: (height, width); default square.
+        names: of the classes; default their numbers.
+
+    >>> images, labels = np.zeros((10, 16), np.uint8), np.arange(10)
+    >>> figure = ten_images_figure(images, labels, predicted=np.zeros(10, int))
+    >>> len(figure.axes)
+    10
     """
-    side = math.isqrt(images.shape[1])
+    shape = image_shape or (math.isqrt(images.shape[1]),) * 2
+    low, high = (0, 255) if images.dtype == np.uint8 else (images.min(), images.max())
     right = int(np.sum(labels == predicted))
     with mpl.rc_context(plotting.STYLE):
         figure = Figure(figsize=(6.0, 3.2))
         figure.subplots_adjust(left=0.03, right=0.97, top=0.82, bottom=0.02, wspace=0.12, hspace=0.25)
         for ax, image, label, guess in zip(figure.subplots(2, 5).flat, images, labels, predicted, strict=True):
-            ax.imshow(image.reshape(side, side), cmap="gray_r", vmin=0, vmax=255, interpolation="none")
+            ax.imshow(image.reshape(shape), cmap="gray_r", vmin=low, vmax=high, interpolation="none")
             ax.set(xticks=[], yticks=[])
             ax.spines[["top", "right"]].set_visible(True)
+            told, true = (names[k] if names else str(k) for k in (guess, label))
             if guess == label:
-                ax.set_title(str(guess))
+                ax.set_title(told)
             else:
-                ax.set_title(f"{guess}, is {label}", color=WRONG, fontweight="bold")
+                ax.set_title(f"{told}, is {true}", color=WRONG, fontweight="bold")
                 ax.spines[:].set(color=WRONG, linewidth=1.6)
         plotting.set_heading(figure, f"predicted class · {right} of {NUM_IMAGES} right", left=0.03)
     return figure
@@ -64,6 +84,9 @@ def templates_figure(weight: np.ndarray, image_shape: tuple[int, int], names: tu
 
     Raises:
         InputError: an image shape of other than I pixels.
+
+    >>> len(templates_figure(np.eye(3, 4), (2, 2), ("a", "b", "c")).axes)  # one picture a unit
+    3
     """
     if math.prod(image_shape) != weight.shape[1]:
         raise InputError(f"image shape {image_shape} for weights of {weight.shape[1]} inputs: give height and width")

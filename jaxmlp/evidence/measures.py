@@ -32,7 +32,11 @@ When = Literal[
 
 @dataclass(frozen=True)
 class Measure:
-    """One number per run: `column` read `when`; made by the functions below."""
+    """One number per run: `column` read `when`; made by the functions below.
+
+    >>> str(final("train_accuracy", minus="test_accuracy")), final("train_accuracy", minus="test_accuracy").unit
+    ('final train_accuracy minus test_accuracy', 'pp')
+    """
 
     column: str
     when: When
@@ -82,7 +86,11 @@ _LEVELS = ("at", "final", "best", "lowest", "at the best")
 
 @dataclass(frozen=True)
 class Value:
-    """A measure of every run of one arm, or of whatever else a table compares."""
+    """A measure of every run of one arm, or of whatever else a table compares.
+
+    >>> str(Value("he", at("val_accuracy", epoch=1)))
+    'val_accuracy at epoch 1 of he'
+    """
 
     arm: str
     """The arm; of another table one of its subjects."""
@@ -100,6 +108,13 @@ def at(column: str, *, epoch: int) -> Measure:
 
     Raises:
         InputError: a negative epoch.
+
+    >>> str(at("val_accuracy", epoch=0))
+    'val_accuracy at epoch 0'
+    >>> at("val_accuracy", epoch=-1)
+    Traceback (most recent call last):
+        ...
+    jaxmlp.errors.InputError: epoch -1 of val_accuracy: give 0 (before training) or a later epoch
     """
     if epoch < 0:
         raise InputError(f"epoch {epoch} of {column}: give 0 (before training) or a later epoch")
@@ -107,32 +122,68 @@ def at(column: str, *, epoch: int) -> Measure:
 
 
 def final(column: str, *, minus: str | None = None) -> Measure:
-    """`column` in the last row of the run, less the column `minus` where there is one."""
+    """`column` in the last row of the run, less the column `minus` where there is one.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"train_accuracy": [[0.1, 0.75]], "test_accuracy": [[0.1, 0.5]]}})
+    >>> read([Value("he", final("train_accuracy", minus="test_accuracy"))], rows)[0].tolist()
+    [0.25]
+    """
     return Measure(column, "final", minus=minus)
 
 
 def best(column: str) -> Measure:
-    """The largest value of `column` over the epochs of the run."""
+    """The largest value of `column` over the epochs of the run.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.1, 0.9, 0.7]]}})
+    >>> read([Value("he", best("val_accuracy"))], rows)[0].tolist()
+    [0.9]
+    """
     return Measure(column, "best")
 
 
 def lowest(column: str) -> Measure:
-    """The smallest value of `column` over the epochs of the run."""
+    """The smallest value of `column` over the epochs of the run.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"train_loss": [[2.3, 0.1, 0.4]]}})
+    >>> read([Value("he", lowest("train_loss"))], rows)[0].tolist()
+    [0.1]
+    """
     return Measure(column, "lowest")
 
 
 def best_epoch(column: str) -> Measure:
-    """The epoch of the largest value of `column`, from epoch 1 on; the first of several (S-090)."""
+    """The epoch of the largest value of `column`, from epoch 1 on; the first of several (S-090).
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.1, 0.7, 0.9, 0.9]]}})
+    >>> read([Value("he", best_epoch("val_accuracy"))], rows)[0].tolist()
+    [2.0]
+    """
     return Measure(column, "best epoch of")
 
 
 def largest_drop(column: str) -> Measure:
-    """By how much `column` falls from one epoch to the next, where it falls most; 0 where it never does."""
+    """The largest fall of `column` from one epoch to the next; 0 if it never falls.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.25, 1.0, 0.5, 0.75]]}})
+    >>> read([Value("he", largest_drop("val_accuracy"))], rows)[0].tolist()
+    [0.5]
+    """
     return Measure(column, "largest drop of")
 
 
 def fall(column: str) -> Measure:
-    """By how much `column` ends below its largest value, from epoch 1 on."""
+    """How far `column` ends below its largest value from epoch 1 on.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.25, 1.0, 0.5, 0.75]]}})
+    >>> read([Value("he", fall("val_accuracy"))], rows)[0].tolist()
+    [0.25]
+    """
     return Measure(column, "fall from its best of")
 
 
@@ -141,6 +192,11 @@ def change(column: str, *, since: int) -> Measure:
 
     Raises:
         InputError: a negative epoch.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.25, 0.5, 1.0]]}})
+    >>> read([Value("he", change("val_accuracy", since=1))], rows)[0].tolist()
+    [0.5]
     """
     return replace(at(column, epoch=since), when="change since")
 
@@ -148,7 +204,12 @@ def change(column: str, *, since: int) -> Measure:
 def reached(column: str, threshold: float) -> Measure:
     """Epochs until `column` first is at least `threshold`, on the straight line between one epoch and the next.
 
-    A run that never gets there counts as one epoch longer than it was: too few, rather than left out.
+    A run that never reaches it counts as one epoch longer than it was. That is too small, but no run is left out.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.0, 0.5, 1.0], [0.0, 0.1, 0.2]]}})
+    >>> read([Value("he", reached("val_accuracy", 0.75))], rows)[0].tolist()  # the second run never gets there
+    [1.5, 3.0]
     """
     return Measure(column, "reached", threshold=threshold)
 
@@ -156,26 +217,44 @@ def reached(column: str, threshold: float) -> Measure:
 def fluctuation(column: str, *, since: int) -> Measure:
     """How rough `column` is from epoch `since` on: the standard deviation of its second differences, by √3.
 
-    Noise around a rise counts as much as around a level, on the scale of its changes from epoch to epoch; the rise
-    does not, nor where it slows evenly.
+    Noise counts the same around a rise as around a level. The rise itself does not count, nor does an even slowing
+    of it.
 
     Raises:
         InputError: a negative epoch.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.1, 0.2, 0.3, 0.4, 0.5], [0.1, 0.3, 0.1, 0.3, 0.1]]}})
+    >>> read([Value("he", fluctuation("val_accuracy", since=0))], rows)[0].round(2).tolist()  # a rise, a zigzag
+    [0.0, 0.27]
     """
     return replace(at(column, epoch=since), when="fluctuation since")
 
 
 def at_best(column: str, *, of: str) -> Measure:
-    """`column` at the epoch of the largest `of`, from epoch 1 on; the first of several (S-090)."""
+    """`column` at the epoch of the largest `of`, from epoch 1 on; the first of several (S-090).
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.1, 0.9, 0.7]], "train_accuracy": [[0.1, 0.8, 1.0]]}})
+    >>> read([Value("he", at_best("train_accuracy", of="val_accuracy"))], rows)[0].tolist()
+    [0.8]
+    """
     return Measure(column, "at the best", beside=of)
 
 
 def gain_after_cuts(column: str, *, first: int) -> Measure:
-    """After each of the `first` cuts of the learning rate the best of `column` until the next cut, minus the best
-    before; the smallest. A run whose rate was never cut has gained nothing by it: 0.
+    """The smallest gain of `column` after one of the `first` cuts of the learning rate.
+
+    The gain after a cut is the best value until the next cut minus the best value before. A run whose rate was never
+    cut gains 0.
 
     Raises:
         InputError: less than one cut.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> run = {"val_accuracy": [[0.0, 0.5, 0.75, 1.0]], "learning_rate": [[0.1, 0.1, 0.1, 0.01]]}
+    >>> read([Value("he", gain_after_cuts("val_accuracy", first=1))], synthetic_rows({"he": run}))[0].tolist()
+    [0.25]
     """
     if first < 1:
         raise InputError(f"the gain after the first {first} cuts: give 1 or more")

@@ -20,6 +20,9 @@ class Overview:
         documents: titles of the documents by id, in the order of the page.
         verdicts: one per claim, as in `verdicts.json`; untested ones say why in `evidence`.
         reports: by claim, where the report of its study lies, relative to the page; claims without one have no link.
+
+    >>> Overview({"D0": "Slides"}, verdicts=[]).documents
+    {'D0': 'Slides'}
     """
 
     documents: Mapping[str, str]
@@ -32,6 +35,11 @@ def write_overview(path: Path, overview: Overview) -> Path:
 
     Raises:
         InputError: a verdict on a claim of a document that is not listed.
+
+    >>> import tempfile
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     "Slides" in write_overview(Path(folder, "index.html"), Overview({"D0": "Slides"}, [])).read_text("utf-8")
+    True
     """
     unknown = sorted({verdict["doc"] for verdict in overview.verdicts} - set(overview.documents))
     if unknown:

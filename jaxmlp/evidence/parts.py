@@ -12,11 +12,9 @@ from typing import ClassVar, Literal, Self, get_args
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.evidence.measures import Value
 from jaxmlp.evidence.wording import operand, stated, stated_gap
+from jaxmlp.evidence.words import DIFFERENCE_LEVEL, EQUIVALENCE_LEVEL
 from jaxmlp.schema import table_named
 
-DIFFERENCE_LEVEL = 0.95
-# Two one-sided tests at 5 % each: the interval that decides an equivalence is the 90 % one.
-EQUIVALENCE_LEVEL = 0.90
 PROBABILITY_LEVEL = 0.95
 
 Scope = Literal["primary", "beside", "beyond"]
@@ -94,6 +92,10 @@ class Difference(_Margin):
 
     Raises:
         InputError: a margin that is not finite.
+
+    >>> from jaxmlp.evidence import Value, final
+    >>> Difference(Value("he", final("test_accuracy")), Value("randn", final("test_accuracy")), margin=0.01).arms
+    ('he', 'randn')
     """
 
     kind: ClassVar[str] = "difference"
@@ -126,6 +128,11 @@ class Equivalence(_Margin):
 
     Raises:
         InputError: a margin that is not above 0.
+
+    >>> from jaxmlp.evidence import Value, final
+    >>> same = Equivalence(Value("he", final("test_accuracy")), 0.98, margin=0.005)
+    >>> same.planned_effect
+    0.0
     """
 
     kind: ClassVar[str] = "equivalence"
@@ -157,6 +164,10 @@ class Probability(_Declared):
 
     Raises:
         InputError: an unknown side or direction, a threshold that is not finite, a bound that is not a share.
+
+    >>> from jaxmlp.evidence import Value, final
+    >>> Probability(Value("randn", final("test_accuracy")), "below", 0.5, bound=0.5).event
+    'final test_accuracy below 50 %'
     """
 
     kind: ClassVar[str] = "probability"
@@ -222,6 +233,11 @@ class Ordering(_Declared):
 
     Raises:
         InputError: fewer than two values, or a margin that is not finite.
+
+    >>> from jaxmlp.evidence import Value, final
+    >>> order = Ordering(tuple(Value(arm, final("test_accuracy")) for arm in ("large", "middle", "small")))
+    >>> [part.arms for part in order.differences()]
+    [('large', 'middle'), ('middle', 'small')]
     """
 
     kind: ClassVar[str] = "ordering"
@@ -247,6 +263,10 @@ class Identity(_Comparison):
 
     Raises:
         InputError: a tolerance that is not above 0.
+
+    >>> from jaxmlp.evidence import Value, final
+    >>> Identity(Value("zeros", final("test_accuracy")), 0.1, tolerance=1e-9).delta
+    1e-09
     """
 
     kind: ClassVar[str] = "identity"

@@ -22,7 +22,10 @@ _READING = "Thin lines: single runs. Thick lines: their means, with 95 % interva
 class PeakCurves:
     """Left the training loss, right an accuracy with the best epoch of every run; below, how many runs degrade.
 
-    Where both turn, the training itself comes apart; where the accuracy turns alone, the model as it is evaluated does.
+    If both curves turn, training itself fails. If the accuracy turns alone, only the model as it is evaluated fails.
+
+    >>> PeakCurves(("bn_41", "residual_41"), degraded=0.1).name
+    'peaks_val_accuracy'
     """
 
     arms: tuple[str, ...]

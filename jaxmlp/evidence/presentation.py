@@ -9,8 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from jaxmlp.evidence.parts import DIFFERENCE_LEVEL, EQUIVALENCE_LEVEL
-from jaxmlp.evidence.wording import LN_SECONDS
+from jaxmlp.evidence.words import DIFFERENCE_LEVEL, EQUIVALENCE_LEVEL, LN_SECONDS
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,11 @@ class StudyReport:
         figures: (caption, SVG): a text was drawn just now, from `captioned_svgs`, and becomes part of the page; bytes
             are those of a file that may be anybody's, and are shown as an image, in which no program runs.
         predicted: the laws' numbers beside ours, from `compare_predicted`.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"test_accuracy": [0.97, 0.98]}})
+    >>> StudyReport({"experiment": "starts", "question": "Does it train?"}, [], [], rows, []).manifest["question"]
+    'Does it train?'
     """
 
     manifest: Mapping[str, Any]
@@ -63,6 +68,14 @@ def write_report(path: Path, studies: Sequence[StudyReport]) -> Path:
 
     Raises:
         InputError: no study.
+
+    >>> import tempfile
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"test_accuracy": [0.97, 0.98]}})
+    >>> study = StudyReport({"experiment": "starts", "question": "Does it train?"}, [], [], rows, [])
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     "Does it train?" in write_report(Path(folder, "report.html"), [study]).read_text("utf-8")
+    True
     """
     html = render_report(studies)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -203,7 +216,14 @@ def _interval_text(column: str, low: float, high: float) -> str:
 
 
 def reported_texts(one: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of `compare_reported` for the eye: `reported`, `mean` and the `interval` as text in their unit."""
+    """Write a row of `compare_reported` as text: `reported`, `mean` and the `interval`, in their unit.
+
+    >>> from jaxmlp.evidence import Reported, compare_reported, final, synthetic_rows
+    >>> rows = synthetic_rows({"he": {"test_accuracy": [0.979, 0.980, 0.981]}})
+    >>> (one,) = compare_reported([Reported("E-003", "he", final("test_accuracy"), 0.9774, "doc")], rows)
+    >>> reported_texts(one)["reported"], reported_texts(one)["interval"]
+    ('97.74 %', '97.50 % to 98.50 %')
+    """
 
     def text(value: float | None) -> str:
         if value is None:

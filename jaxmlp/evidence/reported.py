@@ -33,6 +33,12 @@ def compare_reported(reported: Sequence[Reported], rows: Tables) -> list[dict[st
 
     Raises:
         InputError: rows without arm, seed or epoch, or with a run twice.
+
+    >>> from jaxmlp.evidence import final, synthetic_rows
+    >>> rows = synthetic_rows({"he": {"test_accuracy": [0.979, 0.980, 0.981]}})
+    >>> near, far = (Reported("E-003", "he", final("test_accuracy"), value, "doc") for value in (0.9774, 0.9))
+    >>> [one["agrees"] for one in compare_reported([near, far], rows)]
+    [True, False]
     """
     check_rows(rows)
     return [_compare(one, rows) for one in reported]

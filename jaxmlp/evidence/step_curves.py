@@ -31,6 +31,9 @@ class StepCurves:
 
     Raises:
         InputError: arms that are not a tuple of names, an unknown column, or `first` below 1.
+
+    >>> StepCurves(("small", "large"), first=300).name
+    'steps_batch_loss_first_300'
     """
 
     arms: tuple[str, ...]

@@ -23,7 +23,11 @@ _READING = "One dot is one run; line and bars: their mean and its 95 % interval.
 
 @dataclass(frozen=True)
 class Sweep:
-    """One line: its label, and the arm at each value of the setting, all above 0."""
+    """One line: its label, and the arm at each value of the setting, all above 0.
+
+    >>> Sweep("net A", ((0.01, "small rate"), (1.0, "large rate"))).points[0]
+    (0.01, 'small rate')
+    """
 
     label: str
     points: tuple[tuple[float, str], ...]
@@ -31,7 +35,14 @@ class Sweep:
 
 @dataclass(frozen=True)
 class SweepCurves:
-    """The last value of `column` in every run against a setting on a logarithmic axis, one line per sweep."""
+    """The last value of `column` in every run against a setting on a logarithmic axis, one line per sweep.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> figure = SweepCurves((Sweep("net A", ((0.01, "low"), (1.0, "high"))),), "test_accuracy", "learning rate")
+    >>> rows = synthetic_rows({"low": {"test_accuracy": [0.2, 0.4]}, "high": {"test_accuracy": [0.9, 0.9]}})
+    >>> figure.arms, figure.draw(rows).axes[0].get_xscale()
+    (('low', 'high'), 'log')
+    """
 
     sweeps: tuple[Sweep, ...]
     column: str

@@ -38,6 +38,10 @@ def synthetic_rows(
 
     Raises:
         InputError: columns of one arm for different numbers of seeds, or one run's curves of unequal length.
+
+    >>> rows = synthetic_rows({"he": {"val_accuracy": [[0.1, 0.9], [0.1, 0.8]], "test_accuracy": [0.95, 0.94]}})
+    >>> rows[["seed", "epoch", "val_accuracy"]].to_numpy().tolist()
+    [[0.0, 0.0, 0.1], [0.0, 1.0, 0.9], [1.0, 0.0, 0.1], [1.0, 1.0, 0.8]]
     """
     rows: list[dict[str, Any]] = []
     for arm, columns in arms.items():

@@ -15,6 +15,16 @@ def print_verdicts(verdicts: Sequence[Mapping[str, Any]], console: Console) -> N
     """Print one row per claim: what the document says, the verdict, the effect with its interval, n.
 
     A claim that was not tested says why, under what the document says. Nothing is printed of no claims.
+
+    >>> import io
+    >>> from jaxmlp.evidence import Claim, Difference, Value, final, judge, synthetic_rows
+    >>> claim = Claim("C-900", (Difference(Value("he", final("test_accuracy")), 0.5, margin=0.01),), planned_n=3)
+    >>> ledger, rows = {"C-900": ("D0", "It learns.")}, synthetic_rows({"he": {"test_accuracy": [0.97, 0.98, 0.99]}})
+    >>> verdicts = judge([claim], rows, ledger=ledger, dataset="mnist", device="CPU", preset="full")
+    >>> console = Console(file=io.StringIO(), width=90)
+    >>> print_verdicts(verdicts, console)
+    >>> console.file.getvalue().splitlines()[3].split()
+    ['C-900', 'It', 'learns.', '✓', 'reproduced', '+48.00', 'pp', '3']
     """
     if not verdicts:
         return

@@ -10,7 +10,7 @@ def with_tuned(rows: pd.DataFrame, tuned: Mapping[str, Sequence[str]]) -> pd.Dat
     """`rows` and a further arm for each entry of `tuned`, made of runs that are there already.
 
     Seeds are parted into even and odd ones. The runs of each half come from the candidate whose mean validation
-    accuracy over the *other* half is largest, the first of equals: no run has a say in the choice it is judged by. The
+    accuracy over the *other* half is largest, the first of equals: no run helps to choose the arm it is judged in. The
     accuracy is that of the model each run selects: of its last epoch, or of its best where the best is tested (S-090).
 
     Args:
@@ -20,6 +20,12 @@ def with_tuned(rows: pd.DataFrame, tuned: Mapping[str, Sequence[str]]) -> pd.Dat
     Returns:
         `rows` with the new arms below, whose `taken` names the arm that was chosen. An entry with a candidate that was
         not run is left out, and so are the seeds of a half whose other half is empty.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> small, large = ({"val_accuracy": [v, v], "test_accuracy": [v, v]} for v in (0.6, 0.9))
+    >>> rows = with_tuned(synthetic_rows({"small": small, "large": large}), {"best": ["small", "large"]})
+    >>> rows[rows["arm"] == "best"]["taken"].unique().tolist()
+    ['large']
     """
     chosen = [part for name, arms in tuned.items() for part in _tuned_arm(rows, name, arms)]
     return pd.concat([rows, *chosen], ignore_index=True)

@@ -24,7 +24,6 @@ from jaxmlp.schema import TABLES
 
 DOCUMENTS_DATA = ("mnist", "xor")
 """Datasets that the documents train on."""
-VERDICTS = ("reproduced", "refuted", "other_cause", "mixed", "inconclusive", "pending", "not_tested")
 MARGINS = {"half": 0.5, "double": 2.0}
 """Factors at which every margin is tried: a verdict that changes is `fragile`."""
 
@@ -62,6 +61,13 @@ def judge(
 
     Raises:
         InputError: a claim the ledger does not have; rows without arm, seed or epoch, or with a run twice.
+
+    >>> from jaxmlp.evidence import Difference, Value, final, synthetic_rows
+    >>> claim = Claim("C-900", (Difference(Value("he", final("test_accuracy")), 0.5, margin=0.01),), planned_n=3)
+    >>> rows = synthetic_rows({"he": {"test_accuracy": [0.97, 0.98, 0.99]}})
+    >>> ledger = {"C-900": ("D0", "It learns.")}
+    >>> judge([claim], rows, ledger=ledger, dataset="mnist", device="CPU", preset="full")[0]["verdict"]
+    'reproduced'
     """
     check_rows(rows)
     unknown = [claim.id for claim in claims if claim.id not in ledger]
@@ -77,7 +83,11 @@ def judge(
 
 
 def is_preview(dataset: str, preset: str) -> bool:
-    """Whether a verdict says nothing on the document: not on its data, or not at its size, the preset `full`."""
+    """Whether a verdict says nothing about the document: the data are not its own, or the preset is not `full`.
+
+    >>> is_preview("mnist", "full"), is_preview("digits", "full"), is_preview("mnist", "quick")
+    (False, True, True)
+    """
     return dataset not in DOCUMENTS_DATA or preset != "full"
 
 

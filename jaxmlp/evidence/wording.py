@@ -7,9 +7,7 @@ import math
 
 from jaxmlp.evidence.measures import Value
 from jaxmlp.evidence.statistics import Interval
-
-LN_SECONDS = "ln s"
-"""Unit of logarithms of seconds: their differences are ratios, and are told as such."""
+from jaxmlp.evidence.words import LN_SECONDS
 
 
 def stated(number: float, unit: str) -> str:

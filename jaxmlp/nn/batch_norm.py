@@ -19,6 +19,7 @@ A single example is predicted by running statistics.
 `batch_norm_train` also returns μ and σ²; what flows back into them is added in (2) and (3).
 """
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -45,6 +46,10 @@ def batch_norm_train(
 
     Raises:
         InputError: unknown `backward`.
+
+    >>> y, mean, var = batch_norm_train(jnp.ones(1), jnp.zeros(1), jnp.array([[1.0], [3.0]]), 1e-5)
+    >>> y.round(4).tolist(), mean.tolist(), var.tolist()
+    ([[-1.0], [1.0]], [2.0], [1.0])
     """
     check_choice("backward", backward, BACKWARDS)
     eps = lax.stop_gradient(jnp.asarray(eps, x.dtype))
@@ -65,12 +70,18 @@ def batch_norm_eval(scale: Array, shift: Array, mean: Array, var: Array, x: Arra
 
     Returns:
         y, [B, C].
+
+    >>> x, ones = jnp.array([[1.0], [3.0]]), jnp.ones(1)
+    >>> batch_norm_eval(ones, 0 * ones, 2 * ones, 4 * ones, x, 0.0).tolist()
+    [[-0.5], [0.5]]
     """
     inv_std = lax.rsqrt(var + jnp.asarray(eps, x.dtype))
     return (x - mean[None, :]) * (scale * inv_std)[None, :] + shift[None, :]
 
 
 def _batch_norm_forward(scale, shift, x, eps):
+    chex.assert_rank(x, 2)
+    chex.assert_shape([scale, shift], x.shape[1:])
     mean = jnp.mean(x, axis=0)
     # Two passes: E[x²] − μ² cancels catastrophically where |μ| ≫ σ.
     var = jnp.mean(jnp.square(x - mean[None, :]), axis=0)
@@ -81,6 +92,7 @@ def _backward(residuals, cotangents, batch):
     """(dγ, dβ, dx); `batch` is the B that the formulas divide by."""
     scale, x, mean, var, eps = residuals
     g, g_mean, g_var = cotangents
+    chex.assert_equal_shape([g, x])
     centred = x - mean[None, :]
     inv_std = lax.rsqrt(var + eps)
 

@@ -17,6 +17,10 @@ def dropout(key: Array | None, x: Array, rate: Array | float) -> Array:
 
     Returns:
         Same shape and dtype.
+
+    >>> x = jnp.ones((100,))
+    >>> sorted(set(dropout(jax.random.key(0), x, 0.5).tolist())), set(dropout(None, x, 0.5).tolist())
+    ([0.0, 2.0], {1.0})
     """
     if key is None:
         return x
@@ -27,6 +31,10 @@ def keep_probability_dropout(key: Array | None, x: Array, rate: Array | float) -
     """D1's form (S-037): train with m∘x, m ~ Bernoulli(p), predict with p·x, where p = 1 − rate.
 
     Training and prediction are those of `dropout` times p: the same net up to the scale of the next weights.
+
+    >>> dropped = keep_probability_dropout(jax.random.key(0), jnp.ones((100,)), 0.5)
+    >>> sorted(set(dropped.tolist())), keep_probability_dropout(None, jnp.ones((1,)), 0.5).tolist()
+    ([0.0, 1.0], [0.5])
     """
     if key is None:
         return x * (1.0 - jnp.asarray(rate, x.dtype))

@@ -35,6 +35,10 @@ def init_mlp(key: Array, spec: MLPSpec, hyper: NetHyper) -> tuple[Params, NormSt
 
     Returns:
         (params, norm_state), in JAX's default float dtype; norm scale 1, shift 0, running mean 0.
+
+    >>> params, norm_state = init_mlp(jax.random.key(0), MLPSpec((4, 3, 2), norm="batch_norm"), NetHyper())
+    >>> [layer["weight"].shape for layer in params], norm_state[0]["mean"].tolist()
+    ([(3, 4), (2, 3)], [0.0, 0.0, 0.0])
     """
     params = [_init_layer(key, layer, spec, hyper) for layer in range(spec.num_layers)]
     for first, last in spec.modules:
@@ -85,7 +89,11 @@ def _init_norm_state(layer: int, spec: MLPSpec, hyper: NetHyper) -> dict[str, Ar
 
 
 def count_parameters(spec: MLPSpec) -> int:
-    """The number of trainable parameters (S-094, P-01 to P-14); running statistics are not among them."""
+    """The number of trainable parameters (S-094, P-01 to P-14); running statistics are not among them.
+
+    >>> count_parameters(MLPSpec((784, 128, 64, 32, 16, 10)))  # P-01
+    111514
+    """
     hyper = NetHyper(user=dict.fromkeys(spec.user_numbers, 0.0))
     params, _ = jax.eval_shape(lambda: init_mlp(jax.random.key(0), spec, hyper))
     return sum(math.prod(leaf.shape) for leaf in jax.tree.leaves(params))

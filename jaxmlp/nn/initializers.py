@@ -44,7 +44,7 @@ class Initializer(NamedTuple):
 
 
 def standard_normal(key: Array, shape: tuple[int, ...]) -> Array:
-    """Draws from N(0, 1)."""
+    """Draws from N(0, 1), as D0 starts weights and biases (S-040)."""
     return jax.random.normal(key, shape)
 
 
@@ -67,7 +67,7 @@ def one_half_normal(key: Array, shape: tuple[int, ...]) -> Array:
 
 
 def prefix_normal(key: Array, shape: tuple[int, ...]) -> Array:
-    """The first entries of one sequence from N(0, 1), row by row."""
+    """The first entries of one sequence from N(0, 1), row by row, the same in every layer of D2's program (S-044)."""
     # Threefry counts along a flat array, so a shorter draw is the beginning of a longer one.
     return jax.random.normal(key, (math.prod(shape),)).reshape(shape)
 

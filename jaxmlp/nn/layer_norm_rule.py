@@ -1,5 +1,6 @@
 """Layer normalization: batch norm's formula along the features of each row (S-033)."""
 
+import chex
 import jax.numpy as jnp
 from jax import Array, lax
 
@@ -17,7 +18,12 @@ def layer_norm(scale: Array, shift: Array, x: Array, eps: Array | float) -> Arra
 
     Returns:
         y, [B, C].
+
+    >>> layer_norm(jnp.ones(2), jnp.zeros(2), jnp.array([[1.0, 3.0], [10.0, 30.0]]), 1e-5).round(3).tolist()
+    [[-1.0, 1.0], [-1.0, 1.0]]
     """
+    chex.assert_rank(x, 2)
+    chex.assert_shape([scale, shift], x.shape[1:])
     mean = jnp.mean(x, axis=1, keepdims=True)
     centred = x - mean
     var = jnp.mean(jnp.square(centred), axis=1, keepdims=True)

@@ -15,6 +15,7 @@ live is one layer's input and output, however deep the net (S-120).
 
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax import Array, lax
@@ -54,6 +55,9 @@ def linear(
 
     Raises:
         InputError: unknown `precision` or `backward`.
+
+    >>> linear(jnp.array([[1.0, 2.0]]), jnp.array([0.5]), jnp.array([[3.0, 4.0]])).tolist()  # 1·3 + 2·4 + 0.5
+    [[11.5]]
     """
     check_choice("precision", precision, PRECISIONS)
     check_choice("backward", backward, BACKWARDS)
@@ -74,6 +78,7 @@ def product(a: Array, b: Array, axis_a: int, axis_b: int, precision: str) -> Arr
 
 
 def _linear_forward(weight: Array, bias: Array | None, x: Array, precision: str) -> Array:
+    chex.assert_rank([weight, x], 2)
     y = product(x, weight, 1, 1, precision)
     return y if bias is None else y + bias[None, :]
 

@@ -28,6 +28,14 @@ from jaxmlp.nn.spec import NORM_STATS, MLPSpec
 class Taps(NamedTuple):
     """What can be read inside a network, by layer; None where a layer has no such part. What nobody reads costs a
     compiled program nothing.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxmlp import nn
+    >>> spec, hyper = nn.MLPSpec((4, 3, 2)), nn.NetHyper()
+    >>> params, norm_state = nn.init_mlp(jax.random.key(0), spec, hyper)
+    >>> taps = nn.apply_mlp(params, norm_state, jnp.ones((5, 4)), spec=spec, hyper=hyper, train=False)[2]
+    >>> [output.shape for output in taps.linear], taps.activation[1]  # the last layer has no activation
+    ([(5, 3), (5, 2)], None)
     """
 
     linear: tuple[Array, ...]
@@ -78,6 +86,14 @@ def apply_mlp(
 
     Raises:
         InputError: an input of the wrong width, a missing key, or `update_norm` with running statistics.
+
+    >>> import jax.numpy as jnp
+    >>> from jaxmlp import nn
+    >>> spec, hyper = nn.MLPSpec((4, 3, 2)), nn.NetHyper()
+    >>> params, norm_state = nn.init_mlp(jax.random.key(0), spec, hyper)
+    >>> outputs, _, _ = nn.apply_mlp(params, norm_state, jnp.ones((5, 4)), spec=spec, hyper=hyper, train=False)
+    >>> outputs.shape
+    (5, 2)
     """
     norm_stats = norm_stats or ("batch" if train else "running")
     update_norm = train if update_norm is None else update_norm

@@ -45,6 +45,10 @@ class MLPSpec:
     Raises:
         InputError: widths that are not at least two positive integers, a name outside its table, fewer than two
             maxout pieces, or a residual net too shallow for one module.
+
+    >>> spec = MLPSpec((784, 100, 10), activation="tanh", norm="batch_norm")
+    >>> spec.num_layers, spec.is_normalized(0), spec.has_activation(1), hash(spec) == hash(MLPSpec(**vars(spec)))
+    (2, True, False, True)
     """
 
     widths: tuple[int, ...]

@@ -64,10 +64,15 @@ class Steps:
 
 @dataclass(frozen=True)
 class Probe(ABC):
-    """Subclass it as a frozen dataclass of plain values: these, as `repr` writes them, say which probe it is.
+    """Base class of probes: write one as a frozen dataclass of plain values, whose `repr` says which probe it is.
 
     A study compiles `begin` and `observe` and maps them over lanes, so both are pure functions of one run's arrays.
     Neither a run's id nor its spec knows of probes.
+
+    >>> from jaxmlp import probes
+    >>> probe = probes.GradientNorms(probes.Epochs(every=2))
+    >>> probe.table.name, probe.table.keys
+    ('gradient_norms', ('run_id', 'epoch', 'layer'))
     """
 
     when: Epochs | Steps = Epochs()
@@ -115,6 +120,10 @@ def probe_tables(name: str, axes: tuple[str, ...], columns: tuple[Column, ...], 
         axes: keys behind the moment, such as ("layer",).
         columns: of numbers.
         probe: the class that writes them, as a user types it.
+
+    >>> from jaxmlp import probes
+    >>> [table.name for table in probes.GradientNorms.tables.values()]  # made by this function
+    ['gradient_norms', 'gradient_norms_by_step']
     """
     source = f"train, or resume, with study.run(..., probes=({probe}(),))"
     names = {Epochs.key: name, Steps.key: f"{name}_by_step"}

@@ -58,13 +58,13 @@ class DecisionGrid(Probe):
         """
         if spec.mlp.widths[0] != 2 or spec.loss.task != "classes":
             raise InputError(f"a decision grid of widths {spec.mlp.widths}: it is for two inputs and classes")
-        points = dataset.train_images.astype(float)
+        points = dataset.train_inputs.astype(float)
         low, high = jnp.min(points, axis=0), jnp.max(points, axis=0)
         pad = MARGIN * (high - low)
         first, second = (jnp.linspace(low[i] - pad[i], high[i] + pad[i], self.side) for i in (0, 1))
         grid = jnp.stack(jnp.meshgrid(first, second), axis=-1)
         net = net_of(run, spec=spec, hyper=hyper)
-        outputs = net.logits(grid.reshape(-1, 2).astype(dataset.train_images.dtype))
+        outputs = net.logits(grid.reshape(-1, 2).astype(dataset.train_inputs.dtype))
         shares = class_probabilities(outputs, spec.mlp.output)
         shape = (self.side, self.side)
         return memory, {

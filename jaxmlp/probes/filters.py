@@ -46,6 +46,12 @@ def filter_normalized(direction: Params, params: Params) -> Params:
 
     Returns:
         d_i ‖θ_i‖/‖d_i‖ for every filter i; 0 for filters of d that are 0.
+
+    >>> params = ({"weight": jnp.array([[3.0, 4.0]]), "bias": jnp.ones(1)},)
+    >>> direction = ({"weight": jnp.array([[0.0, 2.0]]), "bias": jnp.ones(1)},)
+    >>> found = filter_normalized(direction, params)[0]
+    >>> found["weight"].tolist(), found["bias"].tolist()
+    ([[0.0, 5.0]], [0.0])
     """
 
     def scaled(d: Array, now: Array, wanted: Array) -> Array:

@@ -49,7 +49,7 @@ GATES = {"zero_share": zero_share, "dead_unit_share": dead_unit_share, "dead_row
 
 
 def forward_flow(net: Net, images: Array, *, norm_stats: str) -> dict[str, Array]:
-    """The values of every layer in numbers.
+    """Summarize the values in every layer: size, spread, and shares of zeros and saturated units.
 
     Args:
         net: of one run.
@@ -62,6 +62,13 @@ def forward_flow(net: Net, images: Array, *, norm_stats: str) -> dict[str, Array
 
     Raises:
         InputError: an unknown `norm_stats`.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3, 2), initializer="zeros")), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> found = forward_flow(net, jnp.ones((5, 4), jnp.uint8), norm_stats="running")
+    >>> found["linear_standard_deviation"].tolist(), found["zero_share"].tolist()
+    ([0.0, 0.0], [1.0, nan])
     """
     taps, _ = _taps_and_logits(net, images, norm_stats)
     activation = net.spec.mlp.activation
@@ -96,6 +103,13 @@ def backward_flow(net: Net, images: Array, labels: Array, *, norm_stats: str) ->
 
     Raises:
         InputError: an unknown `norm_stats`.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3, 2), initializer="zeros")), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> found = backward_flow(net, jnp.ones((5, 4), jnp.uint8), jnp.zeros(5, int), norm_stats="running")
+    >>> found["output_gradient_norm"].round(3).tolist()[0], bool(found["output_gradient_norm"][1] > 0)
+    (0.0, True)
     """
     x, spec = net.preprocessed(images), net.spec
 
@@ -115,7 +129,7 @@ def backward_flow(net: Net, images: Array, labels: Array, *, norm_stats: str) ->
 
 
 def output_flow(net: Net, images: Array, *, norm_stats: str, resolution: float = 1e-6) -> dict[str, Array]:
-    """How many different things the net says.
+    """Count the distinct outputs of a net and the classes it predicts.
 
     Args:
         net: of one run.
@@ -128,6 +142,13 @@ def output_flow(net: Net, images: Array, *, norm_stats: str, resolution: float =
 
     Raises:
         InputError: an unknown `norm_stats`.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3, 2), initializer="zeros")), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> found = output_flow(net, jnp.arange(20, dtype=jnp.uint8).reshape(5, 4), norm_stats="running")
+    >>> {name: int(value) for name, value in found.items()}
+    {'distinct_outputs': 1, 'predicted_classes': 1}
     """
     _, logits = _taps_and_logits(net, images, norm_stats)
     return {
@@ -147,6 +168,12 @@ def norm_gaps(net: Net, images: Array) -> dict[str, Array]:
         [L] each, NaN where a layer has no batch norm. `running_mean_gap`: root mean square over features of
         (running mean − mean)/√(variance + ε), in standard deviations. `running_var_gap`: mean over features of
         |ln((running variance + ε)/(variance + ε))|; ln 2 where they differ by a factor of two.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3, 2), norm="batch_norm", initializer="zeros")), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> norm_gaps(net, jnp.ones((5, 4), jnp.uint8))["running_mean_gap"].tolist()  # the output layer has no norm
+    [0.0, nan]
     """
     of_rows = norm_state_of_rows(net, images)
     gaps = [_gap(running, seen, net.hyper.norm_eps) for running, seen in zip(net.norm_state, of_rows, strict=True)]

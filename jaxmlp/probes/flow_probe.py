@@ -73,7 +73,7 @@ class Flow(_OnRows):
     ) -> tuple[Any, dict[str, Array]]:
         """See `Probe`: every column of `FLOW`, [L] each."""
         net, chosen = net_of(run, spec=spec, hyper=hyper), run.train_index[: self.rows]
-        images, labels = dataset.train_images[chosen], dataset.train_labels[chosen]
+        images, labels = dataset.train_inputs[chosen], dataset.train_targets[chosen]
         forward = forward_flow(net, images, norm_stats=self.norm_stats)
         backward = backward_flow(net, images, labels, norm_stats=self.norm_stats)
         return memory, forward | backward | norm_gaps(net, images)
@@ -81,7 +81,12 @@ class Flow(_OnRows):
 
 @dataclass(frozen=True)
 class OutputFlow(_OnRows):
-    """How many different things the net says, and how many classes; of numbers there are none, NaN."""
+    """Count a net's distinct outputs and the classes it predicts; for a net of numbers the latter is NaN.
+
+    >>> from jaxmlp.probes import Epochs
+    >>> OutputFlow(Epochs(every=5)).table.name
+    'output_flow'
+    """
 
     tables: ClassVar[Mapping[str, Table]] = OUTPUT_FLOW
 
@@ -90,7 +95,7 @@ class OutputFlow(_OnRows):
     ) -> tuple[Any, dict[str, Array]]:
         """See `Probe`: `distinct_outputs` and `predicted_classes`, scalars."""
         net = net_of(run, spec=spec, hyper=hyper)
-        seen = output_flow(net, dataset.train_images[run.train_index[: self.rows]], norm_stats=self.norm_stats)
+        seen = output_flow(net, dataset.train_inputs[run.train_index[: self.rows]], norm_stats=self.norm_stats)
         values = {name: value.astype(float) for name, value in seen.items()}
         if spec.loss.task == "numbers":
             values["predicted_classes"] = jnp.full_like(values["predicted_classes"], jnp.nan)

@@ -35,6 +35,9 @@ def numeric_gradient(f: Callable[[Tree], Array], x: Tree, step: Array | float, *
 
     Raises:
         InputError: unknown `kind`.
+
+    >>> numeric_gradient(lambda x: jnp.sum(x**2), jnp.array([1.0, 2.0]), 0.5).tolist()
+    [2.0, 4.0]
     """
     check_choice("difference", kind, DIFFERENCES)
     flat, unravel = ravel_pytree(x)
@@ -61,6 +64,10 @@ def relative_error(gradient: Tree, numeric: Tree) -> Array:
 
     Returns:
         Scalar in [0, 2]: 0 for equal gradients, 2 for opposite ones.
+
+    >>> a = jnp.array([3.0, 4.0])
+    >>> float(relative_error(a, a)), float(relative_error(a, -a))
+    (0.0, 2.0)
     """
     a, n = (ravel_pytree(tree)[0] for tree in (gradient, numeric))
     size = jnp.maximum(jnp.linalg.norm(a), jnp.linalg.norm(n))

@@ -34,6 +34,13 @@ def net_loss(net: Net, images: Array, labels: Array, *, norm_stats: str, batch_s
 
     Raises:
         InputError: an unknown `norm_stats`, no rows, or a batch size that is no positive integer.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 2), initializer="zeros")), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> loss = net_loss(net, jnp.ones((5, 4), jnp.uint8), jnp.zeros(5, int), norm_stats="running")
+    >>> round(float(loss(net.params)), 4)  # ln 2
+    0.6931
     """
     check_choice("norm_stats", norm_stats, NORM_STATS)
     if images.shape[0] == 0:
@@ -80,6 +87,14 @@ def batch_sharpness(
 
     Raises:
         InputError: an unknown `norm_stats`, or fewer rows than one batch.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 2))), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> images, labels = jnp.arange(20, dtype=jnp.uint8).reshape(5, 4), jnp.arange(5) % 2
+    >>> found = batch_sharpness(net, images, labels, batch_size=2)
+    >>> found.shape, bool((found >= 0).all())  # cross-entropy of a linear net is convex
+    ((2,), True)
     """
     size = batch_size or net.spec.data.batch_size
     check_count("batch size", size)

@@ -36,8 +36,12 @@ class NormStatistics(Probe):
     """The score on the training and the validation part, normalized by the running statistics, those of each batch
     of the size trained with, and those of all rows; a net without batch norm has the same score thrice.
 
-    That of all rows stays when the running ones lag or are noise, and does not depend on the batch: what is below it
-    with running statistics is lost by them alone. The batch's leave out the ragged tail, as training does.
+    Statistics of all rows do not lag, have no noise and do not depend on the batch. If the score with running
+    statistics is lower, they alone lose the difference. Batches leave out the ragged tail, as training does.
+
+    >>> from jaxmlp.probes import Epochs
+    >>> NormStatistics(Epochs(every=5), rows=1000).table.name
+    'norm_statistics'
     """
 
     rows: int = 10_000
@@ -52,7 +56,7 @@ class NormStatistics(Probe):
         self, memory: Any, run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper
     ) -> tuple[Any, dict[str, Array]]:
         """See `Probe`: a score per part and kind, scalars; NaN without a validation part."""
-        net, images, labels = net_of(run, spec=spec, hyper=hyper), dataset.train_images, dataset.train_labels
+        net, images, labels = net_of(run, spec=spec, hyper=hyper), dataset.train_inputs, dataset.train_targets
         rows = run.train_index[: self.rows]
         nets = {kind: (net, kind) for kind in ("running", "batch")}
         nets["full_data"] = (net.replace(norm_state=norm_state_of_rows(net, images[rows])), "running")
@@ -76,6 +80,13 @@ def norm_state_of_rows(net: Net, images: Array) -> NormState:
 
     Returns:
         Mean and biased variance of every normalized layer's input, those of earlier layers in place.
+
+    >>> import jax, jax.numpy as jnp
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3, 2), norm="batch_norm", initializer="zeros")), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> norm_state_of_rows(net, jnp.ones((5, 4), jnp.uint8))[0]["var"].tolist()  # weights of zero: nothing varies
+    [0.0, 0.0, 0.0]
     """
     modes = {"train": False, "norm_stats": "batch", "update_norm": False}
     how: dict[str, Any] = {"spec": net.spec.mlp, "hyper": net.hyper, "precision": net.spec.precision} | modes

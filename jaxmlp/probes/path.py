@@ -33,6 +33,11 @@ def update_ratios(before: Params, after: Params) -> Array:
 
     Returns:
         [L], from the first linear to the last; infinite where a weight of zeros moved, NaN where it stayed.
+
+    >>> before = ({"weight": jnp.array([[3.0, 4.0]])},)
+    >>> after = ({"weight": jnp.array([[3.0, 6.5]])},)
+    >>> update_ratios(before, after).tolist()  # 2.5 of 5
+    [0.5]
     """
     pairs = zip(before, after, strict=True)
     return jnp.stack([jnp.linalg.norm(b["weight"] - a["weight"]) / jnp.linalg.norm(a["weight"]) for a, b in pairs])

@@ -16,7 +16,12 @@ from jaxmlp.probes.curvature import LossFunction
 
 
 class PerturbedLosses(NamedTuple):
-    """Losses of moved nets, by size of the move and draw."""
+    """Losses of moved nets, by size of the move and draw.
+
+    >>> losses = PerturbedLosses(everywhere=jnp.zeros((3, 8)), layers=jnp.zeros((2, 3, 8)))
+    >>> losses.layers.shape  # two layers, three sizes, eight draws
+    (2, 3, 8)
+    """
 
     everywhere: Array
     """[S, D], all layers moved."""
@@ -33,6 +38,10 @@ def relative_direction(key: Array, params: Any) -> Any:
 
     Returns:
         A pytree like it.
+
+    >>> direction = relative_direction(jax.random.key(0), {"weight": jnp.array([3.0, 4.0])})
+    >>> round(float(jnp.linalg.norm(direction["weight"])), 4)
+    5.0
     """
     leaves, structure = jax.tree.flatten(params)
 
@@ -58,6 +67,12 @@ def perturbed_losses(loss: LossFunction, params: Params, key: Array, *, sizes: A
 
     Raises:
         InputError: draws that are no positive integer.
+
+    >>> params = ({"weight": jnp.ones((1, 2))},)
+    >>> loss = lambda params: jnp.sum(params[0]["weight"] ** 2)
+    >>> losses = perturbed_losses(loss, params, jax.random.key(0), sizes=jnp.array([0.0, 0.1]), draws=3)
+    >>> losses.everywhere[0].tolist(), losses.layers.shape  # a move of size 0 is none
+    ([2.0, 2.0, 2.0], (1, 2, 3))
     """
     check_count("draws", draws)
     count = len(params)

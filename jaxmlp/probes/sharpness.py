@@ -62,7 +62,7 @@ class _Curved(Probe):
         if self.rows is None:
             return next_loss(run, dataset, spec=spec, hyper=hyper)
         chosen = run.train_index[: self.rows]
-        images, labels = dataset.train_images[chosen], dataset.train_labels[chosen]
+        images, labels = dataset.train_inputs[chosen], dataset.train_targets[chosen]
         return net_loss(net_of(run, spec=spec, hyper=hyper), images, labels, norm_stats="batch")
 
     def _extremes(self, run: RunState, loss: LossFunction, preconditioner: Any | None = None) -> Extremes:
@@ -104,6 +104,10 @@ class AdamSharpness(_Curved):
 
     Full-batch Adam holds it at `jaxmlp.probes.laws.adaptive_edge`, 38/η. NaN before the first step, where Adam has no
     second moment, and for rules that are not `adam` or `adamw`.
+
+    >>> from jaxmlp.probes import Steps
+    >>> AdamSharpness(Steps(every=16)).table.name
+    'adam_curvature_by_step'
     """
 
     tables: ClassVar[Mapping[str, Table]] = ADAM_CURVATURE

@@ -24,7 +24,12 @@ Product = Callable[[Array], Array]
 
 
 class Extremes(NamedTuple):
-    """The two ends of a spectrum, each with an error bound: an eigenvalue lies within that distance."""
+    """The two ends of a spectrum, each with an error bound: an eigenvalue lies within that distance.
+
+    >>> ends = extreme_eigenvalues(lambda v: jnp.array([1.0, 3.0]) * v, jnp.ones(2), jax.random.key(0), steps=2)
+    >>> round(float(ends.largest), 4), jnp.abs(ends.largest_vector).round(3).tolist()
+    (3.0, [0.0, 1.0])
+    """
 
     smallest: Array
     largest: Array
@@ -36,7 +41,12 @@ class Extremes(NamedTuple):
 
 
 class Estimate(NamedTuple):
-    """A mean over random draws, and its standard error."""
+    """A mean over random draws, and its standard error.
+
+    >>> trace, _ = trace_and_frobenius(lambda v: 2.0 * v, jnp.ones(3), jax.random.key(0), draws=2)
+    >>> float(trace.value), float(trace.error)  # 2 I of three rows: every draw is exact
+    (6.0, 0.0)
+    """
 
     value: Array
     error: Array
@@ -121,6 +131,10 @@ def trace_and_frobenius(product: Product, like: Array, key: Array, *, draws: int
 
     Raises:
         InputError: draws that are no positive integer.
+
+    >>> trace, norm = trace_and_frobenius(lambda v: jnp.array([3.0, 4.0]) * v, jnp.ones(2), jax.random.key(0), draws=2)
+    >>> float(trace.value), float(norm.value)
+    (7.0, 5.0)
     """
     check_count("draws", draws)
 

@@ -20,7 +20,12 @@ from jaxmlp.probes.filters import filter_normalized
 
 
 class PathPlane(NamedTuple):
-    """The plane through a net that is nearest to a path, by two orthogonal directions of length 1."""
+    """The plane through a net that is nearest to a path, by two orthogonal directions of length 1.
+
+    >>> plane = path_plane(jnp.array([[2.0, 0.0], [1.0, 0.0]]), jnp.zeros(2))
+    >>> plane.coordinates.shape, plane.shares.round(3).tolist()
+    ((2, 2), [1.0, 0.0])
+    """
 
     first: Any
     """A pytree like the net."""
@@ -32,7 +37,13 @@ class PathPlane(NamedTuple):
 
 
 def surface_direction(key: Array, params: Params) -> Params:
-    """A random filter-normalized direction: normal numbers, each filter as long as that of `params` (S-113)."""
+    """A random filter-normalized direction: normal numbers, each filter as long as that of `params` (S-113).
+
+    >>> params = ({"weight": jnp.array([[3.0, 4.0]]), "bias": jnp.ones(1)},)
+    >>> direction = surface_direction(jax.random.key(0), params)[0]
+    >>> round(float(jnp.linalg.norm(direction["weight"])), 4), direction["bias"].tolist()
+    (5.0, [0.0])
+    """
     leaves, structure = jax.tree.flatten(params)
     noise = [jax.random.normal(jax.random.fold_in(key, i), leaf.shape, leaf.dtype) for i, leaf in enumerate(leaves)]
     return filter_normalized(structure.unflatten(noise), params)
@@ -49,6 +60,9 @@ def loss_slice(loss: LossFunction, params: Any, direction: Any, positions: Array
 
     Returns:
         [P], computed one after another.
+
+    >>> loss_slice(lambda x: x @ x, jnp.zeros(2), jnp.array([3.0, 4.0]), jnp.array([0.0, 1.0])).tolist()
+    [0.0, 25.0]
     """
     middle, unravel = ravel_pytree(params)
     along, _ = ravel_pytree(direction)
@@ -92,6 +106,10 @@ def path_plane(path: Any, params: Any) -> PathPlane:
 
     Returns:
         `PathPlane`. Memory: T vectors of parameters. A direction that holds nothing is 0.
+
+    >>> path = jnp.array([[2.0, 0.0, 0.0], [1.0, 1.0, 0.0]])
+    >>> round(float(path_plane(path, jnp.zeros(3)).shares.sum()), 4)  # two nets lie in the plane exactly
+    1.0
     """
     middle, unravel = ravel_pytree(params)
     moves = jax.vmap(lambda net: ravel_pytree(net)[0])(path) - middle[None, :]

@@ -31,7 +31,13 @@ from jaxmlp.typed import check_types
 
 @dataclass(frozen=True)
 class Arm:
-    """One setting: a static structure and its numbers, under a name."""
+    """One setting: a static structure and its numbers, under a name.
+
+    >>> from jaxmlp import nn, training
+    >>> arm = Arm("fast", training.RunSpec(nn.MLPSpec((4, 8, 3))), training.Hyper(learning_rate=0.1))
+    >>> arm.name, arm.hyper.learning_rate
+    ('fast', 0.1)
+    """
 
     name: str
     spec: RunSpec
@@ -234,7 +240,7 @@ def check_fingerprints(arms: Sequence[Arm]) -> None:
 
 
 def _check_fit(arm: Arm, dataset: Dataset) -> None:
-    num_examples, inputs = dataset.train_images.shape
+    num_examples, inputs = dataset.train_inputs.shape
     check_task(arm.spec, dataset)
     widths, outputs = arm.spec.mlp.widths, outputs_of(arm.spec, dataset)
     if widths[0] != inputs or widths[-1] not in outputs:

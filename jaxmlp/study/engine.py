@@ -95,6 +95,15 @@ def run(
             before anything is written.
         KeyboardInterrupt: Ctrl-C or SIGTERM, its argument the signal's number; all blocks in training are checkpointed
             before.
+
+    >>> from jaxmlp import data, nn, study, training
+    >>> spec = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none"), epochs=2)
+    >>> arms = [study.Arm(f"rate {rate}", spec, training.Hyper(learning_rate=rate)) for rate in (0.001, 0.01)]
+    >>> results = study.run(arms, data.load("iris"), seeds=2, display=study.LineDisplay("rates", Console(quiet=True)))
+    >>> len(results.rows)  # two arms, two seeds, epochs 0 to 2
+    12
+    >>> len(results.manifest["programs"])  # a rate is a number: both arms share one
+    1
     """
     check_given(arms, name, about, beside, probes)
     for what, folder in (("out", out), ("log_dir", log_dir)):
@@ -104,7 +113,7 @@ def run(
     check_arms(arms, dataset)
     by_arm = seeds_by_arm(arms, seeds)
     check_options(out, lanes, strategy, checkpoint_minutes, keep_params, log_dir)
-    check_sizes(arms, {name: len(own) for name, own in by_arm.items()}, len(dataset.train_images), lanes)
+    check_sizes(arms, {name: len(own) for name, own in by_arm.items()}, len(dataset.train_inputs), lanes)
     if out is not None:
         check_fingerprints(arms)
     digest = dataset.digest

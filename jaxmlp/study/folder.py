@@ -36,7 +36,7 @@ def is_new(out: Path) -> bool:
 
 def taken_already(out: Path) -> InputError:
     """What a new study is told about a folder that another one has."""
-    return InputError(f"{out} exists already: give another folder, or --resume to continue it")
+    return InputError(f"{out} exists already: give another folder (--out), or --resume to continue it")
 
 
 def remove_temporary(*folders: Path) -> None:

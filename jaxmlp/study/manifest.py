@@ -41,8 +41,8 @@ def make_manifest(
         "started": datetime.now(UTC).isoformat(timespec="seconds"),
         "dataset": {
             "name": dataset.name,
-            "num_train": int(dataset.train_images.shape[0]),
-            "num_test": int(dataset.test_images.shape[0]),
+            "num_train": int(dataset.train_inputs.shape[0]),
+            "num_test": int(dataset.test_inputs.shape[0]),
             "digest": dataset.digest,
         },
         "device": describe_device(),

@@ -163,7 +163,7 @@ def _draft(group: Group, dataset: Dataset, wish: Wish, kept: Layout | None, mach
     if wish.lanes is not None:
         layout = Layout(wish.lanes, wish.strategy or usual_strategy(wish.lanes))
         return machine.program(group.spec, dataset, layout), "given"
-    (device,) = dataset.train_images.devices()
+    (device,) = dataset.train_inputs.devices()
     layout = machine.rule(group.spec, group.most_together, device.platform)
     if wish.strategy is not None:
         layout = replace(layout, strategy=wish.strategy)
@@ -181,7 +181,7 @@ def _settled(group: Group, dataset: Dataset, wish: Wish, program: Program, chose
 
 def _fitting(group: Group, dataset: Dataset, layout: Layout, machine: Machine) -> Program:
     """The program with at most the layout's lanes that fits into the device's memory."""
-    (device,) = dataset.train_images.devices()
+    (device,) = dataset.train_inputs.devices()
     budget = machine.budget(device)
     while True:
         program = machine.program(group.spec, dataset, layout)

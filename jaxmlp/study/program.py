@@ -49,8 +49,8 @@ class Program:
     def __init__(self, spec: RunSpec, dataset: Dataset, layout: Layout) -> None:
         """Compile for the device that the dataset is on."""
         self.spec, self.dataset, self.layout = spec, dataset, layout
-        self.steps_per_epoch = spec.data.steps_per_epoch(dataset.train_images.shape[0])
-        (self.device,) = dataset.train_images.devices()
+        self.steps_per_epoch = spec.data.steps_per_epoch(dataset.train_inputs.shape[0])
+        (self.device,) = dataset.train_inputs.devices()
         begin = time.perf_counter()
         with jax.default_device(self.device):
             self._compile()
@@ -244,7 +244,7 @@ def _advance(
     """Lanes share one clock: the loop bounds and the end of an epoch are the same for all, hence no branch
     is ever taken for one lane and masked for another.
     """
-    steps = spec.data.steps_per_epoch(dataset.train_images.shape[0])
+    steps = spec.data.steps_per_epoch(dataset.train_inputs.shape[0])
 
     def train(states: RunState, **counters: Array) -> RunState:
         if strategy == "vmap":

@@ -17,7 +17,12 @@ LINE_SECONDS = 15.0
 
 @dataclass(frozen=True)
 class Status:
-    """Where a study stands after a chunk."""
+    """Progress of a study after a chunk of steps.
+
+    >>> status = Status(3.0, 3.0, 12.0, 0, 8, 40.0, 5, 20, ("he", "randn"), 0.9, 0.8, 10**9)
+    >>> status.share, status.seconds_left
+    (0.25, 9.0)
+    """
 
     seconds: float
     """Since training began: compiling is over by then."""
@@ -43,12 +48,12 @@ class Status:
 
     @property
     def share(self) -> float:
-        """Of the work, what is done."""
+        """Share of the work that is done."""
         return self.seconds_done / self.seconds_total if self.seconds_total else 1.0
 
     @property
     def seconds_left(self) -> float:
-        """At the speed so far."""
+        """Seconds left at the speed so far."""
         return self.seconds * max(1.0 - self.share, 0.0) / max(self.share, 1e-9)
 
     @property
@@ -65,7 +70,15 @@ class Status:
 
 
 class Display(Protocol):
-    """What `study.run` tells its progress to; a context manager."""
+    """Receives the progress of `study.run`; a context manager.
+
+    >>> class Silent:
+    ...     def __enter__(self): return self
+    ...     def __exit__(self, *error): pass
+    ...     def say(self, message): pass
+    ...     def show(self, status): pass
+    >>> display: Display = Silent()
+    """
 
     def __enter__(self) -> Self: ...
 
@@ -86,7 +99,15 @@ class Display(Protocol):
 
 
 class LiveDisplay:
-    """A rich progress bar with share done, time elapsed and to go, and below it epoch, accuracies, runs and memory."""
+    """A rich progress bar with share done, time elapsed and to go, and below it epoch, accuracies, runs and memory.
+
+    >>> import io
+    >>> console = Console(file=io.StringIO(), width=80)
+    >>> with LiveDisplay("starts", console) as display:
+    ...     display.say("Training 8 nets.")
+    >>> "Training 8 nets." in console.file.getvalue()
+    True
+    """
 
     def __init__(self, name: str, console: Console) -> None:
         self._bar = Progress(
@@ -121,7 +142,15 @@ class LiveDisplay:
 
 
 class LineDisplay:
-    """Plain lines, few enough for a log file."""
+    """Plain lines, few enough for a log file.
+
+    >>> import io
+    >>> console = Console(file=io.StringIO(), width=80)
+    >>> with LineDisplay("starts", console) as display:
+    ...     display.say("Training 8 nets.")
+    >>> console.file.getvalue().strip()
+    'Training 8 nets.'
+    """
 
     def __init__(self, name: str, console: Console) -> None:
         self._name, self._console = name, console
@@ -147,5 +176,10 @@ class LineDisplay:
 
 
 def make_display(name: str, console: Console) -> Display:
-    """The display that fits where the output goes."""
+    """Choose a live bar for a terminal, and plain lines for a file or a pipe.
+
+    >>> import io
+    >>> type(make_display("starts", Console(file=io.StringIO()))).__name__  # not a terminal
+    'LineDisplay'
+    """
     return LiveDisplay(name, console) if console.is_terminal else LineDisplay(name, console)

@@ -26,11 +26,19 @@ ROWS_FILE, MANIFEST_FILE = EPOCHS.file, "manifest.json"
 
 @dataclass(frozen=True, repr=False)
 class Results:
-    """Tables by name, and the manifest that says how they came.
+    """Results of a study: tables by name, and the manifest that says how they were made.
 
     Every study has "epochs", one row per run and epoch (epoch 0 is before training), and "runs", how each run ended.
     Arms whose spec logs bring "steps", one row per run and window of `log_every` steps (S-097); probes and measurements
     bring tables of their own.
+
+    >>> from jaxmlp.evidence import synthetic_rows
+    >>> rows = synthetic_rows({"he": {"test_accuracy": [0.97, 0.98]}, "randn": {"test_accuracy": [0.1, 0.8]}})
+    >>> results = Results({"epochs": rows}, manifest={})
+    >>> results.final().groupby("arm")["test_accuracy"].min().to_dict()
+    {'he': 0.97, 'randn': 0.1}
+    >>> len(results.select(arm="he").rows)
+    4
     """
 
     tables: Mapping[str, pd.DataFrame]

@@ -41,6 +41,11 @@ def grid(
     Raises:
         InputError: no axis, an unknown setting, an axis that is empty or gives a value twice, a combination that
             cannot be, or a name given twice.
+
+    >>> from jaxmlp import nn, training
+    >>> base = training.RunSpec(nn.MLPSpec((4, 8, 3))), training.Hyper()
+    >>> [arm.name for arm in grid(*base, {"mlp.activation": ["relu", "tanh"]})]
+    ['activation=relu', 'activation=tanh']
     """
     check_type("the spec", spec, RunSpec, "a RunSpec")
     check_type("the hyper", hyper, Hyper, "a Hyper")

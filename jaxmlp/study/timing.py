@@ -41,12 +41,18 @@ def time_arms(
     Raises:
         InputError: arms that cannot run, steps or rounds below 1, or an arm whose epoch is a single step, which
             no training without evaluation contains.
+
+    >>> from jaxmlp import data, nn, study, training
+    >>> spec = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none", batch_size=10))
+    >>> times = time_arms([study.Arm("linear", spec)], data.load("iris"), steps=5, rounds=2)
+    >>> times[["arm", "round", "steps"]].to_numpy().tolist()
+    [['linear', 1, 5], ['linear', 2, 5]]
     """
     check_count("steps", steps)
     check_count("rounds", rounds)
     check_arms(arms, dataset)
     for arm in arms:
-        if arm.spec.data.steps_per_epoch(dataset.train_images.shape[0]) < 2:
+        if arm.spec.data.steps_per_epoch(dataset.train_inputs.shape[0]) < 2:
             raise InputError(
                 f"arm {arm.name!r} trains one step an epoch, which ends with an evaluation: give a smaller batch size"
             )

@@ -40,6 +40,13 @@ def evaluate(
 
     Raises:
         InputError: unknown `norm_stats`, or no rows, which have no mean.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 2), initializer="zeros")), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> loss, score = evaluate(net, jnp.ones((5, 4), jnp.uint8), jnp.array([0, 0, 0, 1, 1]), jnp.arange(5))
+    >>> round(float(loss), 4), round(float(score), 2)  # zeros say class 0, with a loss of ln 2
+    (0.6931, 0.6)
     """
     return _over_pieces(net, images, labels, [index], norm_stats)[0][0]
 
@@ -67,6 +74,14 @@ def evaluate_in_train_mode(
 
     Returns:
         (mean loss, score, the moved norm_state).
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3, 2), norm="batch_norm")), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> images = jnp.arange(20, dtype=jnp.uint8).reshape(5, 4)
+    >>> _, _, moved = evaluate_in_train_mode(net, images, jnp.zeros(5, int), jnp.arange(5))
+    >>> bool((moved[0]["mean"] == net.norm_state[0]["mean"]).all())
+    False
     """
     indices = [index] if then is None or then.shape[0] == 0 else [index, then]
     [(loss, score), *_], moved = _over_pieces(net, images, labels, indices, "batch")

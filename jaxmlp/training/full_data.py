@@ -36,7 +36,7 @@ class FeatureMoments(NamedTuple):
 
 
 def full_data_norm_state(net: Net, images: Array, index: Array) -> NormState:
-    """Statistics over `images[index]` in place of the running ones, for `net.replace(norm_state=...)`.
+    """Compute batch norm's statistics over `images[index]`, to replace the running ones: `net.replace(norm_state=...)`.
 
     Rows go through in pieces of `spec.evaluation.batch_size`, which bounds memory and changes rounding alone.
 
@@ -50,6 +50,13 @@ def full_data_norm_state(net: Net, images: Array, index: Array) -> NormState:
 
     Raises:
         InputError: M is 0.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3, 2), norm="batch_norm", initializer="zeros")), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> state = full_data_norm_state(net, jnp.ones((5, 4), jnp.uint8), jnp.arange(5))
+    >>> net.norm_state[0]["var"].tolist(), state[0]["var"].tolist()  # weights of zero: nothing varies
+    ([1.0, 1.0, 1.0], [0.0, 0.0, 0.0])
     """
     if index.shape[0] == 0:
         raise InputError("statistics of all training observations need at least one: index is empty")

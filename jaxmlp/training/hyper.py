@@ -20,7 +20,10 @@ from jaxmlp.nn.ranges import range_of, ranged
 class Hyper(NetHyper):
     """Every number of a run: floats, or arrays when traced; new values never recompile.
 
-    Whole numbers too: under `jax.jit` a Python int is of another type than a float, and a new type is traced anew.
+    Give whole numbers as floats too, such as 3.0: to `jax.jit` a Python int is another type, which is traced anew.
+
+    >>> Hyper(learning_rate=0.1).replace(momentum=0.5).momentum, Hyper().learning_rate
+    (0.5, 0.001)
     """
 
     learning_rate: Any = ranged(1e-3, above=0)
@@ -59,6 +62,9 @@ def hyper_values(hyper: Hyper) -> dict[str, float]:
     """The numbers of a concrete `Hyper` as Python floats, by field; a user's as `user.NAME`, in order.
 
     Numbers that came after version 1 are left out while they are neutral; see `jaxmlp.identity`.
+
+    >>> hyper_values(Hyper(learning_rate=0.1, user={"temperature": 2.0}))["user.temperature"]
+    2.0
     """
     values = {
         field.name: float(getattr(hyper, field.name))
@@ -83,7 +89,13 @@ def hyper_of(values: Mapping[str, Any]) -> Hyper:
 
 
 def check_hyper(hyper: Hyper) -> None:
-    """Raise `InputError` for a number outside its range; call with concrete values, before anything runs."""
+    """Raise `InputError` for a number outside its range; call with concrete values, before anything runs.
+
+    >>> check_hyper(Hyper(learning_rate=-0.1))
+    Traceback (most recent call last):
+        ...
+    jaxmlp.errors.InputError: learning rate is -0.1: give a number above 0
+    """
     for field in fields(hyper):
         if field.name == "user":
             continue

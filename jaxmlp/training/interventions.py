@@ -37,6 +37,9 @@ class Intervention:
     """What changes a run after an epoch: the base of the kinds in `INTERVENTIONS`.
 
     `RunSpec.interventions` holds them by epoch, and those of one epoch in the order of `INTERVENTIONS`.
+
+    >>> [(one.kind, one.epoch) for one in (ScaleRate(5, 0.1), ResetMoments(8))]
+    [('scale_rate', 5), ('reset_moments', 8)]
     """
 
     kind: str = field(default="", init=False)
@@ -61,6 +64,9 @@ class ResetMoments(Intervention):
 
     Of `both`, its whole state is new, as before the first step: Adam's bias correction begins again too. Of one alone
     the count of steps goes on, since the other needs it: with β₂ = 0.999, v is then 1000 times too small at first.
+
+    >>> ResetMoments(5).moments, ResetMoments(5, moments="second").moments
+    ('both', 'second')
     """
 
     kind: str = field(default="reset_moments", init=False)
@@ -81,7 +87,13 @@ class ResetMoments(Intervention):
 
 @dataclass(frozen=True)
 class FreezeSecondMoment(Intervention):
-    """Hold the optimizer's second moment as it stands: see `jaxmlp.training.held`."""
+    """Hold the optimizer's second moment as it stands: see `jaxmlp.training.held`.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, _ = FreezeSecondMoment(5).onward(training.RunSpec(nn.MLPSpec((4, 3))), Hyper())
+    >>> spec.optimizer.hold_second_moment
+    True
+    """
 
     kind: str = field(default="freeze_second_moment", init=False)
 
@@ -97,7 +109,13 @@ class FreezeSecondMoment(Intervention):
 
 @dataclass(frozen=True)
 class ClipFrom(Intervention):
-    """Clip the gradient's norm from here on, as `OptimizerSpec.clip` does."""
+    """Clip the gradient's norm from here on, as `OptimizerSpec.clip` does.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = ClipFrom(5, 1.0).onward(training.RunSpec(nn.MLPSpec((4, 3))), Hyper())
+    >>> spec.optimizer.clip, hyper.clip_norm
+    (True, 1.0)
+    """
 
     kind: str = field(default="clip_from", init=False)
     norm: float
@@ -114,7 +132,13 @@ class ClipFrom(Intervention):
 
 @dataclass(frozen=True)
 class SetNumbers(Intervention):
-    """Give numbers of `Hyper` other values, such as `SetNumbers(5, {"beta2": 0.99, "norm_momentum": 0.01})`."""
+    """Give numbers of `Hyper` other values, such as `SetNumbers(5, {"beta2": 0.99, "norm_momentum": 0.01})`.
+
+    >>> from jaxmlp import nn, training
+    >>> _, hyper = SetNumbers(5, {"beta2": 0.99}).onward(training.RunSpec(nn.MLPSpec((4, 3))), Hyper())
+    >>> hyper.beta2
+    0.99
+    """
 
     kind: str = field(default="set_numbers", init=False)
     numbers: Mapping[str, float] | tuple[tuple[str, float], ...]
@@ -134,7 +158,13 @@ class SetNumbers(Intervention):
 
 @dataclass(frozen=True)
 class ScaleRate(Intervention):
-    """Multiply the learning rate; schedule and plateau go on as they were."""
+    """Multiply the learning rate; schedule and plateau go on as they were.
+
+    >>> from jaxmlp import nn, training
+    >>> _, hyper = ScaleRate(5, 0.5).onward(training.RunSpec(nn.MLPSpec((4, 3))), Hyper(learning_rate=0.25))
+    >>> hyper.learning_rate
+    0.125
+    """
 
     kind: str = field(default="scale_rate", init=False)
     factor: float

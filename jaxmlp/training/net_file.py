@@ -51,6 +51,15 @@ def save_net(path: str | Path, net: Net, about: Mapping[str, Any]) -> None:
     Raises:
         InputError: a path that cannot be written to.
         Unfingerprintable: a user's component that could not be known again.
+
+    >>> import tempfile, jax
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3))), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_net(f"{folder}/net.safetensors", net, {})
+    ...     load_net(f"{folder}/net.safetensors").spec == spec
+    True
     """
     check_path("the net's path", path)
     path = Path(path)
@@ -77,6 +86,11 @@ def load_net(path: str | Path) -> Net:
     Raises:
         InputError: no file, not a safetensors file, not one of `save_net`, of another version, of tensors that are
             not those of its spec or not finite, or of a user's component that is not registered or another one here.
+
+    >>> load_net("no such file.safetensors")
+    Traceback (most recent call last):
+        ...
+    jaxmlp.errors.InputError: no such file.safetensors is no file: give one that save_net wrote
     """
     described, tensors = _read(path)
     try:
@@ -95,7 +109,17 @@ def load_net(path: str | Path) -> Net:
 
 
 def about_net(path: str | Path) -> dict[str, Any]:
-    """The notes that `save_net` was given; raises `InputError` as `load_net` does."""
+    """The notes that `save_net` was given; raises `InputError` as `load_net` does.
+
+    >>> import tempfile, jax
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3))), training.Hyper()
+    >>> net = training.Net(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), (), hyper, spec)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     save_net(f"{folder}/net.safetensors", net, {"arm": "linear", "seed": 0})
+    ...     about_net(f"{folder}/net.safetensors")
+    {'arm': 'linear', 'seed': 0}
+    """
     return _read(path)[0]["about"]
 
 

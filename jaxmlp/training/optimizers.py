@@ -38,7 +38,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxmlp.components import Components
+from jaxmlp.components import Components, is_from
 from jaxmlp.errors import InputError, check_choice
 from jaxmlp.identity import added
 from jaxmlp.nn import Params
@@ -52,7 +52,11 @@ from jaxmlp.typed import check_types
 
 @dataclass(frozen=True)
 class OptimizerSpec:
-    """Which update rule, and what happens to the gradient before it."""
+    """Which update rule, and what happens to the gradient before it.
+
+    >>> OptimizerSpec("sgd", weight_decay=True).decays, OptimizerSpec("adam").decays
+    (True, False)
+    """
 
     name: str = "adam"
     """A key of `OPTIMIZERS`; an `Optimizer` or a function is registered and kept by its name."""
@@ -126,6 +130,11 @@ class Optimizer(NamedTuple):
 
 
 def _check_optimizer(row: Optimizer) -> None:
+    if is_from("optax", row.make):
+        raise InputError(
+            f"{row.make.__name__} is optax's own, called with numbers: give a function of the run's, such as "
+            f"lambda hyper: optax.{row.make.__name__}(hyper.learning_rate)"
+        )
     check_user_numbers(row.numbers)
     if row.rate_inside and not row.direction:
         raise InputError("rate_inside is of rules that give a direction: leave it off, the rate is hyper.learning_rate")

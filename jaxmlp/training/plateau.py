@@ -15,6 +15,12 @@ class Plateau(struct.PyTreeNode):
 
     The cut falls on the bad epoch after `patience` bad ones (A-10: the fourth for D0's 3); optax's counterpart cuts one
     epoch sooner at the same number, and counts calls instead of epochs.
+
+    >>> state = Plateau.start()
+    >>> for loss in (1.0, 0.5, 0.5, 0.5):  # twice no lower, and the patience is 1
+    ...     state = state.after_epoch(jnp.array(loss), Hyper(plateau_patience=1.0, plateau_factor=0.5))
+    >>> float(state.scale)
+    0.5
     """
 
     lowest: Array
@@ -46,6 +52,12 @@ class EarlyStop(struct.PyTreeNode):
     S-084, and Goodfellow et al. 2016, algorithm 7.1; see `EvalSpec.stop_on`.
 
     A stopped run stays as it is: parameters, history and this state. What is tested is still the spec's selection.
+
+    >>> state = EarlyStop.start()
+    >>> for loss in (1.0, 0.5, 0.6, 0.7):  # twice no lower than 0.5
+    ...     state = state.after_epoch(jnp.array(loss), Hyper(stop_patience=2.0))
+    >>> bool(state.stopped)
+    True
     """
 
     lowest: Array

@@ -27,7 +27,14 @@ from jaxmlp.training.trained import net_of
 
 
 def init_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> RunState:
-    """A run that is ready to train, epoch 0 measured; the arguments are those of `start_run`."""
+    """A run that is ready to train, epoch 0 measured; the arguments are those of `start_run`.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec = training.RunSpec(nn.MLPSpec((4, 3), initializer="zeros"), training.DataSpec(preprocessing="none"))
+    >>> run = init_run(0, jax.device_put(data.load("iris")), spec=spec, hyper=training.Hyper())
+    >>> round(float(run.history["val_loss"][0]), 4)  # ln 3
+    1.0986
+    """
     run = start_run(seed, dataset, spec=spec, hyper=hyper)
     return end_epoch(run, dataset, spec=spec, hyper=hyper, epoch=0)
 
@@ -41,10 +48,16 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
         spec: the run's structure.
         hyper: the run's numbers, within their ranges: `study.run` calls `check_hyper` for its arms, nothing here does,
             since they may be traced.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none"))
+    >>> run = start_run(0, data.load("iris"), spec=spec, hyper=training.Hyper())
+    >>> run.train_index.shape, run.val_index.shape, int(run.train.step)
+    ((96,), (24,), 0)
     """
-    num_examples = dataset.train_images.shape[0]
+    num_examples = dataset.train_inputs.shape[0]
     split_key = stream_key(seed, Stream.SPLIT, 0)
-    train_index, val_index = split_indices(spec.data.split, split_key, num_examples, dataset.train_labels)
+    train_index, val_index = split_indices(spec.data.split, split_key, num_examples, dataset.train_targets)
     train_index = train_index[: spec.data.num_train(num_examples)]
     params, norm_state = init_mlp(stream_key(seed, Stream.INIT), spec.mlp, hyper)
     best = None
@@ -55,12 +68,12 @@ def start_run(seed: Array | int, dataset: Dataset, *, spec: RunSpec, hyper: Hype
         log = StepLog.start(spec.epochs * _steps_per_epoch(dataset, spec) // spec.evaluation.log_every)
     weights = None
     if spec.loss.class_weights == "balanced":
-        weights = balanced_weights(dataset.train_labels[train_index], dataset.num_classes)
+        weights = balanced_weights(dataset.train_targets[train_index], dataset.num_classes)
     return RunState(
         seed=jnp.asarray(seed),
         train_index=train_index,
         val_index=val_index,
-        preprocessing=PREPROCESSINGS[spec.data.preprocessing].fit(dataset.train_images, train_index),
+        preprocessing=PREPROCESSINGS[spec.data.preprocessing].fit(dataset.train_inputs, train_index),
         train=init_train_state(params, norm_state, spec=spec, hyper=hyper),
         best=best,
         plateau=Plateau.start() if spec.schedule.plateau else None,
@@ -113,6 +126,14 @@ def train_epoch(
 
     Returns:
         The run after these steps.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none", batch_size=32))
+    >>> hyper = training.Hyper()
+    >>> iris = jax.device_put(data.load("iris"))
+    >>> run = train_epoch(start_run(0, iris, spec=spec, hyper=hyper), iris, spec=spec, hyper=hyper, epoch=1)
+    >>> int(run.train.step)  # the 96 training rows in batches of 32
+    3
     """
     batch = spec.data.batch_size
     with jax.named_scope("order"):
@@ -138,7 +159,11 @@ def train_epoch(
 
 
 class Batch(NamedTuple):
-    """What a run takes into one step, beside its state."""
+    """The inputs of one training step, besides the run's state.
+
+    >>> Batch(jnp.ones((64, 784)), jnp.zeros(64, int), key=None, rate=jnp.array(0.5)).x.shape
+    (64, 784)
+    """
 
     x: Array
     """Preprocessed, [B, I]."""
@@ -151,7 +176,15 @@ class Batch(NamedTuple):
 
 
 def next_batch(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> Batch:
-    """What the run's next step takes; the arguments are those of `start_run`. It may stand anywhere in its training."""
+    """Return rows, labels, key and rate of the run's next step, wherever it stands; arguments as in `start_run`.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none")), training.Hyper()
+    >>> iris = data.load("iris")
+    >>> batch = next_batch(start_run(0, iris, spec=spec, hyper=hyper), iris, spec=spec, hyper=hyper)
+    >>> batch.x.shape, round(float(batch.rate), 6)
+    ((64, 4), 0.001)
+    """
     steps, batch = _steps_per_epoch(dataset, spec), spec.data.batch_size
     done = run.train.step
     order = _order(run, spec, done // steps + 1)
@@ -161,8 +194,8 @@ def next_batch(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) 
 
 def _batch(run: RunState, step: Array, rows: Array, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> Batch:
     with jax.named_scope("batch"):
-        x = PREPROCESSINGS[spec.data.preprocessing].apply(run.preprocessing, dataset.train_images[rows])
-        labels = dataset.train_labels[rows]
+        x = PREPROCESSINGS[spec.data.preprocessing].apply(run.preprocessing, dataset.train_inputs[rows])
+        labels = dataset.train_targets[rows]
     key = stream_key(run.seed, Stream.DROPOUT, step) if spec.mlp.dropout != "none" else None
     return Batch(x, labels, key, _rate(run, step, dataset, spec=spec, hyper=hyper))
 
@@ -175,8 +208,17 @@ def _order(run: RunState, spec: RunSpec, epoch: Array | int) -> Array:
 
 
 def end_epoch(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper, epoch: Array | int) -> RunState:
-    """Measure after an epoch, note divergence, keep the model if it is the best so far (S-090, S-091), and look
-    whether the rate is to be cut (S-073) or the run has ended (S-084). Epoch 0 is before training, and only measured.
+    """Measure a run after an epoch, and do what follows from the numbers.
+
+    Divergence is noted, the best model so far is kept (S-090, S-091), the rate may be cut (S-073) and the run may end
+    (S-084). Epoch 0 is before training: it is only measured.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none")), training.Hyper()
+    >>> iris = jax.device_put(data.load("iris"))
+    >>> run = end_epoch(start_run(0, iris, spec=spec, hyper=hyper), iris, spec=spec, hyper=hyper, epoch=0)
+    >>> 0.0 <= float(run.history["val_accuracy"][0]) <= 1.0
+    True
     """
     epoch = jnp.asarray(epoch)
     after = _measure(run, dataset, epoch, spec=spec, hyper=hyper)
@@ -220,7 +262,15 @@ def _from_epoch_1(epoch: Array, watch: Any, after: Callable[[Any], Any]) -> Any:
 
 
 def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> RunState:
-    """Test the selected model; fills the test columns of the last epoch that was trained."""
+    """Test the selected model; fills the test columns of the last epoch that was trained.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none")), training.Hyper()
+    >>> iris = jax.device_put(data.load("iris"))
+    >>> run = end_run(init_run(0, iris, spec=spec, hyper=hyper), iris, spec=spec, hyper=hyper)
+    >>> 0.0 <= float(run.history["test_accuracy"][-1]) <= 1.0
+    True
+    """
     if spec.evaluation.test_every_epoch:
         return run  # it selects the last model, and that is tested: a net less to compile
     # A diverged run has rows to the end.
@@ -232,8 +282,8 @@ def end_run(run: RunState, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> 
 
 def _test(net: Net, dataset: Dataset) -> dict[str, Array]:
     """Loss and score of a model on the test set."""
-    index = jnp.arange(dataset.test_images.shape[0], dtype=jnp.int32)
-    loss, score = evaluate(net, dataset.test_images, dataset.test_labels, index)
+    index = jnp.arange(dataset.test_inputs.shape[0], dtype=jnp.int32)
+    loss, score = evaluate(net, dataset.test_inputs, dataset.test_targets, index)
     return {"test_loss": loss, score_column("test", net.spec): score}
 
 
@@ -277,7 +327,7 @@ def _evaluated(run: RunState, dataset: Dataset, epoch: Array, *, spec: RunSpec, 
 
     def on(rule, rows: Any, **more: Array) -> Any:
         net = net_of(run, spec=spec, hyper=hyper)
-        return rule(net, dataset.train_images, dataset.train_labels, rows, **more)
+        return rule(net, dataset.train_inputs, dataset.train_targets, rows, **more)
 
     train_rows = run.train_index[: spec.evaluation.train_subset]
     train, val = score_column("train", spec), score_column("val", spec)
@@ -286,7 +336,7 @@ def _evaluated(run: RunState, dataset: Dataset, epoch: Array, *, spec: RunSpec, 
     if spec.evaluation.validation == "d4_shipped":
         # First, since all that is measured or kept after it has the statistics it leaves.
         steps, batch = _steps_per_epoch(dataset, spec), spec.data.batch_size
-        after = spec.steps_after_validation(dataset.train_images.shape[0])
+        after = spec.steps_after_validation(dataset.train_inputs.shape[0])
         trained = _order(run, spec, epoch)[(steps - after) * batch : steps * batch]
         val_loss, val_score, norm_state = on(evaluate_in_train_mode, run.val_index, then=trained)
         run = run.replace(train=run.train.replace(norm_state=norm_state))
@@ -307,7 +357,7 @@ def _lost(train_loss: Array, val_loss: Array | None, epoch: Array) -> Array:
 
 
 def _steps_per_epoch(dataset: Dataset, spec: RunSpec) -> int:
-    return spec.data.steps_per_epoch(dataset.train_images.shape[0])
+    return spec.data.steps_per_epoch(dataset.train_inputs.shape[0])
 
 
 def _rate(run: RunState, step: Array, dataset: Dataset, *, spec: RunSpec, hyper: Hyper) -> Array:

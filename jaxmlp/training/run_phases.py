@@ -32,7 +32,13 @@ from jaxmlp.training.state import RunState
 
 @dataclass(frozen=True)
 class Phase:
-    """Epochs of a run between interventions."""
+    """Epochs of a run between interventions.
+
+    >>> from jaxmlp import nn, training
+    >>> spec = training.RunSpec(nn.MLPSpec((2, 3, 2)), interventions=(training.ResetMoments(5),))
+    >>> [(phase.begin, [one.kind for one in phase.opening]) for phase in phases(spec, training.Hyper())]
+    [(0, []), (5, ['reset_moments'])]
+    """
 
     begin: int
     """The epoch after which it begins; 0 for the first."""
@@ -62,7 +68,7 @@ def phases(spec: RunSpec, hyper: Hyper) -> tuple[Phase, ...]:
 
 
 def intervene(run: RunState, opening: tuple[Intervention, ...], *, spec: RunSpec, hyper: Hyper) -> RunState:
-    """The state that begins a phase, from the one that ended the phase before.
+    """Apply the interventions that open a phase to the state that ended the phase before.
 
     A run that has stopped early or diverged has nothing to change, and stays.
 
@@ -71,6 +77,13 @@ def intervene(run: RunState, opening: tuple[Intervention, ...], *, spec: RunSpec
         opening: of the phase that begins.
         spec: of the phase before.
         hyper: of the phase before; may be traced.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none")), training.Hyper()
+    >>> run = training.start_run(0, data.load("iris"), spec=spec, hyper=hyper)
+    >>> run = intervene(run, (training.ResetMoments(5),), spec=spec, hyper=hyper)
+    >>> run.train.params[0]["weight"].shape  # weights stay
+    (3, 4)
     """
     new = run
     with jax.numpy_dtype_promotion("standard"):
@@ -80,7 +93,15 @@ def intervene(run: RunState, opening: tuple[Intervention, ...], *, spec: RunSpec
 
 
 def check_interventions(spec: RunSpec, hyper: Hyper) -> None:
-    """Raise `InputError` where an intervention has nothing to act on, or leads to a number outside its range."""
+    """Raise `InputError` where an intervention has nothing to act on, or leads to a number outside its range.
+
+    >>> from jaxmlp import nn, training
+    >>> spec = training.RunSpec(nn.MLPSpec((2, 3, 2)), interventions=(training.SetNumbers(5, {"beta1": 2.0}),))
+    >>> check_interventions(spec, training.Hyper())
+    Traceback (most recent call last):
+        ...
+    jaxmlp.errors.InputError: after epoch 5, beta1 is 2: give a number at least 0 and below 1
+    """
     if spec.optimizer.hold_second_moment:
         raise InputError("hold_second_moment holds nothing at the start: give FreezeSecondMoment(epoch=...) instead")
     if not spec.interventions:

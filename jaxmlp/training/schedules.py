@@ -23,7 +23,7 @@ import jax.numpy as jnp
 import optax
 from jax import Array
 
-from jaxmlp.components import Components
+from jaxmlp.components import Components, is_from
 from jaxmlp.errors import InputError, check_choice, check_count, shown
 from jaxmlp.nn.hyper import check_user_numbers
 from jaxmlp.training.hyper import Hyper
@@ -32,7 +32,11 @@ from jaxmlp.typed import check_types
 
 @dataclass(frozen=True)
 class ScheduleSpec:
-    """How the learning rate moves over the steps."""
+    """How the learning rate moves over the steps.
+
+    >>> ScheduleSpec().is_constant, ScheduleSpec("cosine").is_constant
+    (True, False)
+    """
 
     name: str = "constant"
     """A key of `SCHEDULES`; a `Schedule` or a function is registered and kept by its name."""
@@ -58,7 +62,13 @@ class ScheduleSpec:
 
 
 class Clock(NamedTuple):
-    """Where a run stands, and how long it is."""
+    """Where a run stands, and how long it is.
+
+    >>> import jax.numpy as jnp
+    >>> clock = Clock(jnp.array(300), steps_per_epoch=100, epochs=15)
+    >>> int(clock.step) // clock.steps_per_epoch  # epochs that are over
+    3
+    """
 
     step: Array
     """int32, updates done so far."""
@@ -108,12 +118,18 @@ class Schedule(NamedTuple):
     """The user's numbers that it reads, such as `user.half_life`: a study hands over these alone."""
 
 
+def _check_schedule(row: Schedule) -> None:
+    if is_from("optax", row.function):
+        raise InputError("this schedule is optax's, of the step alone: give optax_schedule(lambda steps, hyper: ...)")
+    check_user_numbers(row.numbers)
+
+
 SCHEDULES: Components[Schedule] = Components(
     "schedule",
     Schedule,
     {"constant": constant, "step_decay": step_decay, "step_decay_d4": step_decay_d4, "cosine": cosine},
     from_function=Schedule,
-    check=lambda row: check_user_numbers(row.numbers),
+    check=_check_schedule,
 )
 """The library's own, and what `SCHEDULES.register` adds; `ScheduleSpec(name=function)` registers too."""
 

@@ -92,16 +92,29 @@ def balanced_weights(labels: Array, num_classes: int) -> Array:
 
 
 def check_task(spec: RunSpec, dataset: Dataset) -> None:
-    """Raise `InputError` where the loss is not about this dataset's targets."""
+    """Raise `InputError` where the loss is not about this dataset's targets.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec = training.RunSpec(nn.MLPSpec((4, 3)), loss=training.LossSpec("squared_error"))
+    >>> check_task(spec, data.load("iris"))  # doctest: +ELLIPSIS
+    Traceback (most recent call last):
+        ...
+    jaxmlp.errors.InputError: loss 'squared_error' predicts numbers, but the targets of iris are classes: ...
+    """
     if dataset.task != spec.loss.task:
         suited = ", ".join(name for name, row in LOSSES.items() if row.task == dataset.task)
         raise InputError(
-            f"loss {spec.loss.name!r} is about {spec.loss.task}, the targets of {dataset.name} are {dataset.task}: "
+            f"loss {spec.loss.name!r} predicts {spec.loss.task}, but the targets of {dataset.name} are {dataset.task}: "
             f"choose one of {suited}"
         )
 
 
 def outputs_of(spec: RunSpec, dataset: Dataset) -> tuple[int, ...]:
-    """How many outputs a net may have: one per class or target, or 1 where two classes may share it."""
+    """How many outputs a net may have: one per class or target, or 1 where two classes may share it.
+
+    >>> from jaxmlp import data, nn, training
+    >>> outputs_of(training.RunSpec(nn.MLPSpec((4, 3))), data.load("iris"))
+    (3,)
+    """
     shared = LOSSES[spec.loss.name].single_output and dataset.num_classes == 2
     return (dataset.num_outputs, 1) if shared else (dataset.num_outputs,)

@@ -47,12 +47,22 @@ declare_columns(
 
 
 def metrics_of(spec: RunSpec) -> tuple[str, ...]:
-    """What a run of this spec measures after every epoch."""
+    """What a run of this spec measures after every epoch.
+
+    >>> from jaxmlp import nn, training
+    >>> metrics_of(training.RunSpec(nn.MLPSpec((4, 3))))[:4]
+    ('train_loss', 'train_accuracy', 'val_loss', 'val_accuracy')
+    """
     return METRICS + SCORES if spec.loss.task == "numbers" else METRICS
 
 
 def score_column(part: str, spec: RunSpec) -> str:
-    """The column with the score on a part, `train`, `val` or `test`: `val_accuracy`, or of numbers `val_score`."""
+    """The column with the score on a part, `train`, `val` or `test`: `val_accuracy`, or of numbers `val_score`.
+
+    >>> from jaxmlp import nn, training
+    >>> score_column("val", training.RunSpec(nn.MLPSpec((4, 3))))
+    'val_accuracy'
+    """
     return f"{part}_score" if spec.loss.task == "numbers" else f"{part}_accuracy"
 
 
@@ -88,7 +98,13 @@ class RunStatus(IntEnum):
 
 
 class Selection(struct.PyTreeNode):
-    """The best model so far, by strictly greater validation score (S-090), running statistics included."""
+    """The best model so far, by strictly greater validation score (S-090), running statistics included.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none")), training.Hyper()
+    >>> float(training.start_run(0, data.load("iris"), spec=spec, hyper=hyper).best.val_score)  # any model is better
+    -inf
+    """
 
     params: Packed
     norm_state: Packed
@@ -98,7 +114,14 @@ class Selection(struct.PyTreeNode):
 
 
 class RunState(struct.PyTreeNode):
-    """Everything a run carries from step to step; resuming needs nothing else."""
+    """Everything a run carries from step to step; resuming needs nothing else.
+
+    >>> from jaxmlp import data, nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((4, 3)), training.DataSpec(preprocessing="none")), training.Hyper()
+    >>> run = training.start_run(0, data.load("iris"), spec=spec, hyper=hyper)
+    >>> bool(run.diverged), bool(run.ended), run.history["val_accuracy"].shape
+    (False, False, (16,))
+    """
 
     seed: Array
     train_index: Array

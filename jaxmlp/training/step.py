@@ -20,7 +20,14 @@ from jaxmlp.training.update_order import known_at_last
 
 
 class TrainState(struct.PyTreeNode):
-    """What one step changes."""
+    """What one step changes.
+
+    >>> from jaxmlp import nn, training
+    >>> spec, hyper = training.RunSpec(nn.MLPSpec((2, 3, 2))), training.Hyper()
+    >>> state = init_train_state(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), spec=spec, hyper=hyper)
+    >>> int(state.step), len(state.params)
+    (0, 2)
+    """
 
     params: Params
     norm_state: NormState
@@ -30,7 +37,14 @@ class TrainState(struct.PyTreeNode):
 
 
 def init_train_state(params: Params, norm_state: NormState, *, spec: RunSpec, hyper: Hyper) -> TrainState:
-    """The state before the first step."""
+    """The state before the first step.
+
+    >>> from jaxmlp import nn, training
+    >>> spec = training.RunSpec(nn.MLPSpec((2, 3, 2)), optimizer=training.OptimizerSpec("sgd"))
+    >>> params, norm_state = nn.init_mlp(jax.random.key(0), spec.mlp, training.Hyper())
+    >>> int(init_train_state(params, norm_state, spec=spec, hyper=training.Hyper()).step)
+    0
+    """
     opt_state = init_optimizer(spec.optimizer, hyper, folded(spec.optimizer, params))
     return TrainState(params, norm_state, opt_state, jnp.zeros((), jnp.int32))
 
@@ -38,7 +52,14 @@ def init_train_state(params: Params, norm_state: NormState, *, spec: RunSpec, hy
 def learning_rate(
     step: Array, *, spec: RunSpec, hyper: Hyper, steps_per_epoch: int, scale: Array | None = None
 ) -> Array:
-    """η at a step: the schedule's factor times `hyper.learning_rate`, times the plateau's `scale` where it has one."""
+    """η at a step: the schedule's factor times `hyper.learning_rate`, times the plateau's `scale` where it has one.
+
+    >>> from jaxmlp import nn, training
+    >>> spec = training.RunSpec(nn.MLPSpec((2, 3)), schedule=training.ScheduleSpec("step_decay"), epochs=4)
+    >>> hyper = training.Hyper(learning_rate=0.5, decay_factor=0.5)
+    >>> [float(learning_rate(jnp.array(step), spec=spec, hyper=hyper, steps_per_epoch=10)) for step in (0, 19, 20)]
+    [0.5, 0.5, 0.25]
+    """
     factor = schedule_factor(Clock(step, steps_per_epoch, spec.epochs), spec.schedule, hyper)
     rate = factor * jnp.asarray(hyper.learning_rate, factor.dtype)
     return rate if scale is None else scale * rate
@@ -72,6 +93,14 @@ def train_step(
 
     Raises:
         InputError: no `rate` where the spec's rate is not constant, or what `objective` refuses.
+
+    >>> from jaxmlp import nn, training
+    >>> spec = training.RunSpec(nn.MLPSpec((2, 2), initializer="zeros"), optimizer=training.OptimizerSpec("sgd"))
+    >>> hyper = training.Hyper(learning_rate=1.0)
+    >>> state = init_train_state(*nn.init_mlp(jax.random.key(0), spec.mlp, hyper), spec=spec, hyper=hyper)
+    >>> state, loss = train_step(state, jnp.ones((4, 2)), jnp.zeros(4, int), spec=spec, hyper=hyper)
+    >>> round(float(loss), 4), state.params[0]["weight"].tolist()
+    (0.6931, [[0.5, 0.5], [-0.5, -0.5]])
     """
     if rate is None:
         rate = _constant_rate(spec, hyper)

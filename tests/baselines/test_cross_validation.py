@@ -35,7 +35,7 @@ def test_a_key_shuffles_and_every_example_is_validated_on_once():
 
 def test_scores_of_folds_are_scikit_learn_s_and_several_candidates_share_a_pass():
     digits = load("digits")
-    images, labels = np.asarray(digits.train_images[:203]), np.asarray(digits.train_labels[:203])
+    images, labels = np.asarray(digits.train_inputs[:203]), np.asarray(digits.train_targets[:203])
     ks = (1, 5)
 
     def accuracy(train, val):

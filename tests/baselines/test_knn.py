@@ -73,23 +73,23 @@ def test_tiles_make_no_difference(metric):
 @pytest.mark.parametrize("metric", DISTANCES)
 def test_digits_are_classified_as_by_scikit_learn(metric):
     digits = load("digits")
-    train, images = np.asarray(digits.train_images), np.asarray(digits.test_images)
+    train, images = np.asarray(digits.train_inputs), np.asarray(digits.test_inputs)
     ks = (1, 3, 5, 11)
-    labels = knn_classify(train, digits.train_labels, images, ks=ks, num_classes=10, metric=metric)
+    labels = knn_classify(train, digits.train_targets, images, ks=ks, num_classes=10, metric=metric)
     # Which of several neighbours at the k-th distance scikit-learn takes is not defined: those images are left out.
     nearest = np.sort(exact_distances(train, images, metric), axis=1)
     for k, mine in zip(ks, np.asarray(labels), strict=True):
         theirs = KNeighborsClassifier(k, algorithm="brute", metric=SKLEARN[metric])
         defined = nearest[:, k - 1] < nearest[:, k]
-        expected = theirs.fit(train.astype(float), digits.train_labels).predict(images.astype(float))
+        expected = theirs.fit(train.astype(float), digits.train_targets).predict(images.astype(float))
         assert defined.mean() > 0.95
         np.testing.assert_array_equal(mine[defined], expected[defined])
 
 
 def test_votes_of_several_k_and_their_ties():
-    train_labels = jnp.array([7, 2, 2, 7, 9, 9, 9])
+    train_targets = jnp.array([7, 2, 2, 7, 9, 9, 9])
     votes = neighbour_votes(
-        jnp.array([[0, 1, 2, 3, 4, 5, 6], [4, 0, 5, 1, 6, 2, 3]]), train_labels, (1, 2, 3, 4, 7), 10
+        jnp.array([[0, 1, 2, 3, 4, 5, 6], [4, 0, 5, 1, 6, 2, 3]]), train_targets, (1, 2, 3, 4, 7), 10
     )
     #   first: 7 | 7 2 tie | 7 2 2 | 7 2 2 7 tie | 9;   second: 9 | 9 7 tie | 9 7 9 | ... | 9
     np.testing.assert_array_equal(votes.T, [[7, 2, 2, 2, 9], [9, 7, 9, 9, 9]])
@@ -114,10 +114,10 @@ def test_mnist_fits_two_gigabytes(metric):
 def test_mnist_is_classified_at_97_05_and_as_by_scikit_learn(mnist_dir):
     """All 10,000 images at k = 3; the first 256 label for label, without ties to leave out."""
     mnist = load("mnist", data_dir=mnist_dir)
-    train, train_labels, images = mnist.train_images, mnist.train_labels, mnist.test_images[:256]
-    labels = np.asarray(knn_classify(train, train_labels, mnist.test_images, ks=(1, 3, 5), num_classes=10))
-    assert np.mean(labels[1] == mnist.test_labels) == pytest.approx(0.9705, abs=1e-3)
-    theirs = KNeighborsClassifier(5, algorithm="brute").fit(np.asarray(train, np.float32), train_labels)
+    train, train_targets, images = mnist.train_inputs, mnist.train_targets, mnist.test_inputs[:256]
+    labels = np.asarray(knn_classify(train, train_targets, mnist.test_inputs, ks=(1, 3, 5), num_classes=10))
+    assert np.mean(labels[1] == mnist.test_targets) == pytest.approx(0.9705, abs=1e-3)
+    theirs = KNeighborsClassifier(5, algorithm="brute").fit(np.asarray(train, np.float32), train_targets)
     for k, mine in zip((1, 3, 5), labels[:, :256], strict=True):
         np.testing.assert_array_equal(mine, theirs.set_params(n_neighbors=k).predict(np.asarray(images, np.float32)))
 
@@ -136,14 +136,14 @@ LABELS = np.arange(4, dtype=np.int32)
         ({"ks": 3}, r"ks is 3: give a tuple or list with one or more of 1 to 4"),
         ({"ks": "13"}, r"ks is '13': give a tuple or list"),
         ({"ks": (1, 2.0)}, r"ks is \(1, 2.0\): give a tuple or list"),
-        ({"images": IMAGES[:, :5]}, r"training images \(4, 6\) and images \(4, 5\): give .* with the same I"),
-        ({"images": IMAGES[0]}, r"images \(6,\): give \[N, I\] and \[B, I\]"),
-        ({"images": IMAGES.astype(np.float32)}, r"of uint8 and images of float32: give both uint8 or the same float"),
-        ({"train_labels": LABELS[:3]}, r"\(3,\) labels for \(4, 6\) training images: give one label each"),
+        ({"inputs": IMAGES[:, :5]}, r"training images \(4, 6\) and images \(4, 5\): give .* with the same I"),
+        ({"inputs": IMAGES[0]}, r"images \(6,\): give \[N, I\] and \[B, I\]"),
+        ({"inputs": IMAGES.astype(np.float32)}, r"of uint8 and images of float32: give both uint8 or the same float"),
+        ({"train_targets": LABELS[:3]}, r"\(3,\) labels for \(4, 6\) training images: give one label each"),
     ],
 )
 def test_bad_input_is_one_line(changed, message):
-    given = {"train_images": IMAGES, "train_labels": LABELS, "images": IMAGES, "ks": (1,), "num_classes": 4} | changed
+    given = {"train_inputs": IMAGES, "train_targets": LABELS, "inputs": IMAGES, "ks": (1,), "num_classes": 4} | changed
     with pytest.raises(InputError, match=rf"\A[^\n]*{message}[^\n]*\Z"):
         knn_classify(**given)
 

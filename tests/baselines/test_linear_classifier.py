@@ -13,8 +13,8 @@ from jaxmlp.errors import InputError
 
 def digits(count, dtype=np.float64):
     images = load("digits")
-    labels = np.asarray(images.train_labels[:count], np.int64 if dtype == np.float64 else np.int32)
-    return np.asarray(images.train_images[:count], dtype) / 255, labels
+    labels = np.asarray(images.train_targets[:count], np.int64 if dtype == np.float64 else np.int32)
+    return np.asarray(images.train_inputs[:count], dtype) / 255, labels
 
 
 def zeros(num_inputs, num_classes, dtype=np.float32):
@@ -146,12 +146,12 @@ def test_minibatch_descent_follows_its_batches(x64):
 
 def test_digits_are_learned_from_minibatches():
     images = load("digits")
-    x, test = (np.asarray(part, np.float32) / 255 for part in (images.train_images, images.test_images))
+    x, test = (np.asarray(part, np.float32) / 255 for part in (images.train_inputs, images.test_inputs))
     batches = {"batch_size": 64, "key": jax.random.key(0)}
     params, _ = train_linear_classifier(
-        zeros(64, 10), x, images.train_labels, loss="svm", learning_rate=0.1, steps=1000, l2=1e-3, **batches
+        zeros(64, 10), x, images.train_targets, loss="svm", learning_rate=0.1, steps=1000, l2=1e-3, **batches
     )
-    assert np.mean(np.asarray(linear_classify(params, test)) == images.test_labels) > 0.93
+    assert np.mean(np.asarray(linear_classify(params, test)) == images.test_targets) > 0.93
 
 
 def test_numbers_are_traced_and_lanes_are_independent():

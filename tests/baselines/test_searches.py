@@ -22,7 +22,7 @@ RANGES = {"learning_rate": (1e-4, 1.0), "l2": (1e-6, 1e-2)}
 
 def digits(count):
     images = load("digits")
-    return np.asarray(images.train_images[:count], np.float32) / 255, images.train_labels[:count]
+    return np.asarray(images.train_inputs[:count], np.float32) / 255, images.train_targets[:count]
 
 
 def draw_weights(draws, seed=0, scale=0.1, **changed):

@@ -55,7 +55,6 @@ def refused(capsys, command, *line):
 def test_what_cannot_be_is_one_line_and_writes_nothing(capsys, tmp_path, monkeypatch, command, line, told):
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JAXMLP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
     assert told in refused(capsys, command, *line)
     assert not [path for path in tmp_path.iterdir() if path.name != "cache"]
 

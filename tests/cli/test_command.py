@@ -25,7 +25,6 @@ def make_home(folder: Path, patch: pytest.MonkeyPatch) -> Path:
     folder.mkdir(exist_ok=True)
     patch.chdir(folder)
     patch.setenv("JAXMLP_CACHE", str(folder.parent / "cache"))
-    patch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
     FRAME.to_csv("iris.csv", index=False)
     return folder
 
@@ -82,9 +81,10 @@ def test_a_csv_becomes_a_tested_net_with_a_page(trained):
 def test_the_spec_beside_a_result_repeats_it(trained, monkeypatch):
     folder, _ = trained
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
     spec = tomllib.loads((folder / "results/own/spec.toml").read_text())
     assert (spec["data"], spec["widths"], spec["epochs"]) == (str(folder / "iris.csv"), [4, 100, 3], 15)
+    (program,) = json.loads((folder / "results/own/manifest.json").read_text())["programs"]
+    assert (spec["lanes"], spec["strategy"]) == (program["lanes"], program["strategy"])
     assert run_jaxmlp_line(["train", "--spec", "results/own/spec.toml", "--out", "again"]) == 0
     first, again = (pd.read_parquet(f"{out}/own/results.parquet") for out in ("results", "again"))
     pd.testing.assert_frame_equal(first, again)
@@ -93,7 +93,6 @@ def test_the_spec_beside_a_result_repeats_it(trained, monkeypatch):
 def test_new_rows_are_predicted_to_a_csv_in_the_table_s_own_words(trained, monkeypatch, capsys):
     folder, _ = trained
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
     new = FRAME[["pw", "pl", "sw", "sl"]].assign(note="kept")[::10]  # other order, a column that is no input
     new.to_csv("new.csv", index=False)
     assert run_jaxmlp_line(["predict", "results/own/net.safetensors", "new.csv"]) == 0
@@ -115,7 +114,6 @@ def test_new_rows_are_predicted_to_a_csv_in_the_table_s_own_words(trained, monke
 def test_a_net_is_tested_on_its_own_data_alone(trained, monkeypatch, capsys):
     folder, _ = trained
     monkeypatch.chdir(folder)
-    monkeypatch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
     net = "results/own/net.safetensors"
     assert run_jaxmlp_line(["test", net, "iris.csv"]) == 0  # the target is the net's
     assert "test accuracy on iris: " in capsys.readouterr().out

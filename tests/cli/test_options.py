@@ -89,7 +89,7 @@ def test_each_option_sets_its_field_on_the_command_line_and_in_a_file(tmp_path: 
     for switch, name in IMPLIED.items():
         assert attrgetter(switch)(spec) == (option.name == name or name in needed)
     file = tmp_path / "spec.toml"
-    file.write_text(spec_text(settings, spec, hyper), encoding="utf-8")
+    file.write_text(spec_text(settings, {"own": (spec, hyper)}), encoding="utf-8")
     again = make_setting(read_spec(file), TABLE)
     assert make_run(Arm("a", *again), 0, "").run_id == make_run(Arm("a", spec, hyper), 0, "").run_id
 
@@ -201,19 +201,52 @@ def test_two_ways_to_name_the_data_are_refused():
         given_settings(arguments)
 
 
-def test_a_compared_spec_file_compares_again(tmp_path: Path):
-    settings = {"compare": "activation=relu,tanh", "seeds": 2, "epochs": 2}
+@pytest.mark.parametrize(
+    "compare",
+    [
+        "activation=relu,tanh",
+        "dropout_rate=0,0.5",
+        "batch_size=4,40",
+        "train_size=20,60",
+        "split=none,random_fifth",
+        "optimizer=adamw,sgd",
+        "optimizer=sgd,adamw",
+        "weight_decay=0.1,0.2",
+        "clip_norm=1,2",
+        "loss=cross_entropy,hinge",
+        "widths=5;6,7",
+    ],
+)
+def test_a_compared_spec_file_compares_the_same_again(tmp_path: Path, compare: str):
+    """What suits one arm and not the next is not written as though it were for all."""
+    settings = {"compare": compare, "seeds": 2}
     made = compared(settings, TABLE)
     file = tmp_path / "spec.toml"
-    file.write_text(spec_text(settings, *next(iter(made.values()))), encoding="utf-8")
+    file.write_text(spec_text(settings, made), encoding="utf-8")
     again = compared(read_spec(file), TABLE)
-    assert again == made
+    assert list(again) == list(made)
+    for arm in made:
+        runs = [make_run(Arm("a", *setting[arm]), 0, "") for setting in (made, again)]
+        assert runs[0].run_id == runs[1].run_id
+
+
+def test_a_prepared_set_s_name_is_no_path_and_a_layout_is_kept_where_there_is_one(tmp_path: Path):
+    file, made = tmp_path / "spec.toml", {"own": (SPEC, Hyper())}
+    programs = [{"lanes": 5, "strategy": "vmap"}, {"lanes": 5, "strategy": "map"}]
+    file.write_text(spec_text({"data": "tfds:emnist/letters", "seeds": 2}, made, programs), encoding="utf-8")
+    read = read_spec(file)
+    assert (read["data"], read["lanes"]) == ("tfds:emnist/letters", 5)
+    assert "strategy" not in read
+
+
+def test_compared_arms_differ_in_what_is_compared_alone():
+    made = compared({"compare": "activation=relu,tanh"}, TABLE)
     assert replace(made["activation tanh"][0], mlp=SPEC.mlp) == replace(made["activation relu"][0], mlp=SPEC.mlp)
 
 
 def test_the_share_of_the_test_part_is_a_number_where_it_reads_as_one():
     dataset = load_data({"data": "iris"})
-    assert len(dataset.test_labels) == 30
+    assert len(dataset.test_targets) == 30
     with pytest.raises(InputError, match="takes no test"):
         load_data({"data": "iris", "test": "0.4"})
 
@@ -223,6 +256,6 @@ def test_a_file_s_test_part_may_be_a_share_or_another_file(tmp_path: Path, monke
     for name in ("train.csv", "test.csv"):
         Path(name).write_text("x,y,kind\n" + "\n".join(f"{i},{i % 7},{'ab'[i % 2]}" for i in range(50)))
     own = {"data": "train.csv", "target": "kind"}
-    assert len(load_data(own | {"test": "0.4"}).test_labels) == 20
-    assert len(load_data(own | {"test": 0.4}).test_labels) == 20
-    assert len(load_data(own | {"test": "test.csv"}).test_labels) == 50
+    assert len(load_data(own | {"test": "0.4"}).test_targets) == 20
+    assert len(load_data(own | {"test": 0.4}).test_targets) == 20
+    assert len(load_data(own | {"test": "test.csv"}).test_targets) == 50

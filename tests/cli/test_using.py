@@ -19,10 +19,9 @@ NUMBERS = data.from_arrays(np.arange(40.0).reshape(20, 2), np.linspace(-1, 1, 20
 
 @pytest.fixture(autouse=True)
 def here(tmp_path, monkeypatch):
-    """An empty current folder, and no compile cache that a test would set for all."""
+    """An empty current folder and an empty cache."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("JAXMLP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
 
 
 def saved(spec, dataset, **about):
@@ -36,7 +35,7 @@ def saved(spec, dataset, **about):
 def test_a_net_of_one_output_is_tested_and_predicts_two_classes_with_their_probability(capsys):
     net = saved(ONE_OUTPUT, CLOUDS)
     assert run_jaxmlp_line(["test", "net.safetensors", "--dataset", "toy_gauss"]) == 0
-    right = np.mean(np.asarray(net.predict(CLOUDS.test_images)) == CLOUDS.test_labels)
+    right = np.mean(np.asarray(net.predict(CLOUDS.test_inputs)) == CLOUDS.test_targets)
     assert f"test accuracy on toy_gauss: {right:.2%}" in capsys.readouterr().out
     rows = np.array([[-3, -3], [3, 3], [0, 1]], np.float32)
     pd.DataFrame(rows, columns=["x", "y"]).to_csv("new.csv", index=False)

@@ -111,7 +111,12 @@ ARRAYS: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     ),
     "no name": (X, Y, {"name": ""}, "the name is '': give a text"),
     "few rows": (X[:6], Y[:6], {}, "6 rows with 0.2 of them held out for the test: give at least 10 rows"),
-    "a class of one row": (X, changed(Y, 9, 7), {"holdout": "random", "test": 0.9}, "all held out for the test"),
+    "a class of one row": (
+        X,
+        changed(Y, 9, 7),
+        {"holdout": "random", "test": 0.9},
+        "all held out for validation or the test",
+    ),
     "an unknown holdout": (
         X,
         Y,
@@ -134,7 +139,7 @@ ARRAYS: dict[str, tuple[Any, Any, dict[str, Any], str]] = {
     ),
     "a class of the test alone": (X, Y, {"test": (X, Y + 1)}, "test targets have '3' in row 2 of 0 to 29"),
     "fewer test targets": (X, Y, {"test": (X, Y[:9])}, "test inputs have 30 rows, test targets 9"),
-    "a text column": (FRAME, Y, {}, r"column 'colour' is text \('red' in row 0 of 0 to 29\): drop it, or take"),
+    "a text column": (FRAME, Y, {}, r"column 'colour' is text \('red' in row 0 of 0 to 29\): drop it"),
     "an unknown way with text": (FRAME, Y, {"text": "hash"}, "unknown text 'hash': choose one of refuse, one_hot"),
     "a column twice": (FRAME[["age", "age"]], Y, {}, "inputs have two columns 'age'"),
     "a missing cell": (
@@ -277,7 +282,7 @@ FILES: dict[str, tuple[Callable[[Path], Path], dict[str, Any], str]] = {
     "nothing but the target": (csv(TABLE), {"target": "kind", "drop": ["x", "y"]}, "no input is left"),
     "an unknown column to drop": (csv(TABLE), {"target": "kind", "drop": ["z"]}, "has no column 'z'"),
     "a column twice": (csv(TABLE.replace("x,y", "x,x")), {"target": "kind"}, "has two columns 'x'"),
-    "no names": (csv("1,2,3\n4,5,6\n"), {"target": "3"}, "begins with numbers (1,2,3)"),
+    "no names": (csv("1,2,3\n4,5,6\n"), {"target": "3"}, "begins with a row (1,2,3)"),
     "semicolons": (csv(TABLE.replace(",", ";")), {"target": "kind"}, "columns are separated by commas"),
     "a row too long": (csv(TABLE + "1,2,a,4\n"), {"target": "kind"}, "is no CSV that can be read"),
     "every row too long": (csv(f"x,y\n{ROWS}\n"), {"target": "y"}, "more values in a row than its first line names"),
@@ -305,7 +310,7 @@ FILES: dict[str, tuple[Callable[[Path], Path], dict[str, Any], str]] = {
     "a negative header": (raw(header_of("(-1, 9)"), "t.npy"), {}, "is truncated|is no array"),
     "no .npy": (raw(b"no numpy", "t.npy"), {}, "is no array that can be read"),
     "a .npy of one axis": (raw(npy(Y), "t.npy"), {"target": "0"}, r"of shape \(30,\): give rows \[N, I\]"),
-    "a .npy without a target": (raw(npy(X), "t.npy"), {}, "has columns 0, 1: say which one is the target"),
+    "a .npy without a target": (raw(npy(X), "t.npy"), {}, "has 2 columns: say which one is the target"),
     "no .npz": (raw(b"PK no zip", "t.npz"), {}, "is no .npz that can be read"),
     "a .npz of other names": (raw(npz(a=X, b=Y), "t.npz"), {}, "call them inputs and targets, or x and y"),
     "a .npz of nothing": (raw(npz(), "t.npz"), {}, "holds no arrays"),
@@ -338,42 +343,42 @@ def test_files_are_refused(untouched: Path, tmp_path: Path, write: Callable[[Pat
 
 
 DIGITS = data.load("digits")
-LABELS, IMAGES = np.asarray(DIGITS.train_labels), np.asarray(DIGITS.train_images)
+LABELS, IMAGES = np.asarray(DIGITS.train_targets), np.asarray(DIGITS.train_inputs)
 POINTS = data.load("toy_gauss")
 DATASETS: dict[str, tuple[data.Dataset, str]] = {
-    "label -1": (DIGITS.replace(train_labels=changed(LABELS, 5, -1)), r"train_labels\[5\] is -1: give classes 0 to 9"),
-    "label K": (DIGITS.replace(test_labels=np.full(355, 10, np.int32)), r"test_labels\[0\] is 10: give classes 0 to 9"),
-    "labels from 1": (DIGITS.replace(train_labels=LABELS + 1), r"\] is 10: give classes 0 to 9"),
+    "label -1": (DIGITS.replace(train_targets=changed(LABELS, 5, -1)), r"train_targets\[5\] is -1: give classes 0"),
+    "label K": (DIGITS.replace(test_targets=np.full(355, 10, np.int32)), r"test_targets\[0\] is 10: give classes 0"),
+    "labels from 1": (DIGITS.replace(train_targets=LABELS + 1), r"\] is 10: give classes 0 to 9"),
     "short labels": (
-        DIGITS.replace(train_labels=LABELS[:9]),
-        r"train_labels have shape \(9,\), .* one label for every row",
+        DIGITS.replace(train_targets=LABELS[:9]),
+        r"train_targets have shape \(9,\), .* one target for every row",
     ),
     "float labels": (
-        DIGITS.replace(train_labels=LABELS * 1.0),
-        "train_labels are float64: give integers 0 to 9 for classes, or float32",
+        DIGITS.replace(train_targets=LABELS * 1.0),
+        "train_targets are float64: give integers 0 to 9 for classes, or float32",
     ),
-    "one-hot labels": (DIGITS.replace(train_labels=np.eye(10)[LABELS]), "train_labels are float64: give integers"),
+    "one-hot labels": (DIGITS.replace(train_targets=np.eye(10)[LABELS]), "train_targets are float64: give integers"),
     "images of two axes": (
-        DIGITS.replace(train_images=IMAGES.reshape(-1, 8, 8)),
+        DIGITS.replace(train_inputs=IMAGES.reshape(-1, 8, 8)),
         r"shape \(1442, 8, 8\): give \[N, I\]",
     ),
-    "float64 images": (DIGITS.replace(train_images=IMAGES / 255), "train_images are float64: give uint8 or float32"),
+    "float64 images": (DIGITS.replace(train_inputs=IMAGES / 255), "train_inputs are float64: give uint8 or float32"),
     "no test part": (
-        DIGITS.replace(test_images=IMAGES[:0], test_labels=LABELS[:0]),
-        r"test_images have shape \(0, 64\): give at least one row",
+        DIGITS.replace(test_inputs=IMAGES[:0], test_targets=LABELS[:0]),
+        r"test_inputs have shape \(0, 64\): give at least one row",
     ),
     "a NaN in a pixel": (
-        POINTS.replace(train_images=changed(POINTS.train_images, (3, 1), np.nan)),
-        r"train_images\[3, 1\] is nan",
+        POINTS.replace(train_inputs=changed(POINTS.train_inputs, (3, 1), np.nan)),
+        r"train_inputs\[3, 1\] is nan",
     ),
-    "other inputs in the test": (DIGITS.replace(test_images=IMAGES[:355, :9]), "test_images have 9 inputs"),
+    "other inputs in the test": (DIGITS.replace(test_inputs=IMAGES[:355, :9]), "test_inputs have 9 inputs"),
     "another image shape": (DIGITS.replace(image_shape=(8, 9)), r"image_shape \(8, 9\) is not that of 64 inputs"),
-    "one class": (DIGITS.replace(num_classes=1, train_labels=LABELS * 0), "have 1 class: give at least two"),
+    "one class": (DIGITS.replace(num_classes=1, train_targets=LABELS * 0), "have 1 class: give at least two"),
     "numbers in the test alone": (
-        DIGITS.replace(test_labels=np.zeros(355, np.float32)),
-        "test_labels are float32: the training part's are integers",
+        DIGITS.replace(test_targets=np.zeros(355, np.float32)),
+        "test_targets are float32: the training part's are integers",
     ),
-    "one-hot integers": (DIGITS.replace(train_labels=np.eye(10, dtype=int)[LABELS]), r"shape \(1442, 10\)"),
+    "one-hot integers": (DIGITS.replace(train_targets=np.eye(10, dtype=int)[LABELS]), r"shape \(1442, 10\)"),
 }
 
 

@@ -118,10 +118,10 @@ def test_a_download_equals_the_files_it_came_from(site, monkeypatch: pytest.Monk
     values = random_set(num_train=1203, num_test=40)
     register(address, write_set(folder, values), monkeypatch)
     dataset = load("kmnist")
-    np.testing.assert_array_equal(dataset.train_images, values[NAMES[0]].reshape(1203, 784))
-    np.testing.assert_array_equal(dataset.train_labels, values[NAMES[1]])
-    np.testing.assert_array_equal(dataset.test_images, values[NAMES[2]].reshape(40, 784))
-    np.testing.assert_array_equal(dataset.test_labels, values[NAMES[3]])
+    np.testing.assert_array_equal(dataset.train_inputs, values[NAMES[0]].reshape(1203, 784))
+    np.testing.assert_array_equal(dataset.train_targets, values[NAMES[1]])
+    np.testing.assert_array_equal(dataset.test_inputs, values[NAMES[2]].reshape(40, 784))
+    np.testing.assert_array_equal(dataset.test_targets, values[NAMES[3]])
     assert dataset.digest == load("kmnist", data_dir=folder).digest
     assert "tensorflow" not in sys.modules
     assert list(temporary.iterdir()) == []

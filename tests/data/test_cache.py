@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from jaxmlp.data.cache import cache_folder, content_digest, load_cached
+from jaxmlp.data.cache import STORED, cache_folder, content_digest, load_cached
 from jaxmlp.data.loading import load
 from jaxmlp.errors import InputError
 from tests.data.idx_files import NAMES, random_set, write_set
@@ -170,6 +170,14 @@ def test_mapped_arrays_outlive_damage_and_repair(cache: Path):
     (entry_of(cache) / "meta.json").unlink()
     load_cached("set", "source", build)
     np.testing.assert_array_equal(arrays["a"], build.arrays["a"])
+
+
+def test_an_entry_keeps_the_names_of_version_1_on_disk(cache: Path):
+    """An entry that was written before the fields of a data set had other names is opened as it is."""
+    arrays = {name: np.full(2, i, np.uint8) for i, name in enumerate(STORED)}
+    assert list(load_cached("set", "source", lambda: arrays)) == list(STORED)
+    files = {path.name for path in entry_of(cache).iterdir()}
+    assert files == {"meta.json", "train_images.npy", "train_labels.npy", "test_images.npy", "test_labels.npy"}
 
 
 def test_the_digest_depends_on_values_fields_shapes_and_dtypes():

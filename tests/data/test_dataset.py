@@ -17,8 +17,8 @@ from tests.data.test_cache import second_load
 
 def parts(dataset: Dataset) -> list[tuple[np.ndarray, np.ndarray]]:
     return [
-        (np.asarray(dataset.train_images), np.asarray(dataset.train_labels)),
-        (np.asarray(dataset.test_images), np.asarray(dataset.test_labels)),
+        (np.asarray(dataset.train_inputs), np.asarray(dataset.train_targets)),
+        (np.asarray(dataset.test_inputs), np.asarray(dataset.test_targets)),
     ]
 
 
@@ -29,6 +29,11 @@ def test_digits_have_the_layout_of_a_dataset():
     for images, labels in parts(dataset):
         assert (images.shape, images.dtype) == ((len(labels), 64), np.uint8)
         assert labels.dtype == np.int32
+
+
+def test_the_data_hash_is_that_of_version_1():
+    """It is in every run id: fields have been renamed since, and the hash keeps their first names."""
+    assert load("digits").digest == "64b9e4f0447d3606b73fd77847860766f951e5769ed842fbf2e28b4ad0b24676"
 
 
 def test_digits_are_those_of_scikit_learn_rescaled():
@@ -54,10 +59,10 @@ def test_a_dataset_goes_to_a_device_and_through_jit_as_a_pytree():
     on_device = jax.device_put(dataset)
     assert all(isinstance(leaf, jax.Array) for leaf in jax.tree.leaves(on_device))
     assert len(jax.tree.leaves(on_device)) == 4
-    assert on_device.train_images.dtype == jnp.uint8
+    assert on_device.train_inputs.dtype == jnp.uint8
     assert (on_device.name, on_device.digest, on_device.image_shape) == ("digits", dataset.digest, (8, 8))
-    total = jax.jit(lambda d: jnp.sum(d.train_images.astype(jnp.int32)) * d.num_classes)(on_device)
-    assert int(total) == 10 * int(np.asarray(dataset.train_images).sum())
+    total = jax.jit(lambda d: jnp.sum(d.train_inputs.astype(jnp.int32)) * d.num_classes)(on_device)
+    assert int(total) == 10 * int(np.asarray(dataset.train_inputs).sum())
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from jaxmlp import data, nn, study, training
+from jaxmlp.errors import InputError
 
 X = np.random.default_rng(0).normal(size=(60, 3)).astype(np.float32)
 LABELS = np.arange(60) % 3
@@ -17,8 +18,8 @@ LABELS = np.arange(60) % 3
 
 def whole(dataset: data.Dataset) -> tuple[np.ndarray, np.ndarray]:
     """Inputs and targets of both parts, by the first input."""
-    inputs = np.concatenate([dataset.train_images, dataset.test_images])
-    targets = np.concatenate([dataset.train_labels, dataset.test_labels])
+    inputs = np.concatenate([dataset.train_inputs, dataset.test_inputs])
+    targets = np.concatenate([dataset.train_targets, dataset.test_targets])
     order = np.argsort(inputs[:, 0], kind="stable")
     return inputs[order], targets[order]
 
@@ -59,7 +60,7 @@ def test_every_kind_of_array_gives_the_same_data(inputs: Any, targets: Any):
     order = np.argsort(X[:, 0], kind="stable")
     np.testing.assert_array_equal(rows, X[order])
     np.testing.assert_array_equal(classes, LABELS[order])
-    assert dataset.train_labels.dtype == np.int32
+    assert dataset.train_targets.dtype == np.int32
 
 
 TASKS = {
@@ -77,7 +78,7 @@ TASKS = {
 def test_the_task_follows_from_the_targets(targets: Any, task: str, names: tuple[str, ...]):
     dataset = data.from_arrays(X, targets)
     assert (dataset.task, dataset.class_names) == (task, names)
-    assert dataset.train_labels.dtype == (np.int32 if task == "classes" else np.float32)
+    assert dataset.train_targets.dtype == (np.int32 if task == "classes" else np.float32)
 
 
 def test_integers_of_a_tenth_of_the_rows_are_classes():
@@ -87,7 +88,7 @@ def test_integers_of_a_tenth_of_the_rows_are_classes():
 
 
 def test_a_task_that_is_given_is_taken():
-    assert data.from_arrays(X, LABELS, task="numbers").train_labels.dtype == np.float32
+    assert data.from_arrays(X, LABELS, task="numbers").train_targets.dtype == np.float32
     assert data.from_arrays(X, np.arange(60) % 30, task="classes").num_classes == 30
     assert data.from_arrays(X, np.eye(3)[LABELS], task="numbers").num_outputs == 3
 
@@ -99,7 +100,7 @@ def test_names_are_taken_by_what_they_say_or_by_place():
     assert by_word.class_names == by_place.class_names == ("low", "mid", "high")
     assert by_word.digest == by_place.digest
     assert data.from_arrays(X, LABELS + 4, classes=range(10)).num_classes == 10
-    assert data.from_arrays(X, LABELS + 4, classes=range(10)).train_labels.min() == 4
+    assert data.from_arrays(X, LABELS + 4, classes=range(10)).train_targets.min() == 4
 
 
 IMAGES = np.random.default_rng(1).integers(0, 256, (60, 4, 5))
@@ -108,21 +109,21 @@ IMAGES = np.random.default_rng(1).integers(0, 256, (60, 4, 5))
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64, np.int16])
 def test_images_of_bytes_stay_bytes(dtype: Any):
     dataset = data.from_arrays(IMAGES.astype(dtype), LABELS)
-    assert (dataset.train_images.dtype, dataset.image_shape, dataset.preprocessing) == (np.uint8, (4, 5), "unit")
+    assert (dataset.train_inputs.dtype, dataset.image_shape, dataset.preprocessing) == (np.uint8, (4, 5), "unit")
     np.testing.assert_array_equal(np.sort(whole(dataset)[0].ravel()), np.sort(IMAGES.ravel()))
 
 
 def test_other_images_are_float32():
     for images in (IMAGES / 255, IMAGES.astype(np.int64) * 2, IMAGES > 100):
         dataset = data.from_arrays(images, LABELS)
-        assert (dataset.train_images.dtype, dataset.image_shape, dataset.preprocessing) == (np.float32, (4, 5), "none")
+        assert (dataset.train_inputs.dtype, dataset.image_shape, dataset.preprocessing) == (np.float32, (4, 5), "none")
 
 
 def test_what_was_taken_is_said_in_one_line():
     found = data.from_arrays(IMAGES, np.eye(3)[LABELS], name="mine").found
     assert found == (
         "mine: 48 rows to train and 12 held out (stratified) for the test, images of 4 × 5 (whole numbers 0 to 255), "
-        "3 classes (0, 1, 2), one-hot rows; preprocessing unit unless another is asked for"
+        "3 classes (0, 1, 2), one-hot rows; preprocessing unit unless another is asked for, such as standardize"
     )
     numbers = data.from_arrays(X, LABELS * 1.0).found
     assert "a number from 0 to 2 to predict; task='classes' takes them for classes; preprocessing none" in numbers
@@ -131,10 +132,10 @@ def test_what_was_taken_is_said_in_one_line():
 def test_a_stratified_test_part_has_its_share_of_every_class():
     labels = np.repeat([0, 1, 2], [100, 30, 10])
     dataset = data.from_arrays(np.arange(140.0)[:, None], labels)
-    assert np.bincount(np.asarray(dataset.test_labels)).tolist() == [20, 6, 2]
+    assert np.bincount(np.asarray(dataset.test_targets)).tolist() == [20, 6, 2]
     again = data.from_arrays(np.arange(140.0)[:, None], labels)
     assert again.digest == dataset.digest
-    assert not np.array_equal(np.sort(np.asarray(dataset.test_images)[:20, 0]), np.arange(4, 100, 5))  # drawn
+    assert not np.array_equal(np.sort(np.asarray(dataset.test_inputs)[:20, 0]), np.arange(4, 100, 5))  # drawn
 
 
 def test_groups_stay_in_one_part_and_out_of_the_inputs():
@@ -142,7 +143,7 @@ def test_groups_stay_in_one_part_and_out_of_the_inputs():
     frame = pd.DataFrame(X, columns=["a", "b", "c"]).assign(person=[f"p{i}" for i in person], row=np.arange(60))
     dataset = data.from_arrays(frame, LABELS, groups="person")
     assert dataset.columns == ("a", "b", "c", "row")
-    rows = np.asarray(dataset.train_images)[:, 3].astype(int), np.asarray(dataset.test_images)[:, 3].astype(int)
+    rows = np.asarray(dataset.train_inputs)[:, 3].astype(int), np.asarray(dataset.test_inputs)[:, 3].astype(int)
     sizes = [len(part) for part in rows]
     assert sum(sizes) == 60
     assert 5 <= sizes[1] <= 20
@@ -154,27 +155,36 @@ def test_groups_stay_in_one_part_and_out_of_the_inputs():
 
 def test_rows_in_time_order_are_tested_and_validated_on_the_latest():
     dataset = data.from_arrays(np.arange(100.0)[:, None], np.arange(100) % 2, holdout="time")
-    np.testing.assert_array_equal(dataset.test_images[:, 0], np.arange(80, 100))
+    np.testing.assert_array_equal(dataset.test_inputs[:, 0], np.arange(80, 100))
     train, val = data.split_indices(dataset.split, jax.random.key(0), 80)
     assert (np.asarray(train).max(), np.asarray(val).tolist()) == (63, list(range(64, 80)))
+
+
+@pytest.mark.parametrize("test", [None, (X[:9], LABELS[:9])], ids=["held out", "given"])
+@pytest.mark.parametrize("how", ["time", "grouped"])
+def test_a_class_of_the_validation_rows_alone_is_refused(how: str, test: Any):
+    """Rows sorted by their class, and held out in their order: what is trained on has none of the last class."""
+    inputs, labels = X, np.repeat([0, 1, 2], [25, 25, 10])
+    with pytest.raises(InputError, match=r"targets have class '\d' in \d+ of 60 rows .* held out for validation or"):
+        data.from_arrays(inputs, labels, holdout=how, groups=labels if how == "grouped" else None, test=test)
 
 
 def test_a_test_part_that_is_given_is_read_as_the_training_part_was():
     test = X[:10] + 1, np.eye(3)[LABELS[:10]]
     dataset = data.from_arrays(X, np.array(["a", "b", "c"])[LABELS], test=test)
-    np.testing.assert_array_equal(dataset.test_images, X[:10] + 1)
-    np.testing.assert_array_equal(dataset.test_labels, LABELS[:10])
-    assert len(dataset.train_images) == 60
+    np.testing.assert_array_equal(dataset.test_inputs, X[:10] + 1)
+    np.testing.assert_array_equal(dataset.test_targets, LABELS[:10])
+    assert len(dataset.train_inputs) == 60
 
 
 def test_text_columns_become_one_input_for_each_value():
     frame = pd.DataFrame({"age": [3.0, 4.0] * 10, "colour": ["red", "blue"] * 10, "a=b": [True, False] * 10})
     dataset = data.from_arrays(frame, LABELS[:20], text="one_hot", test=(frame[["colour", "age", "a=b"]], LABELS[:20]))
     assert dataset.columns == ("age", "colour=blue", "colour=red", "a=b")
-    np.testing.assert_array_equal(dataset.train_images[:2], [[3, 0, 1, 1], [4, 1, 0, 0]])
-    np.testing.assert_array_equal(dataset.test_images[:2], [[3, 0, 1, 1], [4, 1, 0, 0]])
+    np.testing.assert_array_equal(dataset.train_inputs[:2], [[3, 0, 1, 1], [4, 1, 0, 0]])
+    np.testing.assert_array_equal(dataset.test_inputs[:2], [[3, 0, 1, 1], [4, 1, 0, 0]])
     encoded = data.encode_columns(frame[:3], dataset.columns)
-    np.testing.assert_array_equal(encoded, dataset.train_images[:3])
+    np.testing.assert_array_equal(encoded, dataset.train_inputs[:3])
 
 
 def test_a_user_s_arrays_are_neither_changed_nor_kept():

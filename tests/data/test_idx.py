@@ -101,22 +101,22 @@ def test_a_folder_gives_flat_images_in_the_order_of_the_files(tmp_path: Path, gz
     values = random_set(num_train=7, num_test=3)
     found = read_idx_folder(write_set(tmp_path / "idx", values, gz=gz))
     assert {field: (a.dtype, a.shape) for field, a in found.items()} == {
-        "train_images": (np.uint8, (7, 784)),
-        "train_labels": (np.int32, (7,)),
-        "test_images": (np.uint8, (3, 784)),
-        "test_labels": (np.int32, (3,)),
+        "train_inputs": (np.uint8, (7, 784)),
+        "train_targets": (np.int32, (7,)),
+        "test_inputs": (np.uint8, (3, 784)),
+        "test_targets": (np.int32, (3,)),
     }
-    np.testing.assert_array_equal(found["train_images"][:, 28:56], values[NAMES[0]][:, 1])
-    np.testing.assert_array_equal(found["train_labels"], values[NAMES[1]])
-    np.testing.assert_array_equal(found["test_images"][2].reshape(28, 28), values[NAMES[2]][2])
-    np.testing.assert_array_equal(found["test_labels"], values[NAMES[3]])
+    np.testing.assert_array_equal(found["train_inputs"][:, 28:56], values[NAMES[0]][:, 1])
+    np.testing.assert_array_equal(found["train_targets"], values[NAMES[1]])
+    np.testing.assert_array_equal(found["test_inputs"][2].reshape(28, 28), values[NAMES[2]][2])
+    np.testing.assert_array_equal(found["test_targets"], values[NAMES[3]])
 
 
 def test_a_plain_file_is_taken_before_its_compressed_twin(tmp_path: Path):
     plain = random_set(seed=1)
     write_set(tmp_path, random_set(seed=2), gz=True)
     write_set(tmp_path, plain, gz=False)
-    np.testing.assert_array_equal(read_idx_folder(tmp_path)["train_labels"], plain[NAMES[1]])
+    np.testing.assert_array_equal(read_idx_folder(tmp_path)["train_targets"], plain[NAMES[1]])
 
 
 @pytest.mark.parametrize(
@@ -183,8 +183,8 @@ def renamed(tmp_path: Path, rename) -> Path:
 )
 def test_names_that_differ_a_little_are_found(tmp_path: Path, rename):
     found = find_idx_files(renamed(tmp_path, rename))
-    assert list(found) == ["train_images", "train_labels", "test_images", "test_labels"]
-    assert len(read_idx(found["train_images"])) == 30
+    assert list(found) == ["train_inputs", "train_targets", "test_inputs", "test_targets"]
+    assert len(read_idx(found["train_inputs"])) == 30
 
 
 def test_the_files_of_two_sets_are_not_mixed(tmp_path: Path):

@@ -54,8 +54,8 @@ def test_a_second_file_is_the_test_part(tmp_path: Path):
     TABLE[::2].to_csv(tmp_path / "train.csv", index=False)
     TABLE[1::2].to_csv(tmp_path / "test.csv", index=False)
     dataset = data.load(tmp_path / "train.csv", target="kind", test=tmp_path / "test.csv")
-    np.testing.assert_array_equal(dataset.test_images, IRIS.data[1::2].astype(np.float32))
-    np.testing.assert_array_equal(dataset.test_labels, IRIS.target[1::2])
+    np.testing.assert_array_equal(dataset.test_inputs, IRIS.data[1::2].astype(np.float32))
+    np.testing.assert_array_equal(dataset.test_targets, IRIS.target[1::2])
 
 
 @pytest.mark.parametrize("form", ["x_{}", "{}_x"])
@@ -66,8 +66,8 @@ def test_a_npz_may_hold_a_test_part(tmp_path: Path, form: str):
     named |= {name.replace("x", "y"): IRIS.target[::2] for name in named}
     np.savez_compressed(tmp_path / "t.npz", **named)
     dataset = data.load(tmp_path / "t.npz")
-    assert (len(dataset.train_images), len(dataset.test_images)) == (75, 75)
-    np.testing.assert_array_equal(dataset.test_images, IRIS.data[1::2].astype(np.float32))
+    assert (len(dataset.train_inputs), len(dataset.test_inputs)) == (75, 75)
+    np.testing.assert_array_equal(dataset.test_inputs, IRIS.data[1::2].astype(np.float32))
 
 
 def test_records_are_a_table(tmp_path: Path):
@@ -85,9 +85,9 @@ def test_an_idx_set_of_62_classes_and_any_size_is_read(tmp_path: Path, with_test
     folder = write_set(tmp_path / "letters", dict(list(values.items())[: 4 if with_test else 2]))
     dataset = data.load(folder)
     assert (dataset.num_classes, dataset.image_shape, dataset.name) == (62, (16, 12), "letters")
-    assert dataset.train_images.dtype == np.uint8
+    assert dataset.train_inputs.dtype == np.uint8
     assert dataset.class_names[0] == "1"  # as they are counted in the file
-    assert len(dataset.test_images) == 124
+    assert len(dataset.test_inputs) == 124
 
 
 def test_a_hundred_thousand_rows_of_fifty_columns_are_read_in_seconds():
@@ -96,13 +96,13 @@ def test_a_hundred_thousand_rows_of_fifty_columns_are_read_in_seconds():
     start = time.perf_counter()
     dataset = data.from_arrays(frame, rng.integers(0, 5, 100_000))
     assert time.perf_counter() - start < 10
-    assert dataset.train_images.shape == (80_000, 50)
+    assert dataset.train_inputs.shape == (80_000, 50)
 
 
 def test_scikit_learn_s_tables_are_known_by_name():
     for name, shape in {"iris": (4, 3), "wine": (13, 3), "breast_cancer": (30, 2), "diabetes": (10, 1)}.items():
         dataset = data.load(name)
-        assert (dataset.train_images.shape[1], dataset.num_outputs) == shape
+        assert (dataset.train_inputs.shape[1], dataset.num_outputs) == shape
         assert dataset.preprocessing == "none"
     assert data.load("iris").columns[0] == "sepal length (cm)"
     assert data.load("diabetes").task == "numbers"
@@ -144,12 +144,12 @@ def test_a_prepared_set_is_read_without_tensorflow(prepared: Path):
     dataset = data.load("tfds:small_set", data_dir=prepared)
     assert (dataset.image_shape, dataset.class_names) == ((4, 5), ("low", "mid", "high"))
     for images, labels in (
-        (dataset.train_images, dataset.train_labels),
-        (dataset.test_images, dataset.test_labels),
+        (dataset.train_inputs, dataset.train_targets),
+        (dataset.test_inputs, dataset.test_targets),
     ):
         np.testing.assert_array_equal(np.asarray(images)[:, 7] % 3, labels)
         assert len(set(np.asarray(images)[:, 0].tolist())) == len(labels)
-    assert (len(dataset.train_labels), len(dataset.test_labels)) == (60, 21)
+    assert (len(dataset.train_targets), len(dataset.test_targets)) == (60, 21)
     assert "tensorflow" not in sys.modules
 
 

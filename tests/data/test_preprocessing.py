@@ -109,7 +109,7 @@ def test_whitened_training_parts_have_the_identity_as_covariance(name: str, imag
 
 @pytest.mark.parametrize("name", ["pca_whiten", "zca_whiten"])
 def test_whitening_digits_leaves_their_constant_pixels_small(name: str):
-    digits = np.asarray(load("digits").train_images)
+    digits = np.asarray(load("digits").train_inputs)
     part = transformed(name, digits, np.arange(len(digits), dtype=np.int32))
     variances = np.linalg.eigvalsh(np.cov(part.T.astype(np.float64), bias=True))
     original = np.linalg.eigvalsh(np.cov(unit(digits).T, bias=True))
@@ -215,7 +215,7 @@ def test_states_and_batches_are_float32_whatever_the_default(name: str, images: 
 
 
 def test_none_passes_points_through():
-    points = jnp.asarray(load("toy_spiral").train_images)
+    points = jnp.asarray(load("toy_spiral").train_inputs)
     state = PREPROCESSINGS["none"].fit(points, jnp.arange(10))
     np.testing.assert_array_equal(PREPROCESSINGS["none"].apply(state, points[:7]), points[:7])
 
@@ -304,7 +304,7 @@ def test_states_and_batches_of_floats_are_float32_whatever_the_default(name, tab
 @pytest.mark.mnist
 def test_the_mean_of_mnist_is_the_one_of_the_document(mnist_dir: Path):
     dataset = load("mnist", data_dir=mnist_dir)
-    images = np.asarray(dataset.train_images)
+    images = np.asarray(dataset.train_inputs)
     first = np.arange(54_000, dtype=np.int32)
     np.testing.assert_allclose(fit("global_mean", images, first), 33.318421, rtol=2e-6)
     np.testing.assert_allclose(fit("train_mean", images, first) * 255, 33.3315, atol=5e-5)

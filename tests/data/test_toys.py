@@ -13,18 +13,18 @@ TOYS = ["toy_circle", "toy_xor", "toy_gauss", "toy_spiral"]
 
 def test_xor_is_the_four_points_with_their_exclusive_or():
     xor = data.load("xor")
-    table = {tuple(point): label for point, label in zip(xor.train_images.tolist(), xor.train_labels, strict=True)}
+    table = {tuple(point): label for point, label in zip(xor.train_inputs.tolist(), xor.train_targets, strict=True)}
     assert table == {(0, 0): 0, (0, 1): 1, (1, 0): 1, (1, 1): 0}
-    np.testing.assert_array_equal(xor.test_images, xor.train_images)
-    np.testing.assert_array_equal(xor.test_labels, xor.train_labels)
+    np.testing.assert_array_equal(xor.test_inputs, xor.train_inputs)
+    np.testing.assert_array_equal(xor.test_targets, xor.train_targets)
 
 
 @pytest.mark.parametrize(("name", "count"), [("xor", 4), *((toy, 250) for toy in TOYS)])
 def test_points_are_float32_pairs_of_two_equal_classes(name, count):
     dataset = data.load(name)
     for points, labels in (
-        (dataset.train_images, dataset.train_labels),
-        (dataset.test_images, dataset.test_labels),
+        (dataset.train_inputs, dataset.train_targets),
+        (dataset.test_inputs, dataset.test_targets),
     ):
         assert (points.dtype, points.shape) == (np.float32, (count, 2))
         assert (labels.dtype, labels.shape) == (np.int32, (count,))
@@ -36,9 +36,9 @@ def test_points_are_float32_pairs_of_two_equal_classes(name, count):
 def test_a_toy_is_the_same_on_every_load_and_its_parts_differ(name):
     first, second = data.load(name), data.load(name)
     assert first.digest == second.digest
-    np.testing.assert_array_equal(first.train_images, second.train_images)
-    assert not (first.train_images[:, None] == first.test_images[None]).all(axis=-1).any()
-    assert not np.array_equal(first.train_labels, first.test_labels)
+    np.testing.assert_array_equal(first.train_inputs, second.train_inputs)
+    assert not (first.train_inputs[:, None] == first.test_inputs[None]).all(axis=-1).any()
+    assert not np.array_equal(first.train_targets, first.test_targets)
 
 
 def test_every_toy_is_another():
@@ -46,7 +46,7 @@ def test_every_toy_is_another():
 
 
 def accuracy(model, dataset):
-    return model.fit(dataset.train_images, dataset.train_labels).score(dataset.test_images, dataset.test_labels)
+    return model.fit(dataset.train_inputs, dataset.train_targets).score(dataset.test_inputs, dataset.test_targets)
 
 
 @pytest.mark.parametrize(
@@ -65,10 +65,10 @@ def test_a_curve_separates_every_toy_but_for_the_noise(name):
 
 def test_the_circle_is_a_disc_inside_a_ring():
     circle = data.load("toy_circle")
-    radius = np.linalg.norm(circle.train_images, axis=1)
+    radius = np.linalg.norm(circle.train_inputs, axis=1)
     noise = np.sqrt(2)
-    assert radius[circle.train_labels == 1].max() < 2.5 + noise
-    assert radius[circle.train_labels == 0].min() > 3.5 - noise
+    assert radius[circle.train_targets == 1].max() < 2.5 + noise
+    assert radius[circle.train_targets == 0].min() > 3.5 - noise
     assert 5.0 < radius.max() < 5.0 + noise
 
 

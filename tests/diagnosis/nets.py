@@ -65,7 +65,7 @@ class Case:
     def findings(self, seed=0):
         """What `check` says."""
         dataset = self.dataset()
-        widths = dataset.train_images.shape[1], *self.hidden, self.outputs or dataset.num_outputs
+        widths = dataset.train_inputs.shape[1], *self.hidden, self.outputs or dataset.num_outputs
         spec = RunSpec(
             MLPSpec(widths, **self.net),
             DataSpec(preprocessing=self.preprocessing or dataset.preprocessing, batch_size=self.batch),

@@ -53,7 +53,7 @@ ALTERED = {
 
 
 TABLE = data.from_arrays(np.random.default_rng(0).normal(size=(400, 64)), np.linspace(-1, 1, 400), name="table")
-UNEVEN = DIGITS.replace(train_labels=np.where(DIGITS.train_labels < 5, 0, DIGITS.train_labels))
+UNEVEN = DIGITS.replace(train_targets=np.where(DIGITS.train_targets < 5, 0, DIGITS.train_targets))
 NUMBERS = Setting(RunSpec(MLPSpec((64, 30, 1)), DataSpec(preprocessing="none"), LossSpec("squared_error")))
 ELSEWHERE = {
     "usual_rate": (DEEP.with_numbers(learning_rate=10.0), DIGITS),

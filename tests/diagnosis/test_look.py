@@ -92,10 +92,10 @@ def test_the_first_loss_and_what_the_penalty_adds_are_those_of_numpy():
 
     run = start_run(0, digits(), spec=spec, hyper=Hyper())
     rows = np.asarray(run.train_index)[:1000]
-    x = np.asarray(digits().train_images, np.float64)[rows] / 255
+    x = np.asarray(digits().train_inputs, np.float64)[rows] / 255
     weight, bias = (np.asarray(run.train.params[0][name], np.float64) for name in ("weight", "bias"))
     z = x @ weight.T + bias
-    loss = np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(1000), np.asarray(digits().train_labels)[rows]])
+    loss = np.mean(np.log(np.exp(z).sum(axis=1)) - z[np.arange(1000), np.asarray(digits().train_targets)[rows]])
     assert found["initial loss"].number == pytest.approx(loss / np.log(10), rel=1e-4)
     assert found["penalty"].number * loss == pytest.approx(0.5 * np.sum(weight**2), rel=1e-4)
 

@@ -77,7 +77,7 @@ def test_the_constant_answer_of_the_digits_is_nearly_that_of_equal_classes():
     assert pytest.approx(math.log(10), abs=1e-3) == LN10
     score, error = constant_score(DIGITS)
     assert 0.08 < score < 0.12
-    assert error == pytest.approx(math.sqrt(score * (1 - score) / len(DIGITS.test_labels)))
+    assert error == pytest.approx(math.sqrt(score * (1 - score) / len(DIGITS.test_targets)))
 
 
 SPREAD = np.linspace(-3, 5, 40, dtype=np.float32)
@@ -92,19 +92,19 @@ NUMBERS = data.from_arrays(np.arange(80.0).reshape(40, 2), SPREAD, name="numbers
     ],
 )
 def test_no_constant_answer_has_a_lower_loss_than_the_best_one(loss, best):
-    targets = np.asarray(NUMBERS.train_labels, np.float64)
+    targets = np.asarray(NUMBERS.train_targets, np.float64)
     searched = min(best(answer, targets) for answer in np.linspace(-3, 5, 8001))
     assert constant_loss(LossSpec(loss), NUMBERS) == pytest.approx(searched, rel=1e-5)
 
 
 def test_a_constant_answer_explains_no_variance():
     """As scikit-learn has it: of targets that do not vary, all where it is exact."""
-    trained, tested = (np.asarray(part, np.float64) for part in (NUMBERS.train_labels, NUMBERS.test_labels))
+    trained, tested = (np.asarray(part, np.float64) for part in (NUMBERS.train_targets, NUMBERS.test_targets))
     score, _ = constant_score(NUMBERS)
     assert score == pytest.approx(r2_score(tested, np.full(len(tested), trained.mean())), rel=1e-4)
     assert -0.2 < score <= 0
-    exact = NUMBERS.replace(test_labels=np.full(8, trained.mean(), np.float32))
-    off = NUMBERS.replace(test_labels=np.full(8, 5, np.float32))
+    exact = NUMBERS.replace(test_targets=np.full(8, trained.mean(), np.float32))
+    off = NUMBERS.replace(test_targets=np.full(8, 5, np.float32))
     assert (constant_score(exact)[0], constant_score(off)[0]) == (1.0, 0.0)
 
 
@@ -150,19 +150,19 @@ def test_what_is_wrong_with_numbers_is_seen_where_the_runs_fail():
 
 def test_every_output_has_a_range_and_one_that_is_always_1_fits_no_targets():
     assert set(RANGES) == set(OUTPUTS) - {"none"}
-    within = NUMBERS.replace(train_labels=np.linspace(0, 1, 32, dtype=np.float32))
+    within = NUMBERS.replace(train_targets=np.linspace(0, 1, 32, dtype=np.float32))
     for output, fits in (("sigmoid", True), ("tanh", True), ("softmax", False)):
         seen = symptoms_of(r2_runs(8.0, 0.1), LINE.with_part("mlp", output=output), within, LOW)
         assert ("activation at the output" not in {one.name for one in seen}) == fits
 
 
 def test_an_output_that_fits_the_targets_is_no_symptom():
-    above = NUMBERS.replace(train_labels=np.abs(np.asarray(NUMBERS.train_labels)))
+    above = NUMBERS.replace(train_targets=np.abs(np.asarray(NUMBERS.train_targets)))
     assert "activation at the output" not in {one.name for one in symptoms_of(r2_runs(8.0, 0.1), LINE, above, LOW)}
 
 
 def test_large_numbers_to_predict_are_named():
-    large = NUMBERS.replace(train_labels=1000 * np.asarray(NUMBERS.train_labels))
+    large = NUMBERS.replace(train_targets=1000 * np.asarray(NUMBERS.train_targets))
     sentences = [one.sentence for one in symptoms_of(r2_runs(8e6, 0.0), LINE, large, LOW)]
     assert any(line.startswith("The numbers to predict are of size") for line in sentences)
 

@@ -94,7 +94,7 @@ def test_labels_at_random_are_nothing_to_learn():
 
 
 def test_a_target_that_never_changes_is_said_without_training():
-    constant = CLOUDS.replace(train_labels=np.zeros_like(CLOUDS.train_labels))
+    constant = CLOUDS.replace(train_targets=np.zeros_like(CLOUDS.train_targets))
     found = ask(PLAIN, Hyper(), constant)
     assert (found.status, found.runs) == ("nothing learnable", 0)
     assert "the target is the same in every row" in str(found)
@@ -165,7 +165,6 @@ def test_a_net_that_does_not_fit_the_data_is_refused_before_training():
 def table(tmp_path, monkeypatch):
     """A table of 60 rows in the current folder."""
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
     rows = ["a,b,kind", *(f"{x:.3f},{y:.3f},{'up' if y > 0 else 'down'}" for x, y in POINTS[:60])]
     (tmp_path / "points.csv").write_text("\n".join(rows))
     return tmp_path

@@ -7,7 +7,8 @@ import numpy as np
 from jaxmlp.evidence.claims import Claim
 from jaxmlp.evidence.measures import Value, final
 from jaxmlp.evidence.synthetic import synthetic_rows
-from jaxmlp.evidence.verdicts import VERDICTS, judge
+from jaxmlp.evidence.verdicts import judge
+from jaxmlp.evidence.words import VERDICTS
 
 LEDGER = {"C-1": ("D0", "a statement"), "C-2": ("D3", "another statement")}
 NOISE = np.random.default_rng(0).normal(size=10)

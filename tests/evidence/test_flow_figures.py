@@ -58,7 +58,7 @@ def test_the_grid_has_the_net_s_own_answers_where_they_were_asked(watched):
     logits = np.asarray(net.logits(points), np.float64)
     shares = np.exp(logits) / np.exp(logits).sum(axis=1, keepdims=True)
     np.testing.assert_allclose(rows["grid_confidence"], shares.max(axis=1), rtol=1e-4)
-    assert (points.min(axis=0) < data.load("toy_gauss").train_images.min(axis=0)).all()
+    assert (points.min(axis=0) < data.load("toy_gauss").train_inputs.min(axis=0)).all()
 
 
 def test_a_boundary_is_drawn_at_every_moment_with_both_classes_where_they_are(watched):

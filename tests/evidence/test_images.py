@@ -28,6 +28,17 @@ def test_every_image_stands_under_its_prediction(side):
     assert "8 of 10 right" in figure.get_suptitle()
 
 
+def test_images_need_not_be_square_nor_bytes_and_classes_may_have_names():
+    images = np.random.default_rng(0).normal(size=(10, 12)).astype(np.float32)
+    names = tuple("abcdefghij")
+    figure = ten_images_figure(images, LABELS, PREDICTED, image_shape=(3, 4), names=names)
+    assert [ax.get_title(loc="left") for ax in figure.axes][3:5] == ["a", "j, is e"]
+    for ax, image in zip(figure.axes, images, strict=True):
+        (drawn,) = ax.get_images()
+        np.testing.assert_array_equal(drawn.get_array(), image.reshape(3, 4))
+        assert (drawn.norm.vmin, drawn.norm.vmax) == (images.min(), images.max())
+
+
 def test_it_is_a_grid_of_two_rows_of_five_in_order():
     figure = ten_images_figure(np.zeros((10, 64), np.uint8), LABELS, PREDICTED)
     corners = np.array([ax.get_position().p0 for ax in figure.axes]).reshape(2, 5, 2)

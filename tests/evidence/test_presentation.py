@@ -13,7 +13,7 @@ PART = {"role": "part", "scope": "primary"}
 
 
 def test_all_verdicts_have_a_look_with_symbols_of_their_own_and_colours_in_the_page():
-    from jaxmlp.evidence.verdicts import VERDICTS
+    from jaxmlp.evidence.words import VERDICTS
 
     assert set(presentation.LOOKS) == set(VERDICTS)
     css = (Path(presentation.__file__).parent / "report.css").read_text(encoding="utf-8")

@@ -1,6 +1,5 @@
 """Made-up results for the claims of an experiment: each claim is tried on tables whose truth is known."""
 
-import itertools
 from dataclasses import replace
 
 import numpy as np
@@ -76,10 +75,3 @@ def row_of(claims, claim_id, arms):
         tables[name] = rows.assign(**{pair: rows[pair] + claim.first_seed})
     (verdict,) = judge([claim], tables, ledger=ledger, dataset="mnist", device="CPU", preset="full")
     return verdict
-
-
-def three_each(claims, cases):
-    """Whether every claim is tried on a table where it is true, one where it is false, and one too noisy to tell."""
-    return set(itertools.product([claim.id for claim in claims], VERDICTS)) <= {
-        (claim_id, verdict) for claim_id, verdict, _ in cases
-    }

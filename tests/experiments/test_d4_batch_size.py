@@ -1,10 +1,7 @@
 """The claims of `d4_batch_size` on made-up tables, and its arms."""
 
-import pytest
-
 from experiments.d4_batch_size import (
     D4_BATCH_SIZE_ARMS,
-    D4_BATCH_SIZE_CLAIMS,
     D4_BATCH_SIZE_EXPERIMENT,
     D4_BATCH_SIZE_PROGRAMS,
     D4_BATCH_SIZE_REPORTED,
@@ -12,7 +9,7 @@ from experiments.d4_batch_size import (
 )
 from experiments.lab.timed import TIMES
 from jaxmlp import data
-from tests.experiments.tables import UNCLEAR, accuracies, table, three_each, verdict_of
+from tests.experiments.tables import UNCLEAR, accuracies, table
 
 
 def sizes(over_10, over_200, programs=tuple(D4_BATCH_SIZE_PROGRAMS)):
@@ -37,15 +34,6 @@ CASES = [
     ("C-425", "other_cause", table(sizes(0.013, 0.006, ("shipped", "bn_fault")) | sizes(0.0, 0.006, ("mended",)))),
     ("C-425", "inconclusive", table(sizes(0.0065, 0.003), spread=UNCLEAR)),
 ]
-
-
-@pytest.mark.parametrize(("claim", "verdict", "arms"), CASES)
-def test_every_claim_finds_what_the_table_holds(claim, verdict, arms):
-    assert verdict_of(D4_BATCH_SIZE_CLAIMS, claim, arms) == verdict
-
-
-def test_every_claim_has_its_three_tables():
-    assert three_each(D4_BATCH_SIZE_CLAIMS, CASES)
 
 
 def test_the_arms_are_three_programs_at_four_sizes():

@@ -108,7 +108,7 @@ def test_an_edge_is_read_of_the_last_quarter():
 
 def test_every_step_sees_the_same_rows():
     dataset = few_digits()
-    images = np.asarray(dataset.train_images)
+    images = np.asarray(dataset.train_inputs)
     assert len(images) == FULL_BATCH * STEPS_AN_EPOCH
     np.testing.assert_array_equal(images[:FULL_BATCH], images[-FULL_BATCH:])
     for arm in LAWS_EXPERIMENT.arms(dataset, LAWS_EXPERIMENT.presets["full"]):

@@ -1,24 +1,19 @@
 """The claim of `preprocessing` on made-up tables whose truth is known, and its arms."""
 
-import pytest
-
-from experiments.preprocessing import PREPROCESSING_ARMS, PREPROCESSING_CLAIMS, PREPROCESSING_EXPERIMENT
+from experiments.preprocessing import PREPROCESSING_ARMS, PREPROCESSING_EXPERIMENT
 from jaxmlp import data
-from tests.experiments.tables import CLEAR, UNCLEAR, accuracies, table, verdict_of
+from tests.experiments.tables import CLEAR, UNCLEAR, accuracies, table
 
-
-@pytest.mark.parametrize(
-    ("verdict", "spread", "levels"),
-    [
+CASES = [
+    ("C-031", verdict, table(accuracies(**levels), spread=spread))
+    for verdict, spread, levels in (
         ("reproduced", CLEAR, {"unit": 0.975, "standardize": 0.98, "zca_whiten": 0.98, "pca_whiten": 0.98}),
         ("refuted", CLEAR, {"unit": 0.98, "standardize": 0.975, "zca_whiten": 0.975, "pca_whiten": 0.975}),
         ("mixed", CLEAR, {"unit": 0.978, "standardize": 0.98, "zca_whiten": 0.975, "pca_whiten": 0.975}),
         ("inconclusive", UNCLEAR, {"unit": 0.9, "standardize": 0.9, "zca_whiten": 0.9, "pca_whiten": 0.9}),
         ("not_tested", CLEAR, {"unit": 0.9}),
-    ],
-)
-def test_the_claim_finds_what_the_table_holds(verdict, spread, levels):
-    assert verdict_of(PREPROCESSING_CLAIMS, "C-031", table(accuracies(**levels), spread=spread)) == verdict
+    )
+]
 
 
 def test_the_arms_differ_in_their_inputs_alone():

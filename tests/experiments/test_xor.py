@@ -1,11 +1,9 @@
 """The claim of `xor` on made-up tables, its data and its nets."""
 
 import numpy as np
-import pytest
 
-from experiments.xor import XOR_ARMS, XOR_CLAIMS, XOR_EXPERIMENT, XOR_STEPS, XOR_UNITS, four_points
+from experiments.xor import XOR_ARMS, XOR_EXPERIMENT, XOR_STEPS, XOR_UNITS, four_points
 from jaxmlp import study
-from tests.experiments.tables import three_each, verdict_of
 
 
 def successes(*shares):
@@ -25,23 +23,14 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("claim", "verdict", "arms"), CASES)
-def test_every_claim_finds_what_the_table_holds(claim, verdict, arms):
-    assert verdict_of(XOR_CLAIMS, claim, arms) == verdict
-
-
-def test_every_claim_has_its_three_tables():
-    assert three_each(XOR_CLAIMS, CASES)
-
-
 def test_every_batch_is_the_four_points():
     dataset = four_points()
-    batches = np.asarray(dataset.train_images).reshape(XOR_STEPS, 4, 2)
+    batches = np.asarray(dataset.train_inputs).reshape(XOR_STEPS, 4, 2)
     assert {tuple(map(tuple, batch)) for batch in batches} == {((0.0, 0.0), (0.0, 1.0), (1.0, 0.0), (1.0, 1.0))}
-    assert (np.asarray(dataset.train_labels).reshape(XOR_STEPS, 4) == [0, 1, 1, 0]).all()
+    assert (np.asarray(dataset.train_targets).reshape(XOR_STEPS, 4) == [0, 1, 1, 0]).all()
     for arm in XOR_EXPERIMENT.arms(dataset, XOR_EXPERIMENT.presets["full"]):
         assert (arm.spec.data.batch_size, arm.spec.data.shuffle) == (4, False)
-        assert arm.spec.data.steps_per_epoch(len(dataset.train_labels)) == XOR_STEPS
+        assert arm.spec.data.steps_per_epoch(len(dataset.train_targets)) == XOR_STEPS
 
 
 def test_the_arms_are_d3_s_method_at_every_width():

@@ -17,7 +17,6 @@ SEED = 20
 @pytest.fixture(autouse=True)
 def own_cache(tmp_path, monkeypatch):
     monkeypatch.setenv("JAXMLP_CACHE", str(tmp_path / "cache"))
-    monkeypatch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
 
 
 @pytest.mark.parametrize("fuzzer", FUZZERS, ids=lambda fuzzer: fuzzer.name)

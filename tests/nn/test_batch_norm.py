@@ -1,5 +1,6 @@
 """S-025, S-026: batch norm's rule for all three outputs, checked three ways; running statistics; modes."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -68,8 +69,7 @@ def gradients(backward, transform):
 @pytest.mark.parametrize("transform", ["plain", "vmap of grad", "grad of vmap", "grad of scan"])
 def test_backward_equals_its_autodiff_twin(x64, transform):
     manual, twin = (gradients(backward, transform) for backward in ("manual", "autodiff"))
-    for a, b in zip(jax.tree.leaves(manual), jax.tree.leaves(twin), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-10)
+    chex.assert_trees_all_close(manual, twin, rtol=1e-10, atol=1e-10)
 
 
 def test_eps_may_be_traced_and_carries_no_gradient(x64):

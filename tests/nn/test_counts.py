@@ -47,7 +47,7 @@ D4 = {"norm": "batch_norm", "norm_position": "pre_activation", "bias": False}
     ],
 )
 def test_parameter_counts_of_the_ledger(row, widths, options, layers, count):
-    """P-01 to P-07 are D0's nets, P-13 those of S-114, P-09 to P-12 of S-115, P-14 of S-116."""
+    """P-01 to P-07 are D0's nets, P-13 those of S-114, P-09 to P-12 of S-115, P-14 of S-116; S-013 is a shape alone."""
     spec = MLPSpec(widths, **options)
     assert spec.num_layers == layers
     assert count_parameters(spec) == count

@@ -1,5 +1,6 @@
 """S-020: the linear rule, checked numerically, against its twin and against NumPy; and where it runs."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -68,8 +69,7 @@ def gradients(backward, transform, shape):
 @pytest.mark.parametrize("transform", ["plain", "vmap of grad", "grad of vmap", "grad of scan"])
 def test_backward_equals_its_autodiff_twin(x64, transform, shape):
     manual, twin = (gradients(backward, transform, shape) for backward in ("manual", "autodiff"))
-    for a, b in zip(jax.tree.leaves(manual), jax.tree.leaves(twin), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12)
+    chex.assert_trees_all_close(manual, twin, rtol=1e-12, atol=1e-12)
 
 
 @pytest.mark.parity

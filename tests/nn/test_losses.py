@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -123,20 +124,19 @@ def test_a_name_that_is_no_loss_says_what_there_is():
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_entry_keeps_the_contracts(name):
     """jit = no jit, vmap = loop, one value per example in the logits' dtype, new numbers do not retrace."""
-    traces = []
 
-    def losses(logits, labels, hyper):
-        traces.append(1)
+    @jax.jit
+    @chex.assert_max_traces(n=1)
+    def jitted(logits, labels, hyper):
         return losses_of(name, logits, labels, hyper)
 
-    jitted, logits, labels = jax.jit(losses), jnp.asarray(LOGITS, jnp.float32), jnp.asarray(LABELS)
+    logits, labels = jnp.asarray(LOGITS, jnp.float32), jnp.asarray(LABELS)
     for i in range(3):
         hyper = NetHyper(smoothing=0.1 * i, margin=1.0 + i)
         plain = losses_of(name, logits, labels, hyper)
         assert plain.shape == (BATCH,)
         assert plain.dtype == jnp.float32
         np.testing.assert_allclose(jitted(logits, labels, hyper), plain, rtol=1e-5, atol=1e-6)
-    assert len(traces) == 1
     lanes = jax.vmap(lambda z: losses_of(name, z, labels, NetHyper()))(jnp.stack([logits, -logits]))
     np.testing.assert_allclose(lanes[1], losses_of(name, -logits, labels, NetHyper()), rtol=1e-5, atol=1e-6)
 

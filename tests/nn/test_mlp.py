@@ -1,5 +1,6 @@
 """Networks: structure, modes, initial draws, and the contracts that hold for every spec."""
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -256,27 +257,22 @@ SLOW = ("batch norm, D4", "dropout", "residual D0, no biases", "maxout layer, no
 def test_every_network_keeps_the_contracts(name):
     """jit = no jit, vmap = loop, structure and dtype kept, new numbers do not retrace."""
     spec = GRID[name]
-    traces = []
 
     def forward(key, x, hyper):
-        traces.append(1)
         params, state = init_mlp(key, spec, hyper)
         return state, apply_mlp(params, state, x, spec=spec, hyper=hyper, train=True, key=key)
 
     keys, x = jax.random.split(jax.random.key(0), 3), jax.random.normal(jax.random.key(1), (8, 4))
     hyper = NetHyper(init_gain=0.7, dropout_rate=0.25)
-    jitted = jax.jit(forward)
+    jitted = jax.jit(chex.assert_max_traces(forward, n=1))
     plain = [forward(key, x, hyper) for key in keys]
     lanes = jax.jit(jax.vmap(forward, (0, None, None)))(keys, x, hyper)
-    traces.clear()
     for i, key in enumerate(keys):
         before, (_, after, _) = jitted(key, x, jax.tree.map(lambda v, i=i: v * (1 + 0.1 * i), hyper))
-        assert jax.tree.map(lambda a: (a.shape, a.dtype), before) == jax.tree.map(lambda a: (a.shape, a.dtype), after)
+        chex.assert_trees_all_equal_shapes_and_dtypes(before, after)
         for a, b in zip(jax.tree.leaves(plain[i]), jax.tree.leaves(lanes), strict=True):
             np.testing.assert_allclose(a, b[i], rtol=1e-4, atol=1e-5)
-    assert len(traces) == 1
-    for a, b in zip(jax.tree.leaves(plain[0]), jax.tree.leaves(jitted(keys[0], x, hyper)), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    chex.assert_trees_all_close(plain[0], jitted(keys[0], x, hyper), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize(

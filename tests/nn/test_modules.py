@@ -4,6 +4,7 @@ import subprocess
 import sys
 from itertools import product
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -182,12 +183,11 @@ def test_it_trains_in_flax_to_the_numbers_of_our_own_step(x64, name, recipe):
     before = jax.tree.map(np.array, (params, norm_state))
     labels = jnp.arange(7, dtype=jnp.int32) % 3
     module = module_of(params, norm_state, spec=mlp, hyper=hyper, train=True)
-    optimizer, traces = nnx.Optimizer(module, transformation(0.05), wrt=nnx.Param), []
+    optimizer = nnx.Optimizer(module, transformation(0.05), wrt=nnx.Param)
 
     @nnx.jit
+    @chex.assert_max_traces(n=1)
     def step(module, optimizer):
-        traces.append(1)
-
         def loss(module):
             return jnp.mean(optax.softmax_cross_entropy_with_integer_labels(module(x), labels))
 
@@ -205,8 +205,7 @@ def test_it_trains_in_flax_to_the_numbers_of_our_own_step(x64, name, recipe):
     assert jax.tree.structure(theirs) == jax.tree.structure((state.params, state.norm_state))
     jax.tree.map(lambda a, b: close(a, b, 1e-9), (state.params, state.norm_state), theirs)
     assert float(loss) != pytest.approx(float(ours(init_train_state(params, norm_state, spec=spec, hyper=hyper))[1]))
-    assert len(traces) == 1
-    jax.tree.map(np.testing.assert_array_equal, before, (params, norm_state))
+    chex.assert_trees_all_equal(before, (params, norm_state))
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -216,7 +215,7 @@ def test_params_go_in_and_come_out_as_they_were(name):
     module = module_of(params, state, spec=NETS[name])
     there = module.to_params()
     assert jax.tree.structure(there) == jax.tree.structure((params, state))
-    jax.tree.map(np.testing.assert_array_equal, there, (params, state))
+    chex.assert_trees_all_equal(there, (params, state))
     np.testing.assert_array_equal(module.layers[0].linear.kernel[...], params[0]["weight"].T)
 
 
@@ -224,14 +223,14 @@ def test_a_fresh_module_is_drawn_by_init_mlp_and_in_training_mode():
     spec = NETS["relu, batch_norm, post_activation"]
     module = MLP(spec, hyper=HYPER, rngs=nnx.Rngs(7))
     expected = init_mlp(nnx.Rngs(7).params(), spec, HYPER)
-    jax.tree.map(np.testing.assert_array_equal, module.to_params(), expected)
+    chex.assert_trees_all_equal(module.to_params(), expected)
     before = module.to_params()[1]
     module(jnp.asarray(np.random.default_rng(0).normal(size=(7, 4)), jnp.float32))
     after = module.to_params()[1]
     assert all((a != b).all() for a, b in zip(*map(jax.tree.leaves, (before, after)), strict=True))
     module.eval()
     module(jnp.ones((7, 4)))
-    jax.tree.map(np.testing.assert_array_equal, module.to_params()[1], after)
+    chex.assert_trees_all_equal(module.to_params()[1], after)
 
 
 @pytest.mark.parametrize(
@@ -327,7 +326,7 @@ def test_orbax_saves_and_restores_a_module(tmp_path, name):
         restored = nnx.merge(graph, checkpointer.restore(tmp_path / "net", shapes))
     restored.eval()
     np.testing.assert_array_equal(restored(x), module(x))
-    jax.tree.map(np.testing.assert_array_equal, restored.to_params(), (params, norm_state))
+    chex.assert_trees_all_equal(restored.to_params(), (params, norm_state))
 
 
 def test_modules_are_loaded_when_they_are_asked_for():

@@ -84,8 +84,8 @@ def test_a_linear_net_s_gradient_is_the_closed_form(digits):
     spec, hyper = make_spec((64, 10), shuffle=False, initializer="randn"), Hyper(learning_rate=0.1)
     run = trained(digits, spec, hyper, 4)
     rows = np.asarray(run.train_index)[BATCH : 2 * BATCH]  # the second batch of the second epoch, in the data's order
-    x = np.asarray(digits.train_images, np.float64)[rows] / 255
-    labels = np.asarray(digits.train_labels)[rows]
+    x = np.asarray(digits.train_inputs, np.float64)[rows] / 255
+    labels = np.asarray(digits.train_targets)[rows]
     layer = {name: np.asarray(value, np.float64) for name, value in run.train.params[0].items()}
     z = x @ layer["weight"].T + layer["bias"]
     p = np.exp(z - z.max(axis=1, keepdims=True))
@@ -101,7 +101,7 @@ def test_gradients_are_those_of_pytorch_s_hooks(x64, digits, activation):
     """On the same weights and batch, in float64: what `register_hook` of each weight is handed."""
     torch = pytest.importorskip("torch")
     spec, hyper = make_spec(activation=activation), Hyper(learning_rate=0.1)
-    digits = digits.replace(train_labels=digits.train_labels.astype(int))  # with 64 bits argmax gives 64 bits
+    digits = digits.replace(train_targets=digits.train_targets.astype(int))  # with 64 bits argmax gives 64 bits
     run = start_run(0, digits, spec=spec, hyper=hyper)
     batch = next_batch(run, digits, spec=spec, hyper=hyper)
     norms = {}

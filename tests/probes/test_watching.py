@@ -67,7 +67,7 @@ def test_flow_is_of_the_first_rows_of_the_training_part(digits):
     spec, rows = make_spec(norm="batch_norm"), 60
     run = trained(digits, spec)
     chosen = np.asarray(run.train_index)[:rows]
-    linear, active = in_numpy(run, np.asarray(digits.train_images, np.float64)[chosen] / 255, 1e-5)
+    linear, active = in_numpy(run, np.asarray(digits.train_inputs, np.float64)[chosen] / 255, 1e-5)
     seen = look(Flow(rows=rows), run, digits, spec)
     np.testing.assert_allclose(seen["linear_mean"], [y.mean() for y in linear], rtol=1e-3, atol=1e-5)
     np.testing.assert_allclose(seen["linear_standard_deviation"], [y.std() for y in linear], rtol=1e-3)
@@ -78,7 +78,7 @@ def test_flow_is_of_the_first_rows_of_the_training_part(digits):
     ]
     np.testing.assert_allclose(seen["running_var_gap"], [*gaps, np.nan], rtol=1e-3)
     p = np.exp(linear[-1]) / np.exp(linear[-1]).sum(axis=1, keepdims=True)
-    p[np.arange(rows), np.asarray(digits.train_labels)[chosen]] -= 1
+    p[np.arange(rows), np.asarray(digits.train_targets)[chosen]] -= 1
     np.testing.assert_allclose(seen["output_gradient_norm"][-1], np.linalg.norm(p / rows), rtol=1e-3)
     said = look(OutputFlow(rows=rows), run, digits, spec)
     different = np.unique(np.round(linear[-1] / np.abs(linear[-1]).max(), 6), axis=0)
@@ -108,7 +108,7 @@ SMALL = (64, 3, 10)
 
 def test_sharpness_is_that_of_the_dense_hessian(digits, x64):
     """Penalty included; the batch is that of the next step."""
-    digits = digits.replace(train_labels=digits.train_labels.astype(int))
+    digits = digits.replace(train_targets=digits.train_targets.astype(int))
     spec = make_spec(SMALL, activation="tanh", penalty="l2")
     run = trained(digits, spec)
     hessian, gradient, _ = dense(run, digits, spec)
@@ -123,7 +123,7 @@ def test_sharpness_is_that_of_the_dense_hessian(digits, x64):
 @pytest.mark.parametrize("steps", [0, 3])
 def test_adam_s_sharpness_is_that_of_the_dense_preconditioned_hessian(digits, x64, steps):
     """With P from Adam's own update: m/P is the step that optax makes; before the first step there is none."""
-    digits = digits.replace(train_labels=digits.train_labels.astype(int))
+    digits = digits.replace(train_targets=digits.train_targets.astype(int))
     hyper = HYPER.replace(adam_eps=1e-3)
     spec = make_spec(SMALL, optimizer="adam", activation="tanh", penalty="l2")
     run = trained(digits, spec, steps, hyper)
@@ -166,15 +166,15 @@ def test_statistics_of_all_rows_at_once_are_those_of_passes_layer_by_layer(digit
     run = trained(digits, spec)
     net = net_of(run, spec=spec, hyper=HYPER)
     seen = look(NormStatistics(), run, digits, spec)
-    rows, labels = run.train_index, np.asarray(digits.train_labels)
-    slow = net.replace(norm_state=full_data_norm_state(net, digits.train_images, rows))
+    rows, labels = run.train_index, np.asarray(digits.train_targets)
+    slow = net.replace(norm_state=full_data_norm_state(net, digits.train_inputs, rows))
     for part, index in (("train", rows), ("val", run.val_index)):
         for kind, one in (("running", net), ("full_data", slow)):
-            right = np.asarray(one.predict(digits.train_images[index])) == labels[np.asarray(index)]
+            right = np.asarray(one.predict(digits.train_inputs[index])) == labels[np.asarray(index)]
             np.testing.assert_allclose(seen[f"{part}_score_{kind}"], right.mean(), atol=0.5 / len(index))
     right = []
     for chosen in np.asarray(rows).reshape(-1, BATCH):
-        linear, _ = in_numpy(run, np.asarray(digits.train_images, np.float64)[chosen] / 255, 1e-5)
+        linear, _ = in_numpy(run, np.asarray(digits.train_inputs, np.float64)[chosen] / 255, 1e-5)
         right.append((linear[-1].argmax(axis=1) == labels[chosen]).mean())
     np.testing.assert_allclose(seen["train_score_batch"], np.mean(right), atol=0.011)
     assert len({float(seen[f"train_score_{kind}"]) for kind in ("running", "batch", "full_data")}) > 1

@@ -21,19 +21,19 @@ def digits():
 
 
 def test_other_values_are_other_data_also_after_replace(digits):
-    images = np.asarray(digits.train_images).copy()
-    same = digits.replace(train_images=images)
+    images = np.asarray(digits.train_inputs).copy()
+    same = digits.replace(train_inputs=images)
     assert same.digest == digits.digest
     images[3, 7] += 1  # an array that can be written to is hashed anew
     assert same.digest != digits.digest
-    assert digits.replace(test_labels=np.asarray(digits.test_labels)[::-1]).digest != digits.digest
+    assert digits.replace(test_targets=np.asarray(digits.test_targets)[::-1]).digest != digits.digest
     assert jax.device_put(digits).digest == digits.digest
 
 
 def test_changed_data_in_an_old_folder_are_refused(digits, tmp_path):
     arms = [study.Arm("a", make_spec())]
     run(arms, digits, seeds=1, out=tmp_path / "s")
-    changed = digits.replace(train_labels=(np.asarray(digits.train_labels) + 1) % 10)
+    changed = digits.replace(train_targets=(np.asarray(digits.train_targets) + 1) % 10)
     with pytest.raises(InputError, match="other data"):
         run(arms, changed, seeds=1, out=tmp_path / "s", resume=True)
 

@@ -40,7 +40,7 @@ def test_a_kept_net_has_the_accuracy_its_run_reported(digits, tmp_path, keep, on
     results = study.run(arms, digits, seeds=3, lanes=2, out=out, keep_params=keep)
     for _, run in results.final().iterrows():
         net = results.nets.get(run["run_id"])
-        accuracy = np.mean(net.predict(digits.test_images) == digits.test_labels)
+        accuracy = np.mean(net.predict(digits.test_inputs) == digits.test_targets)
         assert accuracy == pytest.approx(run["test_accuracy"], abs=1e-6)
         if out is not None:
             saved = load_net(out / "nets" / f"{run['run_id']}.safetensors")
@@ -48,7 +48,7 @@ def test_a_kept_net_has_the_accuracy_its_run_reported(digits, tmp_path, keep, on
     tops = results.rows.groupby("run_id")["val_accuracy"].max() if keep == "best" else None
     final = results.final()
     best = final.iloc[int(np.argmax(final["val_accuracy"] if tops is None else final["run_id"].map(tops)))]
-    chosen = np.mean(results.best().predict(digits.test_images) == digits.test_labels)
+    chosen = np.mean(results.best().predict(digits.test_inputs) == digits.test_targets)
     assert chosen == pytest.approx(best["test_accuracy"], abs=1e-6)
     assert results.best(seed=1).spec == arms[0].spec
     lowest = results.rows[results.rows["epoch"] == results.rows["selected_epoch"]].sort_values("val_loss").iloc[0]

@@ -53,9 +53,9 @@ def test_r2_has_columns_of_its_own_and_there_is_no_accuracy(results):
     assert final["test_score"].notna().all()
     # As good as a straight line on this set, or nearly.
     dataset = diabetes()
-    line = LinearRegression().fit(dataset.train_images, dataset.train_labels)
+    line = LinearRegression().fit(dataset.train_inputs, dataset.train_targets)
     reached = final.loc[final["arm"] == "net", "test_score"].mean()
-    assert line.score(dataset.test_images, dataset.test_labels) - 0.1 < reached < 1.0
+    assert line.score(dataset.test_inputs, dataset.test_targets) - 0.1 < reached < 1.0
     lost = final[final["arm"] == "lost"]
     assert lost["diverged"].all()
     assert (lost["test_score"] == 0.0).all()
@@ -64,11 +64,11 @@ def test_r2_has_columns_of_its_own_and_there_is_no_accuracy(results):
 def test_the_kept_net_is_that_of_the_highest_r2_and_predicts_numbers(results):
     net = results.best("val_score")
     dataset = diabetes()
-    predicted = np.asarray(net.predict(dataset.test_images))
+    predicted = np.asarray(net.predict(dataset.test_inputs))
     assert predicted.shape == (100, 1)
     final = results.final()
     best = final.loc[final["arm"] == "net"]
-    reached = sklearn_r2(dataset.test_labels, predicted)
+    reached = sklearn_r2(dataset.test_targets, predicted)
     assert any(reached == pytest.approx(score, abs=1e-5) for score in best["test_score"])
 
 
@@ -95,7 +95,7 @@ def test_several_targets_train_together():
 @pytest.mark.parametrize(
     ("spec", "columns", "message"),
     [
-        (spec_of("cross_entropy"), 1, "loss 'cross_entropy' is about classes, the targets of diabetes are numbers"),
+        (spec_of("cross_entropy"), 1, "loss 'cross_entropy' predicts classes, but the targets of diabetes are numbers"),
         (spec_of(outputs=3), 2, "must start with its 10 inputs and end with its 2 numbers"),
     ],
 )

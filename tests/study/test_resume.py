@@ -81,7 +81,7 @@ def test_the_manifest_tells_of_the_sittings_that_trained(digits, tmp_path):
 
 def test_other_data_is_another_study(digits, tmp_path):
     run([study.Arm("a", make_spec())], digits, out=tmp_path / "s")
-    other = digits.replace(train_labels=np.asarray(digits.train_labels)[::-1], name="other digits")
+    other = digits.replace(train_targets=np.asarray(digits.train_targets)[::-1], name="other digits")
     with pytest.raises(InputError, match="a study of digits with other data"):
         run([study.Arm("a", make_spec())], other, out=tmp_path / "s", resume=True)
 

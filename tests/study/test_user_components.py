@@ -104,8 +104,8 @@ def test_it_trains_is_resumed_and_kept(digits, tmp_path, kind):
     net = resumed.nets.get(run_id)
     assert net.spec == arms[1].spec
     assert net.hyper == training.hyper_of(training.hyper_values(arms[1].hyper))
-    x = PREPROCESSINGS[net.spec.data.preprocessing].apply(net.preprocessing, jnp.asarray(digits.test_images))
-    np.testing.assert_allclose(training.export_nnx(net)(x), net.logits(digits.test_images), rtol=1e-5, atol=1e-5)
+    x = PREPROCESSINGS[net.spec.data.preprocessing].apply(net.preprocessing, jnp.asarray(digits.test_inputs))
+    np.testing.assert_allclose(training.export_nnx(net)(x), net.logits(digits.test_inputs), rtol=1e-5, atol=1e-5)
     if kind == "learned activation":
         (slope,) = (layer["slope"] for layer in net.params if "slope" in layer)
         assert slope != 1.5

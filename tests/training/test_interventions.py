@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -197,7 +198,7 @@ def test_an_intervention_leaves_a_run_alone_that_has_ended_and_the_parameters_al
     run = alone(params, jax.tree.map(jnp.ones_like, state), diverged=diverged)
     after = training.intervene(run, last.opening, spec=first.spec, hyper=first.hyper)
     assert all(np.all(np.asarray(leaf) == diverged) for leaf in jax.tree.leaves(after.train.opt_state))
-    jax.tree.map(np.testing.assert_array_equal, after.train.params, params)
+    chex.assert_trees_all_equal(after.train.params, params)
     assert after.train.step == BEFORE
 
 

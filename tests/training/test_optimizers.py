@@ -2,6 +2,7 @@
 
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -196,8 +197,7 @@ def lanes(count):
 def test_jit_changes_nothing(name):
     spec, hyper = everything(name), lanes(1)[0]
     jitted = jax.jit(two_steps, static_argnums=0)(spec, hyper, PARAMS)
-    for a, b in zip(jax.tree.leaves(jitted), jax.tree.leaves(two_steps(spec, hyper, PARAMS)), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-7)
+    chex.assert_trees_all_close(jitted, two_steps(spec, hyper, PARAMS), rtol=1e-5, atol=1e-7)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

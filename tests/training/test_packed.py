@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import chex
 import jax
 import numpy as np
 import pytest
@@ -39,7 +40,7 @@ def test_unpacking_gives_back_every_number_in_its_place(net):
     assert all(leaf.ndim == 1 for leaf in packed[-1].values())
     again = unpack(packed, params)
     assert jax.tree.structure(again) == jax.tree.structure(params)
-    jax.tree.map(np.testing.assert_array_equal, again, params)
+    chex.assert_trees_all_equal(again, params)
 
 
 @pytest.mark.parametrize("optimizer", OPTIMIZERS)

@@ -200,8 +200,8 @@ def test_a_stopped_run_is_frozen_and_tested_where_it_stopped(digits):
         assert not run.measured[metric][end + 1 :].any()
         if metric not in ("test_accuracy", "test_loss"):
             np.testing.assert_array_equal(ours[: end + 1], theirs[: end + 1])
-    net, rows = net_of(runs[end], spec=spec, hyper=hyper), jnp.arange(len(digits.test_labels))
-    tested = evaluate(net, digits.test_images, digits.test_labels, rows)[1]
+    net, rows = net_of(runs[end], spec=spec, hyper=hyper), jnp.arange(len(digits.test_targets))
+    tested = evaluate(net, digits.test_inputs, digits.test_targets, rows)[1]
     assert float(run.history["test_accuracy"][end]) == pytest.approx(float(tested), rel=1e-6)
     assert np.flatnonzero(run.measured["test_accuracy"]).tolist() == [end]
 

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -68,13 +69,12 @@ def test_an_epoch_is_its_batches_in_the_seeds_order(digits):
     order = shuffled(stream_key(3, Stream.SHUFFLE, 2), run.train_index)
     state, losses = run.train, []
     for batch in np.asarray(order)[:160].reshape(5, 32):
-        x = np.asarray(digits.train_images)[batch].astype(np.float32) / 255
-        state, loss = train_step(state, jnp.asarray(x), digits.train_labels[batch], spec=spec, hyper=Hyper())
+        x = np.asarray(digits.train_inputs)[batch].astype(np.float32) / 255
+        state, loss = train_step(state, jnp.asarray(x), digits.train_targets[batch], spec=spec, hyper=Hyper())
         losses.append(float(loss))
     assert int(after.train.step) == 5
     assert float(after.loss_sum) == pytest.approx(sum(losses), rel=1e-4)
-    for a, b in zip(jax.tree.leaves(after.train), jax.tree.leaves(state), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-3, atol=1e-5)
+    chex.assert_trees_all_close(after.train, state, rtol=1e-3, atol=1e-5)
 
 
 def test_without_shuffling_every_epoch_has_the_stored_order(digits):
@@ -110,9 +110,9 @@ def test_evaluation_counts_every_example_once(digits, run, rows, batch_size):
     spec = make_spec(evaluation=EvalSpec(batch_size=batch_size))
     index = jnp.arange(rows, dtype=jnp.int32) * 3 % 300
     net = net_of(run, spec=spec, hyper=Hyper())
-    loss, accuracy = evaluate(net, digits.train_images, digits.train_labels, index)
-    logits = np.asarray(logits_of(run.train, digits.train_images[index], spec), np.float64)
-    labels = np.asarray(digits.train_labels)[index]
+    loss, accuracy = evaluate(net, digits.train_inputs, digits.train_targets, index)
+    logits = np.asarray(logits_of(run.train, digits.train_inputs[index], spec), np.float64)
+    labels = np.asarray(digits.train_targets)[index]
     log_p = logits - np.log(np.exp(logits).sum(axis=1, keepdims=True))
     assert float(accuracy) == pytest.approx((logits.argmax(axis=1) == labels).mean())
     assert float(loss) == pytest.approx(-log_p[np.arange(rows), labels].mean(), rel=1e-5)
@@ -127,7 +127,7 @@ def test_the_best_validation_model_is_the_one_tested(digits):
     assert int(run.history["selected_epoch"][8]) == best
     assert best < 8, "the test needs a run whose best epoch is not its last"
     np.testing.assert_array_equal(run.selected.norm_state[0]["mean"], states[best - 1].norm_state[0]["mean"])
-    right = logits_of(states[best - 1], digits.test_images, spec).argmax(axis=1) == digits.test_labels
+    right = logits_of(states[best - 1], digits.test_inputs, spec).argmax(axis=1) == digits.test_targets
     assert float(run.history["test_accuracy"][8]) == pytest.approx(float(right.mean()), abs=1e-6)
     assert run.measured["test_accuracy"].tolist() == [False] * 8 + [True]
 
@@ -136,7 +136,7 @@ def test_the_last_model_is_tested_where_the_spec_says_so(digits):
     spec = make_spec(epochs=3, split="none", evaluation=EvalSpec(selection="last"))
     run, states = run_to_end(spec, digits)
     assert run.best is None
-    right = logits_of(states[-1], digits.test_images, spec).argmax(axis=1) == digits.test_labels
+    right = logits_of(states[-1], digits.test_inputs, spec).argmax(axis=1) == digits.test_targets
     assert float(run.history["test_accuracy"][3]) == pytest.approx(float(right.mean()), abs=1e-6)
     assert not run.measured["val_loss"].any()
     assert not run.measured["val_accuracy"].any()

@@ -108,8 +108,16 @@ CLASSES, NUMBERS = np.zeros(6, np.int32), np.zeros((6, 3), np.float32)
 @pytest.mark.parametrize(
     ("loss", "labels", "message"),
     [
-        ("squared_error", CLASSES, "loss 'squared_error' is about numbers, the targets of made up are classes: choose"),
-        ("cross_entropy", NUMBERS, "is about classes, the targets of made up are numbers: choose one of squared_error"),
+        (
+            "squared_error",
+            CLASSES,
+            "loss 'squared_error' predicts numbers, but the targets of made up are classes",
+        ),
+        (
+            "cross_entropy",
+            NUMBERS,
+            "predicts classes, but the targets of made up are numbers: choose one of squared",
+        ),
     ],
 )
 def test_a_loss_about_other_targets_is_refused(loss, labels, message):

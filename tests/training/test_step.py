@@ -4,6 +4,7 @@ import re
 from dataclasses import replace
 from itertools import product
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -144,8 +145,7 @@ def test_breaking_a_backward_rule_changes_training(monkeypatch):
 @pytest.mark.parametrize("position", ["post_activation", pytest.param("pre_activation", marks=pytest.mark.slow)])
 def test_manual_and_autodiff_training_agree_for_50_steps(x64, position):
     end = {b: train(make_spec(position=position, backward=b), Hyper(), 50, jnp.float64) for b in ("manual", "autodiff")}
-    for a, b in zip(*(jax.tree.leaves(state) for state, _ in end.values()), strict=True):
-        np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-9)
+    chex.assert_trees_all_close(*(state for state, _ in end.values()), rtol=1e-9, atol=1e-9)
     np.testing.assert_allclose(end["manual"][1], end["autodiff"][1], rtol=1e-9)
 
 
@@ -182,20 +182,17 @@ def test_training_follows_torch(x64, optimizer):
 
 @pytest.mark.parametrize("optimizer", ["adam", "sgd"])
 def test_new_numbers_do_not_retrace_and_states_keep_their_types(optimizer):
-    traces = []
-
-    def step(state, x, labels, hyper):
-        traces.append(1)
+    @jax.jit
+    @chex.assert_max_traces(n=1)
+    def jitted(state, x, labels, hyper):
         return train_step(state, x, labels, spec=make_spec(optimizer=optimizer), hyper=hyper)
 
-    jitted = jax.jit(step)
     state = start(make_spec(optimizer=optimizer), Hyper())
-    kinds = jax.tree.map(lambda a: (a.shape, a.dtype), state)
+    kinds = jax.eval_shape(lambda: state)
     for i, (x, labels) in enumerate(batches(4, jnp.float32)):
         hyper = jax.tree.map(lambda v, i=i: jnp.float32(v * (1 - 0.1 * i)), Hyper())
         state, _ = jitted(state, x, labels, hyper)
-        assert jax.tree.map(lambda a: (a.shape, a.dtype), state) == kinds
-    assert len(traces) == 1
+        chex.assert_trees_all_equal_shapes_and_dtypes(state, kinds)
     assert int(state.step) == 4
 
 

@@ -3,6 +3,7 @@
 from dataclasses import replace
 from functools import partial
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -54,7 +55,7 @@ def trained_run(spec, digits):
 
 
 def over(run, digits, index, state=None, *, spec=RUNNING, rule=evaluate, **options):
-    images, labels = digits.train_images, digits.train_labels
+    images, labels = digits.train_inputs, digits.train_targets
     net = net_of(run, spec=spec, hyper=HYPER)
     net = net if state is None else net.replace(norm_state=state)
     return rule(net, images, labels, index, **options)
@@ -67,11 +68,11 @@ def by_hand(run, digits, index, size):
     losses, right = [], []
     for first in range(0, len(index) - size + 1, size):
         rows = np.asarray(index)[first : first + size]
-        x = np.asarray(digits.train_images, np.float64)[rows] / 255 @ params[0]["weight"].T
+        x = np.asarray(digits.train_inputs, np.float64)[rows] / 255 @ params[0]["weight"].T
         mean, var = 0.9 * mean + 0.1 * x.mean(axis=0), 0.9 * var + 0.1 * x.var(axis=0)
         x = params[0]["scale"] * (x - x.mean(axis=0)) / np.sqrt(x.var(axis=0) + 1e-5) + params[0]["shift"]
         logits = np.maximum(x, 0) @ params[1]["weight"].T
-        labels = np.asarray(digits.train_labels)[rows]
+        labels = np.asarray(digits.train_targets)[rows]
         losses += list(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(size), labels])
         right += list(logits.argmax(axis=1) == labels)
     return np.mean(losses), np.mean(right), {"mean": mean, "var": var}
@@ -124,7 +125,7 @@ def test_of_what_was_there_before_little_remains(digits, trained, batches):
 
 def test_a_run_validates_so_and_trains_as_ever(digits, trained):
     run, other = trained[TRAIN_MODE], trained[RUNNING]
-    jax.tree.map(np.testing.assert_array_equal, run.train.params, other.train.params)
+    chex.assert_trees_all_equal(run.train.params, other.train.params)
     np.testing.assert_array_equal(run.history["train_loss"], other.history["train_loss"])
     # As though the other run had validated in this way at its end: all but 0.9^7 is this epoch's.
     before = jax.tree.map(jnp.zeros_like, run.train.norm_state)
@@ -174,13 +175,13 @@ def test_what_validation_leaves_is_what_is_kept_and_tested(digits, trained):
     run = trained[TRAIN_MODE]
     assert int(run.best.epoch) == 2, "the test needs a run whose last epoch is its best"
     assert float(run.best.val_score) == float(run.history["val_accuracy"][2])
-    jax.tree.map(np.testing.assert_array_equal, run.selected.norm_state, run.train.norm_state)
+    chex.assert_trees_all_equal(run.selected.norm_state, run.train.norm_state)
     _, train_accuracy = over(run, digits, run.train_index)
     assert float(run.history["train_accuracy"][2]) == float(train_accuracy)
     ended = end_run(run, digits, spec=TRAIN_MODE, hyper=HYPER)
-    index = jnp.arange(digits.test_images.shape[0], dtype=jnp.int32)
+    index = jnp.arange(digits.test_inputs.shape[0], dtype=jnp.int32)
     net = net_of(run, spec=TRAIN_MODE, hyper=HYPER)
-    _, accuracy = evaluate(net, digits.test_images, digits.test_labels, index)
+    _, accuracy = evaluate(net, digits.test_inputs, digits.test_targets, index)
     assert float(ended.history["test_accuracy"][2]) == float(accuracy)
 
 

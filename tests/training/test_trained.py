@@ -58,7 +58,7 @@ def net_of(mlp, preprocessing="unit", hyper=None):
     rng = np.random.default_rng(0)
     params, state = init_mlp(jax.random.key(0), mlp, hyper)
     params, state = jax.tree.map(lambda a: a + jnp.asarray(rng.uniform(0.1, 0.9, a.shape), a.dtype), (params, state))
-    images = jnp.asarray(stored(data.load("digits").train_images, preprocessing))
+    images = jnp.asarray(stored(data.load("digits").train_inputs, preprocessing))
     fitted = PREPROCESSINGS[preprocessing].fit(images, jnp.arange(200, dtype=jnp.int32))
     spec = RunSpec(mlp, data=DataSpec(preprocessing=preprocessing), optimizer=OptimizerSpec("adamw"), precision="tf32")
     return Net(params, state, fitted, hyper, replace(spec, evaluation=EvalSpec(batch_size=100)))
@@ -97,7 +97,7 @@ def test_every_fitted_preprocessing_comes_back(tmp_path, name):
     save_net(str(tmp_path / "net.safetensors"), net, {})
     loaded = load_net(str(tmp_path / "net.safetensors"))
     assert_equal(loaded, net)
-    images = stored(data.load("digits").test_images, name)
+    images = stored(data.load("digits").test_inputs, name)
     np.testing.assert_array_equal(loaded.logits(images), net.logits(images))
 
 
@@ -135,7 +135,7 @@ def test_torch_reads_it_and_computes_the_same(file):
         layers.append(torch.nn.Linear(inputs, outputs))
         layers[-1].load_state_dict({name: tensors[f"layer{i}.{name}"] for name in ("weight", "bias")})
     module = torch.nn.Sequential(layers[0], torch.nn.ReLU(), layers[1])
-    images = data.load("digits").test_images
+    images = data.load("digits").test_inputs
     with torch.no_grad():
         theirs = module(torch.tensor(np.asarray(images)).float() / 255).numpy()
     np.testing.assert_allclose(load_net(file).logits(images), theirs, rtol=1e-5, atol=1e-5)
@@ -161,18 +161,18 @@ def test_a_run_s_selected_model_is_taken_away(tmp_path, digits, selection):
     save_net(tmp_path / "net", trained_net(run, spec=spec, hyper=hyper), {})
     net = load_net(tmp_path / "net")
     assert np.array_equal(net.params[1]["weight"], spoilt[1]["weight"]) == (selection == "last")
-    predicted = np.asarray(net.predict(digits.test_images))
+    predicted = np.asarray(net.predict(digits.test_inputs))
     tested = float(run.history["test_accuracy"][-1])
-    assert (predicted == np.asarray(digits.test_labels)).mean() == pytest.approx(tested)
-    x = PREPROCESSINGS["standardize"].apply(net.preprocessing, digits.test_images)
-    logits = np.asarray(net.logits(digits.test_images))
+    assert (predicted == np.asarray(digits.test_targets)).mean() == pytest.approx(tested)
+    x = PREPROCESSINGS["standardize"].apply(net.preprocessing, digits.test_inputs)
+    logits = np.asarray(net.logits(digits.test_inputs))
     theirs = np.asarray(export_nnx(net)(x))
     scale = np.abs(logits).max()
     np.testing.assert_allclose(theirs / scale, logits / scale, rtol=0, atol=1e-6)
 
 
 def test_pieces_change_nothing_and_no_image_is_fine():
-    net, images = net_of(NETS["plain"]), data.load("digits").test_images
+    net, images = net_of(NETS["plain"]), data.load("digits").test_inputs
     whole = net.replace(spec=replace(net.spec, evaluation=EvalSpec(batch_size=1000)))
     np.testing.assert_allclose(net.logits(images), whole.logits(images), rtol=1e-6)
     assert net.logits(images).shape == (355, 10)
@@ -180,7 +180,7 @@ def test_pieces_change_nothing_and_no_image_is_fine():
 
 
 def test_images_are_taken_as_stored():
-    net, images = net_of(NETS["plain"]), data.load("digits").test_images
+    net, images = net_of(NETS["plain"]), data.load("digits").test_inputs
     with pytest.raises(InputError, match=r"shape \(355, 63\): this net takes \[batch, 64\]"):
         net.logits(images[:, :63])
     with pytest.raises(InputError, match=r"shape \(64,\)"):
@@ -290,7 +290,7 @@ def test_a_net_with_a_user_s_activation_comes_back_and_goes_to_flax(tmp_path):
     net = save_own(tmp_path / "net")
     loaded = load_net(tmp_path / "net")
     assert_equal(loaded, net)
-    images = data.load("digits").test_images
+    images = data.load("digits").test_inputs
     logits = np.asarray(loaded.logits(images))
     np.testing.assert_array_equal(logits, net.logits(images))
     x = PREPROCESSINGS["unit"].apply((), jnp.asarray(images))

@@ -135,7 +135,8 @@ def _about(cell: dict[str, Any]) -> str:
 class PeerProcess:
     """A process that waits for words."""
 
-    def __init__(self, peer: str, key: str, runs: int, folder: Path) -> None:
+    def __init__(self, peer: str, key: str, runs: int, folder: Path, longest: float = LONGEST_SECONDS) -> None:
+        self._longest = longest
         arguments = [peer, key, str(runs), str(folder)]
         self._errors = (folder / f"{peer}.txt").open("w+", encoding="utf-8")
         self._process = subprocess.Popen(
@@ -152,7 +153,7 @@ class PeerProcess:
 
     def ask(self, word: str) -> dict[str, Any]:
         """Its answer; `failed`, and why, if it died or hung."""
-        limit = threading.Timer(LONGEST_SECONDS, self._process.kill)
+        limit = threading.Timer(self._longest, self._process.kill)
         limit.start()
         with contextlib.suppress(BrokenPipeError):  # the answer will say why
             self._asked.write(word + "\n")
@@ -167,7 +168,7 @@ class PeerProcess:
         said = self._errors.read().strip().splitlines()
         self.end()
         if late:
-            return {"failed": f"no answer to {word!r} within {LONGEST_SECONDS:g} s"}
+            return {"failed": f"no answer to {word!r} within {self._longest:g} s"}
         return {"failed": said[-1][:300] if said else f"it ended with {self._process.returncode} and no word"}
 
     def end(self) -> None:

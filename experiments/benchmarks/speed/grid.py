@@ -70,8 +70,8 @@ class TorchOnGrid:
             shifted = (np.asarray(images, np.float32) - 128) / 255
             return TensorDataset(torch.tensor(shifted), torch.tensor(np.asarray(labels)).long())
 
-        self._train = tensors(dataset.train_images, dataset.train_labels)
-        self._test = tensors(dataset.test_images, dataset.test_labels)
+        self._train = tensors(dataset.train_inputs, dataset.train_targets)
+        self._test = tensors(dataset.test_inputs, dataset.test_targets)
         cost = cost_of(self.sample)
         about = f"{len(SAMPLE)} settings, 1 epoch"
         return cost | {"steps": len(SAMPLE), "about": about, "check_loss": float(np.mean(self._losses))}

@@ -81,7 +81,7 @@ def blobs() -> Dataset:
     for part, count in (("train", 60_000), ("test", 10_000)):
         labels = numbers.integers(0, CLASSES, count).astype(np.int32)
         noise = numbers.integers(0, 256, (count, PIXELS), np.uint8)
-        arrays |= {f"{part}_images": noise // 4 * 3 + pictures[labels] // 4, f"{part}_labels": labels}
+        arrays |= {f"{part}_inputs": noise // 4 * 3 + pictures[labels] // 4, f"{part}_targets": labels}
     like = data.load("digits")
     return like.replace(**arrays, name="blobs", image_shape=(28, 28))
 
@@ -114,8 +114,8 @@ def make_task(workload: Workload, runs: int, dataset: Dataset) -> Task:
         shuffle=workload.shuffle,
         norm_eps=workload.norm_eps,
         runs=runs,
-        images=np.asarray(dataset.train_images),
-        labels=np.asarray(dataset.train_labels),
+        images=np.asarray(dataset.train_inputs),
+        labels=np.asarray(dataset.train_targets),
         params=params,
     )
 

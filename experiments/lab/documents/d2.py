@@ -107,7 +107,7 @@ class D2Setting:
 
     def arm(self, dataset: Dataset, preset: Preset) -> Arm:
         """Its arm on a dataset."""
-        return Arm(self.name, self.spec(dataset.train_images.shape[1], dataset.num_classes, preset), self.hyper)
+        return Arm(self.name, self.spec(dataset.train_inputs.shape[1], dataset.num_classes, preset), self.hyper)
 
 
 def d2_name(spec: RunSpec, hyper: Hyper) -> str:

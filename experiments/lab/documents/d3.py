@@ -40,7 +40,7 @@ def d3_spec(
     **mlp: Any,
 ) -> RunSpec:
     """D3's net with these hidden widths; `mlp` are options of `MLPSpec`, `train_size` the number of training images."""
-    widths = (dataset.train_images.shape[1], *hidden, dataset.num_classes)
+    widths = (dataset.train_inputs.shape[1], *hidden, dataset.num_classes)
     return RunSpec(
         MLPSpec(widths, initializer="torch_linear", **mlp),
         data=DataSpec("none", batch_size=preset.batch_size, train_size=train_size or preset.train_size),

@@ -44,7 +44,7 @@ def d4_spec(
     batch_size: int | None = None,
 ) -> RunSpec:
     """A net of D4 under this program; the batch size is the preset's unless given."""
-    widths = (dataset.train_images.shape[1], *hidden, dataset.num_classes)
+    widths = (dataset.train_inputs.shape[1], *hidden, dataset.num_classes)
     batch_size = batch_size or preset.batch_size
     return RunSpec(
         MLPSpec(widths, norm="batch_norm", norm_position="pre_activation", bias=program.bias),

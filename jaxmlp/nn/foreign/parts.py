@@ -21,7 +21,14 @@ from jaxmlp.nn.spec import MLPSpec
 
 
 class ForeignNet(NamedTuple):
-    """A net as `apply_mlp` takes it."""
+    """A converted net: the four things that `apply_mlp` takes.
+
+    >>> from flax import nnx
+    >>> from jaxmlp.nn import foreign
+    >>> net = foreign.from_nnx(nnx.Sequential(nnx.Linear(4, 2, rngs=nnx.Rngs(0))))
+    >>> net.spec.widths, net.params[0]["weight"].shape
+    ((4, 2), (2, 4))
+    """
 
     spec: MLPSpec
     params: Params

@@ -11,7 +11,7 @@ from experiments.benchmarks import running
 from experiments.lab.documents.d0 import HIDDEN_WIDTHS
 
 
-def test_every_cold_start_has_a_new_folder_and_every_warm_one_the_folder_of_its_cold_one(monkeypatch):
+def test_every_cold_start_has_a_new_folder_and_every_warm_one_the_folder_of_its_cold_one():
     seen = []
 
     def first_step(layers, cache):
@@ -19,8 +19,7 @@ def test_every_cold_start_has_a_new_folder_and_every_warm_one_the_folder_of_its_
         open(os.path.join(cache, str(len(seen))), "w").close()
         return {"after_import": float(len(seen))}
 
-    monkeypatch.setattr(running, "_first_step", first_step)
-    measured = running.startup(2)
+    measured = running.startup(2, first_step)
     assert [(layers, files) for layers, _, files in seen] == [(str(n), k) for n in HIDDEN_WIDTHS for k in (0, 1)] * 2
     folders = [cache for _, cache, _ in seen]
     assert folders[::2] == folders[1::2]

@@ -39,7 +39,7 @@ def test_the_data_are_the_same_on_every_call(name):
 
 def test_random_labels_are_not_told_by_a_class_mean():
     situation = SITUATIONS["SO 38648195"].load()
-    inputs, labels = np.asarray(situation.train_images), np.asarray(situation.train_labels)
+    inputs, labels = np.asarray(situation.train_inputs), np.asarray(situation.train_targets)
     means = np.stack([inputs[labels == k].mean(0) for k in range(3)])
     assert np.abs(means).max() < 0.4  # 0.1 standard deviations in 100 rows: four of them
 

@@ -12,8 +12,7 @@ TINY = ["--seeds", "3", "--epochs", "1"]
 
 
 def make_light(patch):
-    """No compile cache, which is process-wide: what a test set must not outlive it. And few, small nets to measure."""
-    patch.setattr("jaxmlp.cli.jax_settings.keep_programs", lambda: None)
+    """Few, small nets to measure."""
     shallow = {arm: one._replace(depth=12) for arm, one in PROPAGATION_STARTS.items()}
     measured = both(profiles_of(shallow, range(12), range(10, 12)), nets_of_forbidden_starts(range(3), (8,)))
     patch.setitem(EXPERIMENTS, "initialization", replace(EXPERIMENTS["initialization"], measured=measured))

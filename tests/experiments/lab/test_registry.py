@@ -29,8 +29,8 @@ def digits():
 def mnist(digits):
     """MNIST's shapes, which is all that arms are made of."""
     parts = {"train": 60_000, "test": 10_000}
-    images = {f"{part}_images": np.zeros((count, 784), np.uint8) for part, count in parts.items()}
-    labels = {f"{part}_labels": np.zeros(count, np.int32) for part, count in parts.items()}
+    images = {f"{part}_inputs": np.zeros((count, 784), np.uint8) for part, count in parts.items()}
+    labels = {f"{part}_targets": np.zeros(count, np.int32) for part, count in parts.items()}
     return digits.replace(**images, **labels, name="mnist", image_shape=(28, 28))
 
 
