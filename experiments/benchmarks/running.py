@@ -150,7 +150,9 @@ def floor(rounds: int) -> dict[str, Any]:
 def probes(rounds: int) -> dict[str, Any]:
     """What `experiments.benchmarks.watching.probe_costs` measures, of its workloads."""
     from experiments.benchmarks.watching import probe_costs
+    from jaxmlp.cli.jax_settings import keep_programs
 
+    keep_programs()  # the memory of a program is that of one compiled once more
     return probe_costs(rounds, _say)
 
 

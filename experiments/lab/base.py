@@ -7,7 +7,7 @@ from experiments.lab.ledger import LedgerValue, load_ledger
 from experiments.lab.measured import Measurement
 from jaxmlp.data import Dataset
 from jaxmlp.errors import InputError, check_choice
-from jaxmlp.evidence import Claim, FigureSpec, Measure, Reported, Value, at, best_epoch, final, largest_drop
+from jaxmlp.evidence import Claim, FigureSpec, Measure, Predicted, Reported, Value, at, best_epoch, final, largest_drop
 from jaxmlp.evidence.claims import SEED_BLOCK
 from jaxmlp.probes import Probe
 from jaxmlp.study import Arm
@@ -60,6 +60,8 @@ class Experiment:
     claims: tuple[Claim, ...] = ()
     figures: tuple[FigureSpec, ...] = ()
     reported: tuple[Reported, ...] = ()
+    predicted: tuple[Predicted, ...] = ()
+    """Numbers that laws give, held against what is measured."""
     dataset: Callable[[], Dataset] | None = None
     """Its own data, whatever `--dataset` names; None trains on that."""
     tuned: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

@@ -17,6 +17,7 @@ from experiments.lab.api import api_tables
 from experiments.lab.drawings import FIGURES, write_figure
 from experiments.lab.ledger import load_ledger
 from experiments.lab.published import published_comparisons, published_folder, published_verdicts
+from experiments.lab.session import PREDICTED_FILE
 from experiments.precision import PRECISION_PAIRS
 from jaxmlp import baselines, data, evidence, nn, probes, study, training
 from jaxmlp.evidence import presentation
@@ -220,6 +221,16 @@ def precision_costs() -> str:
     return f"{table}\n\nTest accuracy after {epochs} epochs, {where}; `{manifest['command']}`."
 
 
+def laws_seen() -> str:
+    """The laws' numbers beside ours, in Markdown."""
+    folder = published_folder("laws")
+    if not (folder / PREDICTED_FILE).is_file():
+        return "The study `laws` is not published yet."
+    found = json.loads((folder / PREDICTED_FILE).read_text(encoding="utf-8"))
+    manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+    return f"{evidence.predicted_table(found)}\n\n{manifest['device']}; `{manifest['command']}`."
+
+
 BLOCKS: dict[str, Callable[[], str]] = {
     "starts": front.starts_figure,
     "starts_zh": partial(front.starts_figure, "zh"),
@@ -235,6 +246,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "components": components,
     "api": api_tables,
     "laws": front.theory,
+    "laws_seen": laws_seen,
     "grid": grid_times,
     "speed": partial(published_table, "speed"),
     "floor": partial(published_table, "floor"),
@@ -242,6 +254,7 @@ BLOCKS: dict[str, Callable[[], str]] = {
     "startup": partial(published_table, "startup"),
     "rows": partial(published_table, "rows"),
     "faults": partial(published_table, "faults"),
+    "probes": partial(published_table, "probes"),
 }
 """What makes each block, by its name. A link in a block starts at the root of the project."""
 MARKED = re.compile(r"(<!-- (\w+): made by `python -m experiments docs` -->\n)(.*?)(<!-- end of \2 -->)", re.DOTALL)

@@ -21,6 +21,7 @@ from experiments.lab.ledger import load_ledger
 from experiments.lab.registry import EXPERIMENTS
 from experiments.lab.session import (
     BESIDE_FILE,
+    PREDICTED_FILE,
     find_studies,
     judge_study,
     write_pages,
@@ -44,7 +45,7 @@ from jaxmlp.training.state import EPOCHS
 
 OVERVIEW_FILE = "overview.html"
 DEMO_FILE = f"{FIGURES_FOLDER}/{DEMO}.svg"
-JUDGED_FILES = (VERDICTS_FILE, BESIDE_FILE)
+JUDGED_FILES = (VERDICTS_FILE, BESIDE_FILE, PREDICTED_FILE)
 """Made of the others, by the rules as they are."""
 
 
@@ -141,7 +142,7 @@ def publish_studies(out: Path) -> list[Path]:
         manifest = read_sealed_json(folder / MANIFEST_FILE)
         if (folder / BLOCKS_FOLDER).is_dir():
             raise InputError(f"{folder} was stopped in the midst of training: go on with it first (--resume)")
-        if is_preview(manifest["dataset"]["name"], manifest["preset"]):
+        if _is_small(experiment, manifest):
             raise InputError(f"{folder} is a preview: publish what --preset full gives on MNIST, at all its epochs")
         if lost := _lost_runs(experiment, folder):
             raise InputError(
@@ -151,6 +152,12 @@ def publish_studies(out: Path) -> list[Path]:
         judge_study(experiment, folder)
     written = [file for experiment, folder in studies for file in _copy(experiment, folder)]
     return [*written, write_published_overview(PUBLISHED / OVERVIEW_FILE)]
+
+
+def _is_small(experiment: Experiment, manifest: dict[str, Any]) -> bool:
+    """Whether it is no full run; data of an experiment's own, which answers no document, are as large as they are."""
+    own = experiment.dataset is not None and not experiment.claims
+    return manifest["preset"] != "full" if own else is_preview(manifest["dataset"]["name"], manifest["preset"])
 
 
 def _lost_runs(experiment: Experiment, folder: Path) -> int:
@@ -178,7 +185,7 @@ def rejudge_published() -> list[Path]:
     written = []
     for experiment, folder in studies:
         judge_study(experiment, folder)
-        written += [folder / name for name in JUDGED_FILES] + [_write_checksums(folder)]
+        written += [folder / name for name in JUDGED_FILES if (folder / name).is_file()] + [_write_checksums(folder)]
     return [*written, write_published_overview(PUBLISHED / OVERVIEW_FILE)]
 
 
@@ -186,7 +193,7 @@ def _copy(experiment: Experiment, folder: Path) -> list[Path]:
     target = PUBLISHED / experiment.name
     measured = () if experiment.measured is None else experiment.measured.subjects
     tables = dict.fromkeys((*measured, *(name for figure in experiment.figures for name in figure.tables)))
-    further = (*(table_file(name) for name in tables if name != EPOCHS.name), MEASURED_FILE, DEMO_FILE)
+    further = (*(table_file(name) for name in tables if name != EPOCHS.name), MEASURED_FILE, DEMO_FILE, PREDICTED_FILE)
     kept = [ROWS_FILE, VERDICTS_FILE, BESIDE_FILE, MANIFEST_FILE]
     kept += [name for name in further if (folder / name).is_file()]
     for name in kept:

@@ -9,7 +9,9 @@ from experiments.digits_demo import DIGITS_DEMO_EXPERIMENT
 from experiments.gelu_kl import GELU_KL_EXPERIMENT
 from experiments.hidden_activations import HIDDEN_ACTIVATIONS_EXPERIMENT
 from experiments.initialization import INITIALIZATION_EXPERIMENT
+from experiments.inside_d0 import INSIDE_D0_EXPERIMENT
 from experiments.lab.base import Experiment
+from experiments.laws import LAWS_EXPERIMENT
 from experiments.learning_rate import LEARNING_RATE_EXPERIMENT
 from experiments.losses import LOSSES_EXPERIMENT
 from experiments.maxout import MAXOUT_EXPERIMENT
@@ -53,6 +55,8 @@ EXPERIMENTS: dict[str, Experiment] = {
         NETWORK_SIZE_EXPERIMENT,
         DIGITS_DEMO_EXPERIMENT,
         PRECISION_EXPERIMENT,
+        LAWS_EXPERIMENT,
+        INSIDE_D0_EXPERIMENT,
     )
 }
 

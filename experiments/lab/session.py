@@ -23,6 +23,7 @@ from jaxmlp.errors import InputError
 from jaxmlp.evidence import (
     StudyReport,
     captioned_svgs,
+    compare_predicted,
     compare_reported,
     judge,
     rule_hash,
@@ -37,6 +38,8 @@ from jaxmlp.training.state import EPOCHS
 
 BESIDE_FILE = "beside.json"
 """The documents' numbers beside ours."""
+PREDICTED_FILE = "predicted.json"
+"""The laws' numbers beside ours, of an experiment that has any."""
 
 
 def run_experiment(
@@ -70,7 +73,7 @@ def run_experiment(
         "epochs": preset.epochs,
         "precision": " and ".join(dict.fromkeys(arm.spec.precision for arm in chosen)),
         "commit": _commit(),
-        "rules": {claim.id: rule_hash(claim) for claim in experiment.claims},
+        "rules": rules_of(experiment),
     }
     folder = out / experiment.name
     measurement = experiment.measured
@@ -102,6 +105,12 @@ def run_experiment(
     return write_pages(experiment, folder)
 
 
+def rules_of(experiment: Experiment) -> dict[str, str]:
+    """The hash of every rule, by the claim that it decides or the name of the law's number."""
+    named = {claim.id: claim for claim in experiment.claims} | {one.name: one for one in experiment.predicted}
+    return {name: rule_hash(rule) for name, rule in named.items()}
+
+
 def _commit() -> str | None:
     """The commit of the code that runs, "with changes" where it is not that alone; None outside a repository."""
     git = ["git", "-C", str(Path(__file__).parents[2])]
@@ -128,7 +137,9 @@ def judge_study(experiment: Experiment, folder: Path) -> tuple[list[dict[str, An
         InputError: the folder holds no finished study.
     """
     results = load_results(folder)
-    return _judge(experiment, folder, results.manifest, _with_all_arms(results, experiment))
+    shown = _with_all_arms(results, experiment)
+    _beside_laws(experiment, folder, shown)
+    return _judge(experiment, folder, results.manifest, shown)
 
 
 def _with_all_arms(results: Results, experiment: Experiment) -> dict[str, pd.DataFrame]:
@@ -164,6 +175,7 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
     manifest, shown = results.manifest, _with_all_arms(results, experiment)
     verdicts, beside = _judge(experiment, folder, manifest, shown)
     rows = shown[EPOCHS.name]
+    predicted = _beside_laws(experiment, folder, shown)
     figures = folder / FIGURES_FOLDER
     figures.mkdir(exist_ok=True)
     saved = save_figures(experiment.figures, shown, figures)
@@ -173,15 +185,23 @@ def write_pages(experiment: Experiment, folder: Path) -> StudyReport:
         reported=beside,
         rows=rows,
         figures=[*captioned_svgs(experiment.figures, saved), *shown_demo(figures)],
+        predicted=predicted,
     )
     write_report(folder / REPORT_FILE, studies=[report])
     return report
 
 
+def _beside_laws(experiment: Experiment, folder: Path, shown: dict[str, pd.DataFrame]) -> list[dict[str, Any]]:
+    found = compare_predicted(experiment.predicted, shown)
+    if found:
+        write_json(folder / PREDICTED_FILE, found)
+    return found
+
+
 def changed_rules(experiment: Experiment, folder: Path) -> list[str]:
-    """Claims whose rule is not the one that the study in `folder` was begun with; none where it does not say."""
+    """Rules that are not those which the study in `folder` was begun with; none where it does not say."""
     then = study.Results.load(folder).manifest.get("rules", {})
-    return [claim.id for claim in experiment.claims if then.get(claim.id, rule_hash(claim)) != rule_hash(claim)]
+    return [name for name, now in rules_of(experiment).items() if then.get(name, now) != now]
 
 
 def _with_further_arms(rows: pd.DataFrame, experiment: Experiment) -> pd.DataFrame:

@@ -5,15 +5,22 @@ import math
 import numpy as np
 
 from jaxmlp.data import Dataset
-from jaxmlp.diagnosis.finding import Finding, judged
+from jaxmlp.diagnosis.finding import Finding, Limits, judged
 from jaxmlp.nn import LOSSES
 from jaxmlp.nn.outputs import softmaxed_loss_floor
 from jaxmlp.training import RunSpec
 
 OWN_SOFTMAX = ("cross_entropy", "label_smoothed_cross_entropy", "kl_divergence", "kl_divergence_mean", "softmax_hinge")
 """Losses of classes with a softmax inside."""
-MAJORITY = 0.8
-"""Share of one class beyond which the accuracy says little."""
+BALANCE_LIMITS = Limits(warn=0.8, fail=1.0)
+"""Of the share of the largest class. Four to one is learned by healthy nets; beyond it the accuracy of one that
+learned nothing looks good. It never fails: a share above 1 there is not."""
+SIZE_LIMITS = Limits(warn=10.0, fail=1000.0)
+"""Of the root mean square of inputs, or of targets. Standardized ones have 1, pixels in [0, 1] less. Pixels up to 255
+have about 80 and train at small rates alone (Q5); from a thousand on, squared error and its gradients are millions."""
+RANGE_LIMITS = Limits(warn=0.0, fail=0.01)
+"""Of the share of targets that the output's range does not hold. One can be a slip of the data; of one in a hundred
+the loss keeps its least value away from 0 whatever the net does."""
 RANGES = {"sigmoid": (0.0, 1.0), "softmax": (0.0, 1.0), "tanh": (-1.0, 1.0), "relu": (0.0, math.inf)}
 """Of the outputs that have one."""
 FEW_CHANGES = 0.5
@@ -32,7 +39,7 @@ def inputs_scale(x: np.ndarray) -> Finding:
     advice = "standardize the inputs: --preprocessing standardize, or unit for images of 0 to 255"
     if size < 1e-3:
         return Finding("fail" if size == 0 else "warn", "inputs", size, sentence, advice)
-    return judged("inputs", size, sentence, advice, warn=10.0, fail=1000.0)
+    return judged("inputs", size, sentence, advice, SIZE_LIMITS)
 
 
 def targets_scale(targets: np.ndarray) -> Finding:
@@ -47,7 +54,7 @@ def targets_scale(targets: np.ndarray) -> Finding:
     advice = "standardize the targets, and scale predictions back"
     if spread == 0.0:
         return Finding("fail", "targets", spread, f"{sentence}: they are all one number", "there is nothing to learn")
-    return judged("targets", size, sentence, advice, warn=10.0, fail=1000.0)
+    return judged("targets", size, sentence, advice, SIZE_LIMITS)
 
 
 def labels_seen(train: np.ndarray, others: dict[str, np.ndarray], dataset: Dataset) -> list[Finding]:
@@ -71,7 +78,7 @@ def labels_seen(train: np.ndarray, others: dict[str, np.ndarray], dataset: Datas
     share = float(counts.max() / counts.sum())
     sentence = f"the largest class is {share:.0%} of the training part: accuracy {share:.2f} says nothing was learned"
     advice = "look at every class by itself, or weigh them: --class-weights balanced"
-    return [found, judged("balance", share, sentence, advice, warn=MAJORITY, fail=1.0)]
+    return [found, judged("balance", share, sentence, advice, BALANCE_LIMITS)]
 
 
 def _named(classes: list[int], dataset: Dataset) -> str:
@@ -131,4 +138,4 @@ def _in_range(output: str, targets: np.ndarray) -> Finding:
     low, high = RANGES[output]
     share = float(np.mean((targets < low) | (targets > high)))
     sentence = f"{share:.0%} of the targets lie outside of what {output} can give, {low:g} to {high:g}"
-    return judged("output", share, sentence, "leave the output at none, or scale the targets", warn=0.0, fail=0.01)
+    return judged("output", share, sentence, "leave the output at none, or scale the targets", RANGE_LIMITS)

@@ -2,6 +2,7 @@
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from jaxmlp.errors import check_choice
 
@@ -37,7 +38,14 @@ class Finding:
         return self.level == "pass"
 
 
-def judged(name: str, number: float, sentence: str, advice: str, *, warn: float, fail: float) -> Finding:
-    """The finding of a number that should be small: it fails above `fail`, or if it is NaN, and warns above `warn`."""
-    level = "fail" if math.isnan(number) or number > fail else "warn" if number > warn else "pass"
+class Limits(NamedTuple):
+    """Above which a number that should be small is worth a look, and above which it keeps a net from learning."""
+
+    warn: float
+    fail: float
+
+
+def judged(name: str, number: float, sentence: str, advice: str, limits: Limits) -> Finding:
+    """The finding of a number that should be small; one that is NaN fails."""
+    level = "fail" if math.isnan(number) or number > limits.fail else "warn" if number > limits.warn else "pass"
     return Finding(level, name, number, sentence, "" if level == "pass" else advice)

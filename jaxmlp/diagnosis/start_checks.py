@@ -11,7 +11,7 @@ import numpy as np
 from jax import Array
 
 from jaxmlp.diagnosis.data_checks import OWN_SOFTMAX
-from jaxmlp.diagnosis.finding import Finding, judged
+from jaxmlp.diagnosis.finding import Finding, Limits, judged
 from jaxmlp.nn import apply_mlp, losses_of
 from jaxmlp.probes.flow import backward_flow
 from jaxmlp.probes.laws import BATCH_NORM_GROWTH, finite_width_norm
@@ -21,6 +21,34 @@ from jaxmlp.training.regularized import penalty_of
 
 DEVIATIONS = 4.0
 """A start so many standard deviations from the law's mean is not of that law."""
+CLASS_LOSS_LIMITS = Limits(warn=2.0, fail=5.0)
+"""Of the first loss over that of logits of 0, for losses with a softmax or a sigmoid inside. He's start gives D0's
+nets 2.4 to 2.9 for ten classes, 1.04 to 1.26 times ln 10, and the healthy nets of the tests that were looked at have
+0.65 to 1.62: 2 lies beyond them. Tables that are not standardized have 70 to 160. Five times is the loss of a net that
+is sure and wrong: it has to be brought back before anything is learned."""
+FREE_LOSS_LIMITS = Limits(warn=5.0, fail=100.0)
+"""The same of losses that outputs enter as they are, such as squared error: outputs of variance 1 or 2 beside targets
+of variance 1 make it 2 or 3. A hundred is outputs ten times as large as the targets; SO 48385830 has 3,260."""
+PENALTY_LIMITS = Limits(warn=1.0, fail=20.0)
+"""Of what the penalty adds, over the loss: from 1 on training goes down the penalty first; at 20 times nothing else is
+seen of the loss."""
+SIGNAL_LIMITS = Limits(warn=1.5, fail=2.0)
+"""Powers of ten between the spread of rows at the input and in the last hidden layer. The law of He's start has D0's
+41 layers within 1.64 of them at four standard deviations, and shallower nets within less. A hundredth is below that,
+and 1/n at 34 layers (A1) is 5.2 of them down. It is no fail at 1.8, where T5's layers all have one answer, which
+`units` tells."""
+GRADIENT_LIMITS = Limits(warn=3.0, fail=8.0)
+"""Powers of ten between the gradients for the first and for the last hidden linear's output. Behind batch norm the law
+gives D0's 41 layers 3.3, which train at first: that is worth a look. Eight is more than float32 tells apart in one
+sum, so a penalty, or an ε of Adam's, is larger than the gradient."""
+SATURATION_LIMITS = Limits(warn=0.5, fail=0.95)
+"""Of the share of a layer's values that are saturated: Glorot's start has under a thousandth of them up to eight
+layers of tanh; where nineteen of twenty have less than a twentieth of the slope, hardly any gradient comes through two
+layers."""
+DEATH_LIMITS = Limits(warn=0.5, fail=0.99)
+"""Of the share of a layer's units that answer no row, or of rows that no unit answers. Narrow layers of ReLU have some
+from the start, 0.43 in a healthy one of eight layers, and nets with half of them dead still learn (Q13); a layer
+without any is a wall."""
 
 
 def seen_at_start(net: Net, images: Array, labels: Array) -> dict[str, Any]:
@@ -70,8 +98,8 @@ def initial_loss(net: Net, seen: dict[str, Any]) -> list[Finding]:
     of = "of the targets' mean" if numbers else "of logits of 0"
     sentence = f"loss {loss:.4g} at the start, {idle:.4g} {of}: {number:.3g} times"
     advice = "start with smaller outputs: another initializer, or a smaller --init-gain"
-    limits = {"warn": 1.6, "fail": 5.0} if bounded else {"warn": 5.0, "fail": 100.0}
-    found = [judged("initial loss", number, sentence, advice, **limits)]
+    limits = CLASS_LOSS_LIMITS if bounded else FREE_LOSS_LIMITS
+    found = [judged("initial loss", number, sentence, advice, limits)]
     if net.spec.loss.penalty != "none":
         found.append(_penalty(net, loss))
     return found
@@ -82,7 +110,7 @@ def _penalty(net: Net, loss: float) -> Finding:
     sentence = f"the penalty raises the loss at the start from {loss:.4g} to {loss + added:.4g}"
     if not added > 0:
         return Finding("fail", "penalty", added, sentence, "a penalty must raise it: give --penalty-strength above 0")
-    return judged("penalty", added / loss, sentence, "give a smaller --penalty-strength", warn=1.0, fail=20.0)
+    return judged("penalty", added / loss, sentence, "give a smaller --penalty-strength", PENALTY_LIMITS)
 
 
 def answers(seen: dict[str, Any]) -> Finding:
@@ -129,7 +157,7 @@ def signal(net: Net, seen: dict[str, Any]) -> Finding:
     sentence = f"rows differ by {hidden[0]:.3g} at the input and {hidden[-1]:.3g} in the last hidden layer{_band(net)}"
     off = abs(math.log10(ratio)) if ratio > 0 and math.isfinite(ratio) else math.nan
     advice = "keep it the same in every layer: --initializer he_normal for ReLU, xavier_normal for tanh, or a norm"
-    return replace(judged("signal", off, sentence, advice, warn=1.5, fail=2.0), number=ratio)
+    return replace(judged("signal", off, sentence, advice, SIGNAL_LIMITS), number=ratio)
 
 
 def _band(net: Net) -> str:
@@ -155,18 +183,18 @@ def gradients(net: Net, seen: dict[str, Any]) -> Finding:
     if net.spec.mlp.norm == "batch_norm":
         sentence += f"; the law behind batch norm says {math.sqrt(BATCH_NORM_GROWTH) ** max(0, len(outputs) - 2):.3g}"
     advice = "keep it the same in every layer: another initializer, skips (--residual block), or fewer layers"
-    return replace(judged("gradients", abs(math.log10(ratio)), sentence, advice, warn=3.0, fail=8.0), number=ratio)
+    return replace(judged("gradients", abs(math.log10(ratio)), sentence, advice, GRADIENT_LIMITS), number=ratio)
 
 
 def dead_units(net: Net, seen: dict[str, Any]) -> Finding:
     """Whether units answer at all: those that are 0 for every row learn nothing; saturated ones hardly."""
     if seen["saturated"]:
         shares, what = np.asarray(seen["saturated"]), "of its values saturated"
-        limits, advice = {"warn": 0.5, "fail": 0.95}, "start with smaller weights, or scale the inputs"
+        limits, advice = SATURATION_LIMITS, "start with smaller weights, or scale the inputs"
     else:
         shares, what = np.maximum(seen["dead_units"], seen["dead_rows"]), "of its units or rows without an answer"
-        limits, advice = {"warn": 0.5, "fail": 0.99}, "use leaky_relu, a norm, smaller biases, or wider layers"
+        limits, advice = DEATH_LIMITS, "use leaky_relu, a norm, smaller biases, or wider layers"
     if not len(shares):
         return Finding("pass", "dead units", 0.0, "no layer has units that could die")
     layer = int(np.argmax(shares))
-    return judged("dead units", float(shares[layer]), f"layer {layer} has {shares[layer]:.0%} {what}", advice, **limits)
+    return judged("dead units", float(shares[layer]), f"layer {layer} has {shares[layer]:.0%} {what}", advice, limits)

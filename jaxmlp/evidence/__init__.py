@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     )
     from jaxmlp.evidence.flow_strips import FlowStrips
     from jaxmlp.evidence.images import random_ten, templates_figure, ten_images_figure
+    from jaxmlp.evidence.law_rows import LawRows
     from jaxmlp.evidence.layer_curves import LayerCurves
     from jaxmlp.evidence.measures import (
         Measure,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from jaxmlp.evidence.own_page import write_own_page
     from jaxmlp.evidence.parts import Difference, Equivalence, Identity, Ordering, Probability
     from jaxmlp.evidence.peaks import PeakCurves
+    from jaxmlp.evidence.predicted import Predicted, compare_predicted, predicted_table
     from jaxmlp.evidence.report import StudyReport, reported_texts, write_report
     from jaxmlp.evidence.reported import compare_reported
     from jaxmlp.evidence.step_curves import StepCurves
@@ -64,11 +66,13 @@ __all__ = [
     "FigureSpec",
     "FlowStrips",
     "Identity",
+    "LawRows",
     "LayerCurves",
     "Measure",
     "Ordering",
     "Overview",
     "PeakCurves",
+    "Predicted",
     "Probability",
     "Reported",
     "Rival",
@@ -85,6 +89,7 @@ __all__ = [
     "best_epoch",
     "captioned_svgs",
     "change",
+    "compare_predicted",
     "compare_reported",
     "fall",
     "final",
@@ -94,6 +99,7 @@ __all__ = [
     "judge",
     "largest_drop",
     "lowest",
+    "predicted_table",
     "print_verdicts",
     "random_ten",
     "reached",

@@ -18,6 +18,7 @@ from jaxmlp.errors import InputError, check_choice
 from jaxmlp.evidence.measures import Measure, Value
 from jaxmlp.evidence.parts import Difference, Identity, Part, Probability, SinglePart
 from jaxmlp.evidence.planning import MINIMUM_RUNS
+from jaxmlp.evidence.predicted import Predicted
 
 # By evidence tag of the ledger, how far a reported number may be from what its author saw: [fig] ones are
 # read off a figure.
@@ -148,8 +149,8 @@ class Reported:
         check_choice("evidence tag", self.tag, READING_ERROR)
 
 
-def rule_hash(claim: Claim) -> str:
-    """Hash what decides a claim, as 16 hexadecimal digits: its rule, margins, measures and n, and none of its words.
+def rule_hash(claim: Claim | Predicted) -> str:
+    """Hash what decides a claim or a `Predicted`, as 16 hexadecimal digits: its rule, and none of its words.
 
     Fields that hold their default are left out, so that one which is added later moves no hash, and so are `WORDS`.
 

@@ -18,6 +18,7 @@ from markupsafe import Markup
 
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import plotting, presentation
+from jaxmlp.evidence.predicted import inside_text, number_texts
 from jaxmlp.evidence.runs import diverged_runs, final_values
 from jaxmlp.evidence.statistics import mean_interval
 from jaxmlp.files import write_text
@@ -46,6 +47,7 @@ class StudyReport:
         rows: the tidy results, one row per run and epoch.
         figures: (caption, SVG): a text was drawn just now, from `captioned_svgs`, and becomes part of the page; bytes
             are those of a file that may be anybody's, and are shown as an image, in which no program runs.
+        predicted: the laws' numbers beside ours, from `compare_predicted`.
 
     >>> from jaxmlp.evidence import synthetic_rows
     >>> rows = synthetic_rows({"he": {"test_accuracy": [0.97, 0.98]}})
@@ -58,6 +60,7 @@ class StudyReport:
     reported: Sequence[Mapping[str, Any]]
     rows: pd.DataFrame
     figures: Sequence[tuple[str, str | bytes]]
+    predicted: Sequence[Mapping[str, Any]] = ()
 
 
 def write_report(path: Path, studies: Sequence[StudyReport]) -> Path:
@@ -118,6 +121,7 @@ def _view(study: StudyReport, key: str) -> dict[str, Any]:
             for i, (caption, svg) in enumerate(study.figures, 1)
         ],
         "reported": [reported_texts(one) for one in study.reported],
+        "predicted": [predicted_texts(one) for one in study.predicted],
         "score": plotting.title_of(column),
         "score_text": partial(score_text, column),
         "arms": arm_table(study.rows, study.manifest),
@@ -237,6 +241,14 @@ def reported_texts(one: Mapping[str, Any]) -> dict[str, Any]:
         ends = [one["low"], one["high"]]
         interval = " to ".join(map(text, _shares(*ends) if one["unit"] == "accuracy" else ends))
     return {**one, "reported": text(one["reported"]), "mean": text(one["mean"]), "interval": interval}
+
+
+def predicted_texts(one: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of `compare_predicted` for the eye: `predicted`, `measured` with its interval, and whether it is `inside`,
+    as text.
+    """
+    predicted, measured = number_texts(one)
+    return {**one, "predicted": predicted, "measured": measured, "inside": inside_text(one)}
 
 
 def _shares(*ends: float) -> list[float]:

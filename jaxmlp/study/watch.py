@@ -58,6 +58,18 @@ class Watch:
             records = self._observe(records, states, hypers, clock + count * repeats)
         return states, records
 
+    def look_bytes(self, states: RunState, records: Records, hypers: Hyper) -> int | None:
+        """What the largest of the probes' programs holds while it looks, beside states, records and dataset, as its
+        compiler planned it; None if a backend says nothing. Each is compiled anew, or read from the cache.
+        """
+        how = {"spec": self.program.spec, "strategy": self.program.layout.strategy}
+        dataset, number = self.program.dataset, np.int32(0)
+        plans = [
+            _observe.lower(record, states, hypers, dataset, number, probe=probe, **how).compile().memory_analysis()
+            for probe, record in zip(self.probes, records, strict=True)
+        ]
+        return max((plan.temp_size_in_bytes for plan in plans if plan is not None), default=None)
+
     def carried(self, states: Any, records: Any) -> Any:
         """States, and what belongs to them, as a checkpoint keeps them."""
         return (states, records) if self.probes else states

@@ -1,23 +1,20 @@
 """`check`: nets that fail at the start fail with the right line, and healthy ones pass."""
 
 import re
-from dataclasses import dataclass, field, replace
-from typing import Any
+from dataclasses import replace
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from sklearn.datasets import load_diabetes
 
 from jaxmlp import data, study
 from jaxmlp.diagnosis import check, why
 from jaxmlp.errors import InputError
 from jaxmlp.nn import INITIALIZERS, Initializer, MLPSpec
 from jaxmlp.training import DataSpec, Hyper, LossSpec, OptimizerSpec, ResetMoments, RunSpec
+from tests.diagnosis.nets import CONSTANT, FAULTY, HEALTHY, SQUARED, Case, digits
 from tests.user_rows import user_rows
-
-CONSTANT = "hundredth_of_a_test"
 
 __all__ = ["user_rows"]
 
@@ -29,93 +26,15 @@ def constant_start(user_rows):
     INITIALIZERS.register(CONSTANT, row)
 
 
-def passed_on(x):
-    """No activation."""
-    return x
-
-
-def digits():
-    return data.load("digits")
-
-
-def iris():
-    return data.load("iris")
-
-
-def diabetes():
-    """Standardized, as the healthy regression net of the planted faults takes it."""
-    table = load_diabetes()
-    inputs, targets = ((a - a.mean(axis=0)) / a.std(axis=0) for a in (table.data, table.target))
-    return data.from_arrays(inputs, targets, task="numbers", name="standardized diabetes")
-
-
-def ones_and_zeros():
-    labels = np.arange(400) % 2
-    return data.from_arrays(np.repeat(labels[:, None].astype(float), 128, axis=1), labels == 1)
-
-
-@dataclass(frozen=True)
-class Case:
-    """A net on data, and the checks that must fail."""
-
-    dataset: Any
-    hidden: tuple[int, ...]
-    failing: tuple[str, ...] = ()
-    net: dict[str, Any] = field(default_factory=dict)
-    loss: LossSpec = field(default_factory=LossSpec)
-    rule: tuple[str, float] = ("adam", 1e-3)
-    outputs: int | None = None
-    batch: int = 32
-    hyper: dict[str, float] = field(default_factory=dict)
-
-    def findings(self):
-        """What `check` says."""
-        dataset = self.dataset()
-        widths = dataset.train_inputs.shape[1], *self.hidden, self.outputs or dataset.num_outputs
-        spec = RunSpec(
-            MLPSpec(widths, **self.net),
-            DataSpec(preprocessing=dataset.preprocessing, batch_size=self.batch),
-            self.loss,
-            OptimizerSpec(self.rule[0]),
-        )
-        return {one.name: one for one in check(spec, Hyper(learning_rate=self.rule[1], **self.hyper), dataset)}
-
-
-BINARY, SQUARED = LossSpec("binary_cross_entropy"), LossSpec("squared_error")
-FAULTY = {
-    "T5": Case(diabetes, (64, 64), ("units",), {"initializer": CONSTANT}, SQUARED),
-    "T6": Case(diabetes, (64, 64), ("output", "answers", "overfit 20"), {"output": "softmax"}, SQUARED),
-    "SO 48385830": Case(
-        digits, (30,), ("initial loss",), {"activation": passed_on, "initializer": "randn"}, LossSpec("euclidean"),
-        ("sgd", 3.0), batch=10,
-    ),
-    "SO 31880720": Case(
-        ones_and_zeros, (50, 50), ("output", "answers", "overfit 20"), {"output": "softmax", "dropout": "inverted"},
-        BINARY, ("rmsprop", 1e-3), outputs=1, hyper={"dropout_rate": 0.2},
-    ),
-    "A1": Case(digits, (32,) * 34, ("signal",), {"initializer": "xavier_uniform"}),
-    "D1's zeros": Case(digits, (20, 20), ("units", "answers", "overfit 20"), {"initializer": "zeros"}),
-    "D0 from N(0, 1)": Case(digits, (500, 300, 100, 50), ("initial loss", "signal"), {"initializer": "randn"}),
-    "a softmax before the cross-entropy": Case(digits, (32,), ("output",), {"output": "softmax"}),
-}  # fmt: skip
-DEEP = ("A1",)
-HEALTHY = {
-    "digits": Case(digits, (32,)),
-    "digits, batch norm": Case(digits, (20, 20, 20), net={"norm": "batch_norm"}),
-    "digits, tanh and momentum": Case(digits, (30, 20), net={"activation": "tanh"}, rule=("momentum", 0.05)),
-    "iris, leaky, batch of 7": Case(
-        lambda: data.load("iris"), (16,), net={"activation": "leaky_relu"}, rule=("adam", 0.01), batch=7
-    ),
-    "diabetes, penalty": Case(diabetes, (64, 64), loss=LossSpec("squared_error", penalty="l2")),
-    "a toy, one output": Case(lambda: data.load("toy_gauss"), (16, 16), loss=BINARY, outputs=1, rule=("adam", 0.01)),
-}
+QUICK = "iris, leaky, batch of 7"
+"""The healthy net that is looked at in every run of the suite; the others are slow."""
 
 
 def levels(found, level):
     return {name for name, one in found.items() if one.level == level}
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in DEEP)) for name in FAULTY])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "A1")) for name in FAULTY])
 def test_a_net_that_fails_at_the_start_fails_with_the_right_line(name):
     found = FAULTY[name].findings()
     assert set(FAULTY[name].failing) <= levels(found, "fail"), found
@@ -125,7 +44,7 @@ def test_a_net_that_fails_at_the_start_fails_with_the_right_line(name):
         assert bool(one.advice) == (not one.passed)
 
 
-@pytest.mark.parametrize("name", HEALTHY)
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name != QUICK)) for name in HEALTHY])
 def test_a_healthy_net_passes(name):
     found = HEALTHY[name].findings()
     assert levels(found, "fail") == set(), found

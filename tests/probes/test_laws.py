@@ -49,6 +49,17 @@ def test_the_slope_is_the_law_of_equal_layers():
     np.testing.assert_allclose(7 * laws.finite_width_slope(50), law.mean, rtol=1e-12)
 
 
+@pytest.mark.parametrize("width", [3, 16, 200])
+def test_the_exact_drift_is_that_of_a_layer_s_draws(width):
+    """ln of (2/n) Σ relu(z)², over draws with a unit alive; far from the leading term where the layer is narrow."""
+    z = np.maximum(np.random.default_rng(0).normal(size=(1_000_000 // width, width)), 0)
+    squares = 2 * np.mean(z**2, axis=1)
+    logs = np.log(squares[squares > 0])
+    error = np.std(logs) / np.sqrt(len(logs))
+    assert abs(laws.relu_drift(width) - np.mean(logs)) < 4 * error
+    assert abs(laws.finite_width_slope(width) - laws.relu_drift(width)) < 6 / width**2  # the next term, about −4/n²
+
+
 @pytest.mark.parametrize("width", [2, 3, 4])
 def test_born_dead_nets_are_counted(width):
     _, layers = starts((5, width, width, width, 2), 4000)
@@ -109,6 +120,29 @@ def test_gradients_behind_batch_norm_grow_towards_the_input_as_the_law_says():
     found = jax.jit(jax.vmap(logs))(jax.random.split(jax.random.key(1), 4))
     growth = np.exp(2 * np.mean(found[:, 1] - found[:, 8]) / 7)
     np.testing.assert_allclose(growth, laws.BATCH_NORM_GROWTH, rtol=0.04)
+
+
+@pytest.mark.parametrize("batch_size", [8, 64])
+def test_growth_in_batches_is_that_of_the_wide_limit_s_matrices(batch_size):
+    """Of one layer, by B x B matrices: the gradient's covariance I goes through the norm, the mask and He's weights."""
+    rng, b, total = np.random.default_rng(1), batch_size, np.zeros((batch_size, batch_size))
+    draws = 4000
+    for _ in range(draws):
+        y = rng.normal(size=b)
+        y = np.sqrt(2 * b / (b - 1)) * (y - y.mean())
+        u = np.maximum(y, 0)
+        through = (np.eye(b) - 1 / b - np.outer(u - u.mean(), u - u.mean()) / (b * u.var())) / u.std()
+        masked = (y > 0)[:, None] * through
+        total += 2 * masked @ masked.T
+    total /= draws
+    apart = np.trace(total) / b - (total.sum() - np.trace(total)) / (b * (b - 1))
+    np.testing.assert_allclose(laws.batch_norm_growth(b), apart, rtol=0.05)
+
+
+def test_growth_in_large_batches_is_the_constant_and_small_ones_are_refused():
+    np.testing.assert_allclose(laws.batch_norm_growth(1000), laws.BATCH_NORM_GROWTH, rtol=5e-3)
+    with pytest.raises(InputError, match="batch size 4: the growth has no mean there, give at least 6"):
+        laws.batch_norm_growth(4)
 
 
 @pytest.mark.parametrize("share", [0.97, 1.03])

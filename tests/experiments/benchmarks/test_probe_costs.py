@@ -24,6 +24,12 @@ def test_a_ratio_is_that_of_the_rounds_pairs():
     assert low < ratio < high
 
 
+def test_a_look_costs_an_epoch_what_it_costs_a_piece_in_proportion():
+    """A look of 0.2 s, a step of 0.1 s, 32 of them a piece: 1 + 0.2/(100 · 0.1) in epochs of 100 steps."""
+    ratio = watching.ratio_of({"plain": [3.2, 3.2], "w": [3.4, 3.4]})
+    assert watching.once_an_epoch(ratio, 100) == pytest.approx((1.02, 1.02, 1.02))
+
+
 @pytest.mark.parity
 @pytest.mark.slow
 def test_all_of_it_on_a_tiny_net():
@@ -32,7 +38,8 @@ def test_all_of_it_on_a_tiny_net():
     cell = watching._costs(workload, 2, lambda line: None, "tiny")
     assert set(cell["seconds"]) == {*watching.WATCHINGS, watching.HOOKS}
     assert all(min(values) > 0 for pair in cell["seconds"].values() for values in pair.values())
+    assert cell["bytes"]["flow_2000"] > cell["bytes"]["flow_16"] > 0
     table = watching.probe_costs_table({"workloads": {"tiny": cell}})
     rows = [line for line in table.splitlines() if line.startswith("| 784-4-10 |")]
-    assert len(rows) == 5
+    assert len(rows) == len(watching.WATCHINGS) + 2
     assert all(math.isfinite(float(row.split("|")[3].split("(")[0])) for row in rows)

@@ -89,8 +89,9 @@ def test_its_arms_fit_its_data_in_both_presets(experiment, digits, mnist):
 
 @EVERY
 def test_what_it_shows_and_judges_has_arms(experiment, digits):
-    there = {("epochs", name) for name in arm_names(experiment, digits)} | subjects(experiment)
-    assert sorted(values_in((experiment.claims, experiment.reported)) - there) == []
+    tables = {"epochs", *(probe.table.name for probe in experiment.probes)}
+    there = {(table, name) for name in arm_names(experiment, digits) for table in tables} | subjects(experiment)
+    assert sorted(values_in((experiment.claims, experiment.reported, experiment.predicted)) - there) == []
     for figure in experiment.figures:
         assert sorted(set(figure.arms) - {name for table, name in there if table in figure.tables}) == []
     further = {arm for of in (experiment.tuned, experiment.averaged) for arms in of.values() for arm in arms}
