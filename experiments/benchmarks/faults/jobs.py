@@ -112,7 +112,7 @@ def _unpublished(out: Path) -> None:
     earlier = out / "published" / REPORTED
     shutil.copytree(published.PUBLISHED / REPORTED, earlier)
     rows = pd.read_parquet(earlier / ROWS_FILE)
-    write_rows(earlier / ROWS_FILE, rows[rows["seed"] < rows["seed"].max()])
+    write_rows(earlier / ROWS_FILE, rows.loc[rows["seed"] < rows["seed"].max()])
 
 
 def _publish(out: Path) -> None:
