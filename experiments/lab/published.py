@@ -199,6 +199,8 @@ def _copy(experiment: Experiment, folder: Path) -> list[Path]:
     for name in kept:
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         write_whole(target / name, lambda temporary, name=name: shutil.copyfile(folder / name, temporary))
+    if MEASURED_FILE not in kept:  # version 1's file: its numbers are in the tables now
+        (target / MEASURED_FILE).unlink(missing_ok=True)
     return [*(target / name for name in kept), _write_checksums(target)]
 
 
