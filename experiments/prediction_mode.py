@@ -86,7 +86,9 @@ def wrong_mode_accuracy(net: Net, images: Array, labels: Array, key: Array, *, s
 
 
 def _wrong_modes(finished: Finished) -> pd.DataFrame:
-    """Every kept net in training mode."""
+    """Every kept net in training mode, but for those that an earlier call measured and whose weights are gone."""
+    before = finished.earlier.get(MODES.name, pd.DataFrame(columns=list(MODES.required)))
+    known = set(zip(before["mode"], before["seed"], strict=True))
     images, labels = jnp.asarray(finished.dataset.test_inputs), jnp.asarray(finished.dataset.test_targets)
     rows = []
     for wrong, arm in PREDICTION_MODE_WRONG.items():
@@ -94,6 +96,8 @@ def _wrong_modes(finished: Finished) -> pd.DataFrame:
             continue
         runs = finished.results.select(arm=arm).final()
         for seed, run_id in zip(runs["seed"], runs["run_id"], strict=True):
+            if run_id not in finished.results.nets and (wrong, seed) in known:
+                continue
             net, key = finished.results.nets.get(run_id), jax.random.key(int(seed))
             size = 1 if wrong.endswith("_by_1") else 64
             accuracy = float(wrong_mode_accuracy(net, images, labels, key, size=size))

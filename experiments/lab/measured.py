@@ -1,7 +1,7 @@
 """What a study measures besides training: times, theory, nets in another mode. Each is a table that it declares."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pandas as pd
@@ -27,6 +27,8 @@ class Finished:
     dataset: Dataset
     first_seed: int = 0
     """Rounds that are no runs count from here, so that they belong to the runs' seeds."""
+    earlier: Mapping[str, pd.DataFrame] = field(default_factory=dict)
+    """By name, the tables that an earlier call measured; their rows stay where they are not made anew."""
 
 
 @dataclass(frozen=True)
@@ -51,17 +53,30 @@ def both(first: Measurement, second: Measurement) -> Measurement:
 
 
 def measure_study(measurement: Measurement, finished: Finished, folder: Path) -> None:
-    """Measure, and keep the tables in the study's folder, unless they are there already for the same runs."""
+    """Measure, and keep the tables in the study's folder, unless they are there already for the same runs.
+
+    What was measured for other runs or rounds stays beside it: a published study is continued with fresh seeds.
+    """
     files = {name: folder / table_file(name) for name in measurement.subjects}
     about = {"runs": sorted(finished.results.rows["run_id"].unique())}
     if all(file.is_file() and read_about(file) == about for file in files.values()):
         return
-    for name, rows in measurement.make(finished).items():
+    earlier = {name: rows for name, rows in load_results(folder).tables.items() if name in files}
+    for name, made in measurement.make(replace(finished, earlier=earlier)).items():
+        rows = _joined(earlier.get(name), made, list(table_named(name).keys))
         table_named(name).check(rows)
         write_rows(files[name], rows, about)
     manifest = read_sealed_json(folder / MANIFEST_FILE)
     write_sealed_json(folder / MANIFEST_FILE, manifest | {"tables": describe_tables(files, manifest)})
     (folder / MEASURED_FILE).unlink(missing_ok=True)  # what version 1 had in their place
+
+
+def _joined(earlier: pd.DataFrame | None, made: pd.DataFrame, keys: list[str]) -> pd.DataFrame:
+    """The earlier rows whose keys are not among those made now, and these."""
+    if earlier is None or not len(earlier):
+        return made
+    anew = pd.MultiIndex.from_frame(earlier[keys]).isin(pd.MultiIndex.from_frame(made[keys]))
+    return pd.concat([earlier[~anew], made], ignore_index=True) if len(made) else earlier
 
 
 def load_results(folder: Path) -> Results:

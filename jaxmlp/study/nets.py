@@ -22,6 +22,10 @@ class Nets:
     folder: Path | None = None
     """The study's, where it has one."""
 
+    def __contains__(self, run_id: str) -> bool:
+        """Whether the net of a run was kept."""
+        return run_id in self.in_memory or (self.folder is not None and net_file(self.folder, run_id).is_file())
+
     def get(self, run_id: str) -> Net:
         """The net of a run.
 
@@ -30,6 +34,6 @@ class Nets:
         """
         if run_id in self.in_memory:
             return self.in_memory[run_id]
-        if self.folder is None or not net_file(self.folder, run_id).is_file():
+        if self.folder is None or run_id not in self:
             raise InputError(f"the net of run {run_id} was not kept: train with keep_params 'best' or 'last'")
         return load_net(net_file(self.folder, run_id))

@@ -1,6 +1,7 @@
 """The claims of `prediction_mode` on made-up tables, dropout's mean over masks, and what the wrong mode is."""
 
 import itertools
+from dataclasses import replace
 
 import jax
 import numpy as np
@@ -17,8 +18,10 @@ from experiments.prediction_mode import (
     wrong_mode_accuracy,
 )
 from jaxmlp import data, study
+from jaxmlp.errors import InputError
 from jaxmlp.nn import MLPSpec
 from jaxmlp.schema import table_named
+from jaxmlp.study.nets import Nets
 from jaxmlp.training import DataSpec, Hyper, RunSpec
 from tests.experiments.tables import CLEAR, UNCLEAR, accuracies, table
 
@@ -100,3 +103,17 @@ def test_every_trained_net_is_measured_in_each_wrong_mode(finished):
     assert {name: set(rows[table_named(name).subject]) for name, rows in tables.items()} == {
         name: set(subjects) for name, subjects in declared.items()
     }
+
+
+def test_a_net_that_is_gone_keeps_what_was_measured_of_it(finished):
+    """As of published runs, whose nets are not published."""
+    measured = PREDICTION_MODE_EXPERIMENT.measured.make(finished)
+    gone = finished.results.select(arm="dropout").final()["run_id"].iloc[0]
+    nets = Nets({one: finished.results.nets.get(one) for one in finished.results.final()["run_id"] if one != gone})
+    left = replace(finished, results=replace(finished.results, nets=nets))
+    again = PREDICTION_MODE_EXPERIMENT.measured.make(replace(left, earlier=measured))["modes"]
+    assert set(zip(again["mode"], again["seed"], strict=True)) == {
+        *itertools.product(PREDICTION_MODE_WRONG, (0, 1))
+    } - {(mode, 0) for mode, arm in PREDICTION_MODE_WRONG.items() if arm == "dropout"}
+    with pytest.raises(InputError, match="was not kept"):
+        PREDICTION_MODE_EXPERIMENT.measured.make(left)

@@ -104,6 +104,21 @@ def test_it_is_made_once_for_the_same_runs_and_anew_for_others(finished, folder)
     assert load_results(folder).table(BESIDE.name)["number"].tolist() == [2.0]
 
 
+def test_what_was_measured_of_other_keys_stays(finished, folder):
+    measure_study(numbered([], 1.0, 2.0, 3.0), finished, folder)
+    seen = []
+
+    def make(finished):
+        seen.append(finished.earlier[BESIDE.name]["number"].tolist())
+        return {BESIDE.name: pd.DataFrame({"form": "one", "seed": [1000, 1], "number": [7.0, 8.0]})}
+
+    more = Results({"epochs": synthetic_rows({"small": {"test_accuracy": [0.9, 0.8, 0.7]}})}, {})
+    measure_study(Measurement({BESIDE.name: ("one",)}, make), replace(finished, results=more), folder)
+    kept = load_results(folder).table(BESIDE.name)
+    assert dict(zip(kept["seed"], kept["number"], strict=True)) == {0: 1.0, 2: 3.0, 1000: 7.0, 1: 8.0}
+    assert seen == [[1.0, 2.0, 3.0]]
+
+
 def test_two_measurements_make_the_tables_of_both(finished, folder):
     made = []
     measure_study(both(times_of("small"), numbered(made, 1.0)), finished, folder)
