@@ -81,11 +81,8 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
     ours = f".{path.name}."
     with suppress(OSError):  # a folder that may be written to and not looked into
         remove_dead(path.parent / name for name in os.listdir(path.parent) if name.startswith(ours))
-    handle, name = tempfile.mkstemp(prefix=ours, dir=path.parent)
-    temporary = Path(name)
+    handle, temporary = _locked(path.parent, ours)
     try:
-        with suppress(OSError):  # without locks nobody is taken for dead
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         write(temporary)
         temporary.chmod(0o644)
         temporary.replace(path)
@@ -94,6 +91,17 @@ def write_whole(path: Path, write: Callable[[Path], object]) -> None:
         raise
     finally:
         os.close(handle)
+
+
+def _locked(folder: Path, prefix: str) -> tuple[int, Path]:
+    """A new temporary file, open, and its path. Nobody takes its writer for dead from here on."""
+    while True:
+        handle, name = tempfile.mkstemp(prefix=prefix, dir=folder)
+        with suppress(OSError):  # without locks nobody is taken for dead
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        if os.fstat(handle).st_nlink:
+            return handle, Path(name)
+        os.close(handle)  # another writer saw it before the lock, and removed it
 
 
 def write_text(path: Path, text: str) -> None:

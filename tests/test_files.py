@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 
 import pandas as pd
 import pytest
@@ -86,3 +87,14 @@ def test_two_writers_of_one_file_do_not_take_each_other_for_dead(tmp_path):
     write_whole(path, meanwhile)
     assert path.read_text() == "first"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_writers_of_one_file_do_not_take_each_other_for_dead(tmp_path):
+    def write(text):
+        for _ in range(50):
+            write_text(tmp_path / "one.txt", text)
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(write, "abcdefgh"))
+    assert [path.name for path in tmp_path.iterdir()] == ["one.txt"]
+    assert (tmp_path / "one.txt").read_text(encoding="utf-8") in "abcdefgh"

@@ -65,6 +65,12 @@ def compare_predicted(predicted: Sequence[Predicted], rows: Tables) -> list[dict
 
     Raises:
         InputError: rows without arm, seed or epoch, or with a run twice.
+
+    >>> from jaxmlp.evidence import Value, final, synthetic_rows
+    >>> loss = Predicted("loss at the start", "ln K", "K = 10", 2.303, Value("small", final("train_loss")))
+    >>> (found,) = compare_predicted([loss], synthetic_rows({"small": {"train_loss": [2.29, 2.30, 2.31]}}))
+    >>> found["n"], found["inside"]
+    (3, True)
     """
     check_rows(rows)
     return [_beside_law(one, rows) for one in predicted]
@@ -81,7 +87,17 @@ def inside_text(one: Mapping[str, Any]) -> str:
 
 
 def predicted_table(found: Sequence[Mapping[str, Any]]) -> str:
-    """In Markdown: law, formula, size, the number, what was measured with its interval, n, and whether it is inside."""
+    """In Markdown: law, formula, size, the number, what was measured with its interval, n, and whether it is inside.
+
+    Args:
+        found: rows of `compare_predicted`.
+
+    >>> from jaxmlp.evidence import Value, final, synthetic_rows
+    >>> loss = Predicted("loss at the start", "ln K", "K = 10", 2.303, Value("small", final("train_loss")))
+    >>> rows = synthetic_rows({"small": {"train_loss": [2.29, 2.30, 2.31]}})
+    >>> print(predicted_table(compare_predicted([loss], rows)).splitlines()[-1])
+    | loss at the start | ln K | K = 10 | 2.303 | 2.3 [2.275, 2.325] | 3 | ✓ inside |
+    """
     lines = ["| law | formula | size | predicted | measured [95 %] | n | inside |", "|---|---|---|---|---|---|---|"]
     for one in found:
         cells = (one["law"], one["formula"], one["size"], *number_texts(one), f"{one['n']:,}", inside_text(one))

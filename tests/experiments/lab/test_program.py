@@ -64,4 +64,4 @@ def test_as_a_program_a_mistake_exits_with_2(tmp_path):
         check=False,
     )
     assert (done.returncode, done.stdout) == (2, "")
-    assert done.stderr == f"error: unknown experiment 'nothing': choose one of {', '.join(EXPERIMENTS)}\n"
+    assert done.stderr == f"error: unknown experiment 'nothing': choose one of {', '.join(sorted(EXPERIMENTS))}\n"
