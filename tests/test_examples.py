@@ -25,6 +25,7 @@ def module_of(path: Path) -> str:
     return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("user_rows")
 @pytest.mark.parametrize("module", [*map(module_of, EXAMPLES)])
 def test_the_examples_do_what_they_say(module):

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from jaxmlp.evidence.claims import Claim
-from jaxmlp.evidence.measures import MissingResultsError, Value, never_reached, read
+from jaxmlp.evidence.measures import Value
 from jaxmlp.evidence.parts import (
     DIFFERENCE_LEVEL,
     EQUIVALENCE_LEVEL,
@@ -31,6 +31,7 @@ from jaxmlp.evidence.planning import (
     seeds_for_mean,
     seeds_for_proportion,
 )
+from jaxmlp.evidence.readings import MissingResultsError, never_reached, read
 from jaxmlp.evidence.runs import Tables
 from jaxmlp.evidence.statistics import Interval, mcnemar, mean_interval, pair_by_seed, proportion_interval, two_groups
 from jaxmlp.evidence.wording import measured, measured_gap, operand, share, span

@@ -9,8 +9,9 @@ from matplotlib.figure import Figure
 
 from jaxmlp.evidence import plotting
 from jaxmlp.evidence.curves import CROSSES, draw_panel, series_of
-from jaxmlp.evidence.measures import Value, best, best_epoch, change, fall, read
+from jaxmlp.evidence.measures import Value, best, best_epoch, change, fall
 from jaxmlp.evidence.plotting import title_of
+from jaxmlp.evidence.readings import read
 from jaxmlp.evidence.runs import Tables, by_arm, count_text, drawn_rows, rows_of
 from jaxmlp.evidence.wording import joined
 from jaxmlp.training.state import EPOCHS

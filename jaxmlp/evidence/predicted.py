@@ -10,8 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from jaxmlp.errors import InputError
-from jaxmlp.evidence.measures import MissingResultsError, Value, check_rows, read
+from jaxmlp.evidence.measures import Value
 from jaxmlp.evidence.planning import MINIMUM_RUNS
+from jaxmlp.evidence.readings import MissingResultsError, check_rows, read
 from jaxmlp.evidence.runs import Tables
 from jaxmlp.evidence.statistics import Interval, mean_interval, proportion_interval
 

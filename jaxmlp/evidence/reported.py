@@ -12,8 +12,9 @@ from typing import Any
 import pandas as pd
 
 from jaxmlp.evidence.claims import READING_ERROR, Reported
-from jaxmlp.evidence.measures import MissingResultsError, Value, check_rows, read
+from jaxmlp.evidence.measures import Value
 from jaxmlp.evidence.planning import MINIMUM_RUNS
+from jaxmlp.evidence.readings import MissingResultsError, check_rows, read
 from jaxmlp.evidence.runs import Tables
 from jaxmlp.evidence.statistics import pair_by_seed, prediction_interval
 

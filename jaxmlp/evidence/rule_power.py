@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from jaxmlp.evidence.claims import SEED_BLOCK, Claim
-from jaxmlp.evidence.measures import MissingResultsError, Value, read
+from jaxmlp.evidence.measures import Value
 from jaxmlp.evidence.parts import (
     DIFFERENCE_LEVEL,
     EQUIVALENCE_LEVEL,
@@ -26,6 +26,7 @@ from jaxmlp.evidence.planning import (
     power_of_equivalence,
     power_of_share,
 )
+from jaxmlp.evidence.readings import MissingResultsError, read
 from jaxmlp.evidence.runs import Tables
 from jaxmlp.evidence.statistics import pair_by_seed
 

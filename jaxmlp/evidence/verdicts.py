@@ -16,8 +16,8 @@ import pandas as pd
 from jaxmlp.errors import InputError
 from jaxmlp.evidence.claims import SEED_BLOCK, Claim, Rival
 from jaxmlp.evidence.judging import Outcome, judge_part
-from jaxmlp.evidence.measures import check_rows
 from jaxmlp.evidence.parts import Difference, Ordering, Probability
+from jaxmlp.evidence.readings import check_rows
 from jaxmlp.evidence.ruling import Judged, evidence_text, rule_text
 from jaxmlp.evidence.runs import Tables, by_name
 from jaxmlp.schema import TABLES

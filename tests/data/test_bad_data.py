@@ -1,7 +1,4 @@
-"""Data that cannot be trained on: each is refused in one line that says what was found where, and what is accepted.
-
-Through Python as arrays, as files, and as a `Dataset` that somebody made by hand: nothing is written or compiled.
-"""
+"""Data that cannot be trained on, as arrays, as files, and as a `Dataset` made by hand: each is refused in one line."""
 
 import gzip
 import io
@@ -33,7 +30,7 @@ def changed(array: Any, place: Any, value: Any) -> np.ndarray:
 
 
 def with_none(values: Any, row: int) -> list[Any]:
-    return [None if i == row else value for i, value in enumerate(values)]
+    return [*values[:row], None, *values[row + 1 :]]
 
 
 ARRAYS: dict[str, tuple[Any, Any, dict[str, Any], str]] = {

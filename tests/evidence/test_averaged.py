@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from jaxmlp.evidence import Value, at, final, synthetic_rows, with_averaged
-from jaxmlp.evidence.measures import check_rows, read
+from jaxmlp.evidence.readings import check_rows, read
 
 ARMS = {
     "a": {"test_accuracy": [[0.1, 0.2], [0.3, 0.4]], "diverged": [[False, False], [False, True]]},

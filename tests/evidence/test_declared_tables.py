@@ -7,8 +7,9 @@ import pytest
 from jaxmlp.errors import InputError
 from jaxmlp.evidence.claims import Reported
 from jaxmlp.evidence.figures import CompareArms, EveryRun, save_figures
-from jaxmlp.evidence.measures import MissingResultsError, Value, at, best, check_rows, final, read
+from jaxmlp.evidence.measures import Value, at, best, final
 from jaxmlp.evidence.parts import Difference
+from jaxmlp.evidence.readings import MissingResultsError, check_rows, read
 from jaxmlp.evidence.reported import compare_reported
 from jaxmlp.evidence.synthetic import synthetic_rows
 from jaxmlp.schema import Column, Table, column_of, declare

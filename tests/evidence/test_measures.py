@@ -8,14 +8,12 @@ import pytest
 
 from jaxmlp.errors import InputError
 from jaxmlp.evidence.measures import (
-    MissingResultsError,
     Value,
     at,
     at_best,
     best,
     best_epoch,
     change,
-    check_rows,
     fall,
     final,
     fluctuation,
@@ -23,8 +21,8 @@ from jaxmlp.evidence.measures import (
     largest_drop,
     lowest,
     reached,
-    read,
 )
+from jaxmlp.evidence.readings import MissingResultsError, check_rows, read
 from jaxmlp.evidence.synthetic import synthetic_rows
 
 ROWS = synthetic_rows(

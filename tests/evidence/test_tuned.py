@@ -3,7 +3,8 @@
 import pytest
 
 from jaxmlp.evidence import final, synthetic_rows, with_tuned
-from jaxmlp.evidence.measures import Value, check_rows, read
+from jaxmlp.evidence.measures import Value
+from jaxmlp.evidence.readings import check_rows, read
 from jaxmlp.evidence.report import arm_table
 
 # On even seeds the small rate is better, on odd ones the large rate; the test accuracy says which run was taken.

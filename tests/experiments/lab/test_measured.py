@@ -16,7 +16,7 @@ from experiments.lab.version_1 import MEASURED_FILE
 from jaxmlp import data, study
 from jaxmlp.errors import InputError
 from jaxmlp.evidence import synthetic_rows
-from jaxmlp.evidence.measures import check_rows, read
+from jaxmlp.evidence.readings import check_rows, read
 from jaxmlp.files import write_rows
 from jaxmlp.nn import MLPSpec
 from jaxmlp.schema import TABLES, Column, Table, declare
