@@ -25,6 +25,7 @@ fresh() {
 first_runs() {
     study d2_grid --seeds 6
     study xor
+    study laws
     study reference_net --seeds 10
     study depth --seeds 1 --arms bn_41,bn_41_plateau,bn_41_sgd,residual_41
     study initialization

@@ -41,7 +41,9 @@ def test_nothing_wrong_gets_through_at_length(fuzzer, tmp_path):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize(("fuzzer", "count"), [(PROGRAM_LINES, 10), *((flips, 30) for flips in FLIPS)], ids=str)
+@pytest.mark.parametrize(
+    ("fuzzer", "count"), [pytest.param(one, 30 if one in FLIPS else 10, id=one.name) for one in (PROGRAM_LINES, *FLIPS)]
+)
 @pytest.mark.filterwarnings("default")
 def test_nothing_wrong_gets_through_where_a_try_takes_long(fuzzer, count, tmp_path):
     outcome = run_tries(fuzzer, tmp_path, seed=SEED, count=count)
