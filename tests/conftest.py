@@ -21,7 +21,7 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 COMPILED = "JAXMLP_TEST_COMPILED"
 SLOW = Path(__file__).with_name("slow.txt")
 """What took two seconds or more when the whole suite was timed on two cores, and is not the one case of its kind that
-is kept among the quick tests: run by `-m slow`, as what is marked where it stands."""
+is kept among the quick tests: run by `-m slow`. What takes minutes is marked `long` where it stands."""
 
 MADE_HERE = pytest.StashKey[str]()
 

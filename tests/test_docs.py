@@ -36,7 +36,7 @@ def with_examples():
     for page in PAGES:
         name = name_of(page)
         if examples(page) and name not in CHECKED:
-            yield pytest.param(page, id=name, marks=[pytest.mark.slow] if name in SLOW else [])
+            yield pytest.param(page, id=name, marks=[pytest.mark.long] if name in SLOW else [])
 
 
 @pytest.mark.parametrize("page", list(with_examples()))

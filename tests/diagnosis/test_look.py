@@ -34,7 +34,7 @@ def levels(found, level):
     return {name for name, one in found.items() if one.level == level}
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name == "A1")) for name in FAULTY])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] * (name == "A1")) for name in FAULTY])
 def test_a_net_that_fails_at_the_start_fails_with_the_right_line(name):
     found = FAULTY[name].findings()
     assert set(FAULTY[name].failing) <= levels(found, "fail"), found
@@ -44,7 +44,7 @@ def test_a_net_that_fails_at_the_start_fails_with_the_right_line(name):
         assert bool(one.advice) == (not one.passed)
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name != QUICK)) for name in HEALTHY])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] * (name != QUICK)) for name in HEALTHY])
 def test_a_healthy_net_passes(name):
     found = HEALTHY[name].findings()
     assert levels(found, "fail") == set(), found

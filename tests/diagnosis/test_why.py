@@ -193,7 +193,7 @@ def test_a_wrong_command_line_is_one_line_and_writes_nothing(table, capsys, opti
     assert {path.name for path in table.iterdir()} == {"points.csv"}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_command_answers_and_leaves_a_page(table, capsys):
     line = ["why", "points.csv", "--target", "kind", "--widths", "8", "--epochs", "30", "--learning-rate", "0.02"]
     assert run_jaxmlp_line([*line, "--seeds", "12"]) == 0

@@ -115,7 +115,7 @@ def test_a_study_s_pages_have_its_tuned_arms(tmp_path, digits):
     assert (tmp_path / "losses" / "report.html").is_file()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_arms_beside_d2_train(digits):
     preset = Preset(seeds=1, epochs=1, batch_size=10, train_size=100)
     settings = [two_layers.REMEDIED["sigmoid", remedy] for remedy in REMEDIES] + [losses.tuning(losses.SOFTMAX)[0]]

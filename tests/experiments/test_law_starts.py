@@ -48,7 +48,7 @@ def test_a_start_is_dead_where_a_layer_has_no_live_unit():
     assert 0 < sum(found) < 15
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_growth_behind_batch_norm_is_that_of_numpy_s_backward_pass(x64):
     """The chain rule by hand, through mean and variance, of the same net."""
     start = NormStart(12, 20, 1)

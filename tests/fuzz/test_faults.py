@@ -32,7 +32,7 @@ def test_nothing_wrong_gets_through(fuzzer, tmp_path):
     assert outcome.refused > 0.2 * outcome.tries, "tries that are not wrong try nothing"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("fuzzer", FUZZERS, ids=lambda fuzzer: fuzzer.name)
 @pytest.mark.filterwarnings("default")
 def test_nothing_wrong_gets_through_at_length(fuzzer, tmp_path):
@@ -40,7 +40,7 @@ def test_nothing_wrong_gets_through_at_length(fuzzer, tmp_path):
     assert outcome.faults == []
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("fuzzer", "count"), [pytest.param(one, 30 if one in FLIPS else 10, id=one.name) for one in (PROGRAM_LINES, *FLIPS)]
 )

@@ -21,7 +21,7 @@ def tried(name, folder):
     return json.loads(ended.stdout.splitlines()[-1])
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", CARELESS)
 def test_a_trial_finds_who_writes_carelessly(tmp_path, name):
     outcome = tried(name, tmp_path / "trial")
@@ -29,7 +29,7 @@ def test_a_trial_finds_who_writes_carelessly(tmp_path, name):
     assert outcome["num_faults"] > 0
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.parametrize("name", [name for name in TRIALS if name not in CARELESS])
 def test_whatever_happens_nothing_is_lost_and_nothing_left(tmp_path, name):
     outcome = tried(name, tmp_path / "trial")

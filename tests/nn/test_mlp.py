@@ -253,7 +253,7 @@ def test_every_structure_of_the_tables_has_a_network_here(field, table):
 SLOW = ("batch norm, D4", "dropout", "residual D0, no biases", "maxout layer, no biases", "residual identity")
 
 
-@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.slow] * (name in SLOW)) for name in GRID])
+@pytest.mark.parametrize("name", [pytest.param(name, marks=[pytest.mark.long] * (name in SLOW)) for name in GRID])
 def test_every_network_keeps_the_contracts(name):
     """jit = no jit, vmap = loop, structure and dtype kept, new numbers do not retrace."""
     spec = GRID[name]

@@ -6,7 +6,7 @@ import sys
 import pytest
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_study_goes_on_when_there_is_room_again(tmp_path):
     line = [sys.executable, "-m", "tests.study.full_disk_trial", str(tmp_path / "study")]
     ended = subprocess.run(line, capture_output=True, text=True, timeout=600, check=False)

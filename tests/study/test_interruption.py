@@ -72,7 +72,7 @@ def test_the_trial_has_what_an_interruption_could_lose(undisturbed):
     assert max(chunks(undisturbed).values()) == 1
 
 
-@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.long)])
 def test_killed_at_random_moments_nothing_is_lost_or_changed(undisturbed, tmp_path, kills):
     killed = tmp_path / "study"
     trial(killed, "--kills", kills, "--pause")
@@ -85,7 +85,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_changed(undisturbed, tmp_pa
     assert not list((killed).glob("blocks"))
 
 
-@pytest.mark.parametrize("devices", [2, pytest.param(4, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("devices", [2, pytest.param(4, marks=pytest.mark.long)])
 def test_any_number_of_devices_gives_the_same_bits(undisturbed, tmp_path, devices):
     out = tmp_path / "study"
     trial(out, "--checkpoint-minutes", 5, flags=f"--xla_force_host_platform_device_count={devices}")
@@ -126,7 +126,7 @@ def finish(processes):
         assert process.returncode == 0, output
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_of_two_devices_give_the_same_bits(undisturbed, tmp_path):
     out = tmp_path / "study"
     finish(two_processes(by_hand, out, "--checkpoint-minutes", 5))
@@ -135,7 +135,7 @@ def test_two_processes_of_two_devices_give_the_same_bits(undisturbed, tmp_path):
     assert chunks(out) == chunks(undisturbed)  # disjoint, and together all
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_that_die_and_are_started_again_lose_nothing(three_groups, tmp_path):
     """Three groups, so that what is whose must be agreed; a checkpoint after every chunk; found by Slurm's words."""
     out = tmp_path / "study"
@@ -157,7 +157,7 @@ def test_two_processes_that_die_and_are_started_again_lose_nothing(three_groups,
     assert sum(done.values()) <= wanted + 4  # one chunk per device
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_two_processes_that_are_stopped_leave_checkpoints(three_groups, tmp_path):
     out = tmp_path / "study"
     both = two_processes(by_hand, out, *THREE, "--checkpoint-minutes", 5, "--pause")

@@ -32,7 +32,7 @@ REST = (("best", False), ("last", True))
 
 @pytest.mark.parametrize(
     ("keep", "on_disk"),
-    [("best", True), ("last", False), *(pytest.param(*case, marks=pytest.mark.slow) for case in REST)],
+    [("best", True), ("last", False), *(pytest.param(*case, marks=pytest.mark.long) for case in REST)],
 )
 def test_a_kept_net_has_the_accuracy_its_run_reported(digits, tmp_path, keep, on_disk):
     out = tmp_path / "s" if on_disk else None

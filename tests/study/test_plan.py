@@ -115,7 +115,7 @@ def test_both_strategies_train_the_same_runs(digits):
         np.testing.assert_allclose(by["map"].rows[metric], by["vmap"].rows[metric], rtol=2e-3, err_msg=metric)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_out_of_memory_halves_the_width_and_goes_on(digits, tmp_path, monkeypatch):
     original, widths = Workers._train, []
 
@@ -139,7 +139,7 @@ def test_out_of_memory_halves_the_width_and_goes_on(digits, tmp_path, monkeypatc
     pd.testing.assert_frame_equal(results.rows.drop(columns="experiment"), narrow.rows.drop(columns="experiment"))
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_memory_that_runs_out_while_a_program_is_timed_halves_the_width(digits):
     class Exhausted(Program):
         most = 2
@@ -187,7 +187,7 @@ def test_a_poisoned_grid_leaves_the_sane_runs_their_bits(digits):
     assert together.final()["test_accuracy"].notna().all()
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_300_runs_in_6_groups_are_6_training_programs(digits):
     """3 losses x 2 depths x 10 rates x 5 seeds."""
     compiled = []
@@ -212,7 +212,7 @@ def test_300_runs_in_6_groups_are_6_training_programs(digits):
     assert len(results.manifest["programs"]) == 6
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.skipif(sys.platform != "linux", reason="reads the peak of the resident size as Linux counts it")
 def test_a_process_grows_by_what_the_plan_says():
     """At a plan of 2 GB, where Python's own memory no longer counts."""

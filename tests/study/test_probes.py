@@ -94,7 +94,7 @@ def assert_same_tables(a, b, names):
 
 
 @pytest.mark.parametrize(
-    ("net", "strategy"), [pytest.param(*pair, marks=[pytest.mark.slow] * (pair not in QUICK)) for pair in PAIRS]
+    ("net", "strategy"), [pytest.param(*pair, marks=[pytest.mark.long] * (pair not in QUICK)) for pair in PAIRS]
 )
 def test_watched_or_not_stopped_or_not_it_is_the_same_study(digits, tmp_path, net, strategy):
     """Bit for bit: rows of watched runs and of unwatched; and what is seen, at any chunking and after a stop."""

@@ -76,10 +76,10 @@ def test_they_are_those_of_all_rows_at_once(images, index, norm, piece):
     "options",
     [
         {"widths": (12, 8, 8, 8, 3), "residual": "block", **POST},
-        pytest.param({"widths": (12, 8, 8, 8, 3), "residual": "block", **PRE}, marks=pytest.mark.slow),
+        pytest.param({"widths": (12, 8, 8, 8, 3), "residual": "block", **PRE}, marks=pytest.mark.long),
         {"widths": (12, 8, 8, 6, 5, 5, 4, 3), "residual": "d0", **POST},
         {"activation": "maxout", **PRE},
-        pytest.param({"activation": "maxout_layer", **POST}, marks=pytest.mark.slow),
+        pytest.param({"activation": "maxout_layer", **POST}, marks=pytest.mark.long),
         {"activation": "prelu", "dropout": "keep_probability", **POST},
     ],
     ids=lambda options: "-".join(str(value) for value in options.values()),

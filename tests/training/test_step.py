@@ -102,7 +102,7 @@ def test_the_step_calls_one_custom_rule_per_linear_and_batch_norm(norm, rules):
     assert counts == {"manual": rules, "autodiff": 0}
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_breaking_a_backward_rule_changes_training(monkeypatch):
     spec, hyper = make_spec(), Hyper()
     sound, _ = train(spec, hyper, 1)
@@ -142,7 +142,7 @@ def test_breaking_a_backward_rule_changes_training(monkeypatch):
     jax.clear_caches()
 
 
-@pytest.mark.parametrize("position", ["post_activation", pytest.param("pre_activation", marks=pytest.mark.slow)])
+@pytest.mark.parametrize("position", ["post_activation", pytest.param("pre_activation", marks=pytest.mark.long)])
 def test_manual_and_autodiff_training_agree_for_50_steps(x64, position):
     end = {b: train(make_spec(position=position, backward=b), Hyper(), 50, jnp.float64) for b in ("manual", "autodiff")}
     chex.assert_trees_all_close(*(state for state, _ in end.values()), rtol=1e-9, atol=1e-9)
@@ -225,7 +225,7 @@ ALL = product(("sgd", "momentum", "adam"), ("none", "batch_norm"), ("none", "d0"
 
 @pytest.mark.parametrize(
     ("optimizer", "norm", "residual", "lanes"),
-    [*PAIRS, *(pytest.param(*case, marks=pytest.mark.slow) for case in ALL if case not in PAIRS)],
+    [*PAIRS, *(pytest.param(*case, marks=pytest.mark.long) for case in ALL if case not in PAIRS)],
 )
 def test_no_weight_is_copied_before_its_update(optimizer, norm, residual, lanes):
     """dx = g A reads the old weight: in a loop of steps XLA would keep a copy, did the update not wait for it."""

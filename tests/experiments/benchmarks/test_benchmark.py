@@ -30,7 +30,7 @@ def test_every_cold_start_has_a_new_folder_and_every_warm_one_the_folder_of_its_
                              "warm": [{"after_import": 2.0}, {"after_import": 8.0}]}  # fmt: skip
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_a_process_says_how_its_seconds_add_up(tmp_path):
     command = [sys.executable, "-m", "experiments.benchmarks.first_step", "5", str(tmp_path)]
     seconds = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

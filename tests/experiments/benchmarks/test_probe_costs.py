@@ -31,7 +31,7 @@ def test_a_look_costs_an_epoch_what_it_costs_a_piece_in_proportion():
 
 
 @pytest.mark.parity
-@pytest.mark.slow
+@pytest.mark.long
 def test_all_of_it_on_a_tiny_net():
     pytest.importorskip("torch")
     workload = Workload("784-4-10", MLPSpec((784, 4, 10)), "sgd", 0.1, 600, (1,))

@@ -132,7 +132,7 @@ def test_a_chosen_precision_is_that_of_every_arm(home, capsys):
     assert json.loads(Path("o/preprocessing/manifest.json").read_text())["precision"] == "bfloat16"
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_tour_runs_from_an_empty_folder_and_prints_its_report(home, monkeypatch, capsys):
 
     tiny = replace(EXPERIMENTS["initialization"].presets["quick"], seeds=3, epochs=1)

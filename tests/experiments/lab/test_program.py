@@ -25,7 +25,7 @@ WITH_CTRL_C = (
     ("number", "code", "chosen"),
     [
         (signal.SIGINT, 130, {}),
-        pytest.param(signal.SIGTERM, 143, {"JAX_NUM_CPU_DEVICES": "3"}, marks=pytest.mark.slow),
+        pytest.param(signal.SIGTERM, 143, {"JAX_NUM_CPU_DEVICES": "3"}, marks=pytest.mark.long),
     ],
 )
 def test_a_signal_leaves_cleanly_and_resume_finishes(tmp_path, number, code, chosen):

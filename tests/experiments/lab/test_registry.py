@@ -142,7 +142,7 @@ SLOW = ("depth", "prediction_mode")
 
 @pytest.mark.parametrize(
     "experiment",
-    [pytest.param(EXPERIMENTS[name], id=name, marks=[pytest.mark.slow] * (name in SLOW)) for name in KINDS],
+    [pytest.param(EXPERIMENTS[name], id=name, marks=[pytest.mark.long] * (name in SLOW)) for name in KINDS],
 )
 def test_it_trains_and_reports(experiment, digits, tmp_path):
     """The last arm, one epoch, two seeds, of the quick preset: data, program, verdicts, figures, report."""
