@@ -105,9 +105,9 @@ class Difference(_Margin):
 
     @property
     def planned_effect(self) -> float | None:
-        """As expected, else twice the margin (documents' effects are halved for it), or none where it is allowed one.
+        """`expected`; without it twice a positive margin, which is half the document's effect, or 0 for a negative one.
 
-        None where the margin is 0 and nothing is expected: any effect counts, so none is the least.
+        None where the margin is 0 and nothing is expected: any effect counts, so there is no least one.
         """
         if self.expected is not None:
             return self.expected

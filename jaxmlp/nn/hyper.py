@@ -69,8 +69,8 @@ class NetHyper(struct.PyTreeNode):
         if key not in self.user:
             there = ", ".join(map(repr, sorted(self.user))) or "nothing"
             raise InputError(
-                f"{name} is asked for and user has {there}: give Hyper(user={{{key!r}: ...}}), and let the row that "
-                "reads it name it"
+                f"{name} is missing, user has {there}: give Hyper(user={{{key!r}: ...}}), and list it in the row's "
+                "`numbers`"
             )
         return self.user[key]
 

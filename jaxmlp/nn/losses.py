@@ -1,6 +1,8 @@
 """Losses, one value per example: the caller takes the mean, so weights and masks stay possible.
 
-Of classes, with logits z, softmax p, label t and one-hot (or smoothed) target q, the mean's gradient per example is
+Of classes, with logits z, softmax p, label t and one-hot (or smoothed) target q, one example's loss has this gradient
+by z, which the batch's mean divides by B. That of cross-entropy follows from ∂ln p_j/∂z_k = 1[j = k] − p_k, summed
+over −q_j:
 
     cross-entropy              p − q                          label smoothing only changes q
     Euclidean                  z − q

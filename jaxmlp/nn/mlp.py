@@ -177,6 +177,6 @@ def _check_call(spec, x, train, norm_stats, update_norm, key) -> None:
     if x.ndim != 2 or x.shape[1] != spec.widths[0]:
         raise InputError(f"x has shape {x.shape}; this network takes [batch, {spec.widths[0]}]")
     if spec.norm == "batch_norm" and update_norm and norm_stats == "running":
-        raise InputError("update_norm needs norm_stats='batch': running statistics are no news to themselves")
+        raise InputError("update_norm needs norm_stats='batch': running statistics cannot update themselves")
     if spec.dropout != "none" and train and key is None:
         raise InputError("this network has dropout: training needs key=...")

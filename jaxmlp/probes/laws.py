@@ -18,7 +18,8 @@ from jaxmlp.errors import InputError
 
 BATCH_NORM_GROWTH = math.pi / (math.pi - 1)
 """1.467, by which the squared gradient of ReLU and batch norm grows per layer towards the input, at any start, in wide
-nets and large batches: (½)/Var(ReLU(z)) (Yang et al. 2019). D0's order, norm behind the activation, has the same."""
+nets and large batches: ½ / Var(ReLU(z)), which is ½ − 1/(2π) for a standard normal z (Yang et al. 2019). D0's order,
+norm behind the activation, has the same."""
 
 SMALLEST_BATCH = 6
 """From here on the squared gradient behind batch norm has a mean over starts."""
@@ -95,7 +96,7 @@ def finite_width_slope(width: int) -> float:
 
 
 def relu_drift(width: int) -> float:
-    """What `finite_width_slope` is the leading term of, exactly: E ln of what n ReLU units with He's start multiply by.
+    """Return the exact mean log factor of n ReLU units with He's start; `finite_width_slope` is its leading term.
 
     k of n units are alive with probability C(n, k)/2ⁿ, and the squares of those are a χ² of k: so it is the mean over
     k ≥ 1 of ln(4/n) + ψ(k/2). Starts without a living unit are left out; `born_dead` counts them.

@@ -62,8 +62,8 @@ class Intervention:
 class ResetMoments(Intervention):
     """Start the optimizer's moments again at 0.
 
-    Of `both`, its whole state is new, as before the first step: Adam's bias correction begins again too. Of one alone
-    the count of steps goes on, since the other needs it: with β₂ = 0.999, v is then 1000 times too small at first.
+    `both` starts the whole state again, the count of steps included, so Adam's bias correction begins again too. One
+    moment alone keeps the count, which the other needs: with β₂ = 0.999, v is then 1000 times too small at first.
 
     >>> ResetMoments(5).moments, ResetMoments(5, moments="second").moments
     ('both', 'second')

@@ -1,10 +1,9 @@
 """Optimizers on optax, built inside the traced function from traced numbers.
 
-Every step of a run has a rate η of its own, the schedule's and the plateau's, which `update` is told; so no schedule
-hides in an optimizer's own counter. A row makes optax's transformation of gradients from the run's numbers, in one of
-two forms. A user's is optax's own: its update is added, θ ← θ + u, and η is the `hyper.learning_rate` that its maker
-finds. The documents' rows turn the gradient g into a direction d, and `update` steps θ ← θ − η d. With the printing
-slips mended (A-24), and every ε outside the root:
+`update` receives each step's rate η, from schedule and plateau: no optimizer counts a schedule itself. A row makes
+optax's transformation of gradients from the run's numbers, in one of two forms. A user's is optax's own: its update is
+added, θ ← θ + u, and η is the `hyper.learning_rate` that its maker finds. The documents' rows turn the gradient g into
+a direction d, and `update` steps θ ← θ − η d. With the printing slips mended (A-24), and every ε outside the root:
 
     sgd          d = g                                                           S-071, S-075, S-076
     momentum     v ← m v + η g;                          θ ← θ − v               S-077 (D4)

@@ -13,7 +13,7 @@ from jaxmlp.training.hyper import Hyper
 class Plateau(struct.PyTreeNode):
     """Cut the rate when the loss stands still (S-073), PyTorch's ReduceLROnPlateau without its floor on cuts.
 
-    The cut falls on the bad epoch after `patience` bad ones (A-10: the fourth for D0's 3); optax's counterpart cuts one
+    It cuts at the bad epoch number `patience` + 1 in a row (A-10: the fourth for D0's 3). Optax's counterpart cuts one
     epoch sooner at the same number, and counts calls instead of epochs.
 
     >>> state = Plateau.start()

@@ -1,7 +1,7 @@
 """The phases of a run: how it trains between interventions, and what happens to its state where the next one begins.
 
-A phase trains by a spec without interventions. So runs that differ by interventions alone are the same run until the
-first of them, of the same compiled program, and a study trains their past once.
+A phase trains by a spec without interventions. So runs that differ only in interventions are identical until the
+first begins, and share one program: a study trains that past once.
 """
 
 from dataclasses import dataclass, fields, replace

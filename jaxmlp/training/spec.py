@@ -210,8 +210,8 @@ class RunSpec:
             )
         if self.mlp.norm == "batch_norm" and self.data.batch_size == 1:
             raise InputError(
-                "batch norm with batch size 1: a batch of one row is its own mean, so every unit is 0 whatever the "
-                "image: give at least 2, or norm 'layer_norm'"
+                "batch norm with batch size 1: one row is its own mean, so every unit gives its shift for any input: "
+                "give at least 2, or norm 'layer_norm'"
             )
         if self.evaluation.validation == "d4_shipped" and self.mlp.norm != "batch_norm":
             raise InputError(

@@ -113,7 +113,7 @@ def test_it_trains_is_resumed_and_kept(digits, tmp_path, kind):
 
 def test_a_number_that_is_missing_is_said_before_anything_is_written(digits, tmp_path):
     _, arm, _ = arms_with("learned activation")
-    with pytest.raises(InputError, match=r"user\.beta is asked for and user has nothing"):
+    with pytest.raises(InputError, match=r"user\.beta is missing, user has nothing"):
         run([replace(arm, hyper=Hyper())], digits, out=tmp_path / "s")
     with pytest.raises(InputError, match=r"user\.beta is inf"):
         run([replace(arm, hyper=Hyper(user={"beta": np.inf}))], digits, out=tmp_path / "s")
@@ -125,7 +125,7 @@ def test_what_no_row_names_does_not_go_along(digits):
     SCHEDULES.register("own", lambda clock, spec, hyper: hyper.number("user.half_life"))
     spec = make_spec(schedule=training.ScheduleSpec("own"))
     with pytest.raises(
-        InputError, match=r"user\.half_life is asked for and user has nothing: .* let the row that reads"
+        InputError, match=r"user\.half_life is missing, user has nothing: .* list it in the row"
     ):
         run([study.Arm("a", spec, Hyper(user={"half_life": 1.0}))], digits)
 

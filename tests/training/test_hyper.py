@@ -112,7 +112,7 @@ def test_a_user_s_numbers_are_finite_and_have_names(user, message):
 
 
 def test_a_number_that_is_not_there_says_what_is():
-    with pytest.raises(InputError, match=r"user.x is asked for and user has nothing: give Hyper\(user={'x': ...}\)"):
+    with pytest.raises(InputError, match=r"user.x is missing, user has nothing: give Hyper\(user={'x': ...}\)"):
         Hyper().number("user.x")
-    with pytest.raises(InputError, match=r"user\.x is asked for and user has 'beta', 'temperature'"):
+    with pytest.raises(InputError, match=r"user\.x is missing, user has 'beta', 'temperature'"):
         Hyper(user=OWN).number("user.x")

@@ -313,7 +313,7 @@ def test_a_net_is_loaded_with_the_components_it_was_trained_with_or_not_at_all(t
     ACTIVATIONS.register("own", Activation(lambda y, b: y * jax.nn.sigmoid(b * y), "user.beta", learned=True))
     load_net(tmp_path / "net")  # the same function, written again
     spoil(tmp_path / "net", lambda d, t: d["hyper"].pop("user.beta"))
-    with pytest.raises(InputError, match=r"does not know: user.beta is asked for and user has nothing"):
+    with pytest.raises(InputError, match=r"does not know: user.beta is missing, user has nothing"):
         load_net(tmp_path / "net")
     spoil(tmp_path / "net", lambda d, t: d.pop("components"))
     with pytest.raises(InputError, match=r"does not know: user.beta is asked for"):

@@ -193,7 +193,7 @@ def test_numbers_that_are_asked_for_must_be_there():
     assert spec.mlp.user_numbers == ("beta",)
     check_numbers(spec, Hyper(user={"beta": 1.0, "temperature": 2.0, "more": 3.0}))
     for user, missing in (({}, "beta"), ({"beta": 1.0}, "temperature"), ({"temperature": 1.0}, "beta")):
-        with pytest.raises(InputError, match=f"user.{missing} is asked for and user has"):
+        with pytest.raises(InputError, match=f"user.{missing} is missing, user has"):
             check_numbers(spec, Hyper(user=user))
     check_numbers(RunSpec(MLPSpec((6, 5, 3), activation="maxout")), Hyper())
 
