@@ -188,7 +188,7 @@ def test_values_of_an_option_are_compared_in_pairs(home, capsys):
         (["check", "--dataset", "iris", "--compare", "norm=none,batch_norm"], "check one net at a time"),
         (
             ["check", "--dataset", "iris", "--norm", "batch_norm", "--batch-size", "1"],
-            "a batch of one row is its own mean",
+            "one row is its own mean",
         ),
         (["predict", "none.safetensors", "iris.csv"], "none.safetensors is no file"),
         (["predict", "none.safetensors"], "the following arguments are required: DATA"),

@@ -316,7 +316,7 @@ def test_a_net_is_loaded_with_the_components_it_was_trained_with_or_not_at_all(t
     with pytest.raises(InputError, match=r"does not know: user.beta is missing, user has nothing"):
         load_net(tmp_path / "net")
     spoil(tmp_path / "net", lambda d, t: d.pop("components"))
-    with pytest.raises(InputError, match=r"does not know: user.beta is asked for"):
+    with pytest.raises(InputError, match=r"does not know: user.beta is missing"):
         load_net(tmp_path / "net")
 
 
