@@ -75,8 +75,9 @@ def _joined(earlier: pd.DataFrame | None, made: pd.DataFrame, keys: list[str]) -
     """The earlier rows whose keys are not among those made now, and these."""
     if earlier is None or not len(earlier):
         return made
-    anew = pd.MultiIndex.from_frame(earlier[keys]).isin(pd.MultiIndex.from_frame(made[keys]))
-    return pd.concat([earlier[~anew], made], ignore_index=True) if len(made) else earlier
+    anew = set(made[keys].itertuples(index=False, name=None))
+    kept = [key not in anew for key in earlier[keys].itertuples(index=False, name=None)]
+    return pd.concat([earlier.loc[kept], made], ignore_index=True) if len(made) else earlier
 
 
 def load_results(folder: Path) -> Results:

@@ -124,9 +124,7 @@ def test_what_no_row_names_does_not_go_along(digits):
     """Runs of one spec share a program, whatever further numbers they have."""
     SCHEDULES.register("own", lambda clock, spec, hyper: hyper.number("user.half_life"))
     spec = make_spec(schedule=training.ScheduleSpec("own"))
-    with pytest.raises(
-        InputError, match=r"user\.half_life is missing, user has nothing: .* list it in the row"
-    ):
+    with pytest.raises(InputError, match=r"user\.half_life is missing, user has nothing: .* list it in the row"):
         run([study.Arm("a", spec, Hyper(user={"half_life": 1.0}))], digits)
 
 
