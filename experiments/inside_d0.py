@@ -28,8 +28,8 @@ INSIDE_ARMS = (*STARTED, *INSIDE_41)
 DEVIATIONS_ALLOWED = 2.0
 """Standard deviations of the law that a band is wide to either side: one start in twenty lies outside by chance."""
 GROWTHS_ALLOWED = (1.3, 1.7)
-"""By how much the squared gradient may grow a layer behind batch norm: what starts of the widths and batches at hand
-show around the law's 1.47."""
+"""By how much the squared gradient may grow a layer behind batch norm: from below the law of wide nets, 1.47, to what
+batches of 16 have (`laws.batch_norm_growth`)."""
 
 
 def _arms(dataset: Dataset, preset: Preset) -> list[Arm]:

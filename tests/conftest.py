@@ -20,8 +20,8 @@ jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.0)
 
 COMPILED = "JAXMLP_TEST_COMPILED"
 SLOW = Path(__file__).with_name("slow.txt")
-"""What took two seconds or more when the whole suite was timed on two cores, and is not the one case of its kind that
-is kept among the quick tests: run by `-m slow`. What takes minutes is marked `long` where it stands."""
+"""What took a second or more when the whole suite was timed on two cores, and is not the one case of its kind that is
+kept among the quick tests: run by `-m slow`. What takes minutes is marked `long` where it stands."""
 
 MADE_HERE = pytest.StashKey[str]()
 
@@ -56,7 +56,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True, scope="module")
 def forget_programs():
-    """Programs of one file serve no other: kept, they make 6 GB of a worker, and the tests 8 % slower."""
+    """Programs of one file serve no other: kept, a worker grows by gigabytes, and slows down."""
     yield
     jax.clear_caches()
     gc.collect()

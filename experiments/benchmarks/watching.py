@@ -59,8 +59,8 @@ WATCHINGS = {
 }
 EPOCH_GOAL = 1.05
 """Of flow on 2,000 rows at the end of every epoch. A look is the same program wherever it stands between two steps, so
-its time is measured once in `PIECE` steps, and told of an epoch of as many steps as the workload has: (f) needs 40
-seconds for one. What evaluation takes there is left out, which makes the ratio a little larger than it is."""
+its time is measured once in `PIECE` steps, and told of an epoch of as many steps as the workload has, which takes long
+for (f). What evaluation takes there is left out, which makes the ratio a little larger than it is."""
 HOOKS = "hooks"
 
 

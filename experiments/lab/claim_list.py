@@ -49,11 +49,24 @@ def checksum_of(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest() if path.is_file() else "gone"
 
 
+def read_judged(path: Path) -> list[dict[str, Any]]:
+    """What a file of verdicts or comparisons holds; nothing where there is none.
+
+    Raises:
+        DamagedFileError: it is no JSON.
+    """
+    if not path.is_file():
+        return []
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise DamagedFileError(path, f"it is not readable as JSON ({error})") from None
+
+
 def verdicts_in(folder: Path) -> dict[str, dict[str, Any]]:
     """By claim, the verdicts of all studies that lie in a folder."""
     files = [checked_folder(folder / name) / VERDICTS_FILE for name in experiment_names()]
-    found = [one for path in files if path.is_file() for one in json.loads(path.read_text(encoding="utf-8"))]
-    return {verdict["claim"]: verdict for verdict in found}
+    return {verdict["claim"]: verdict for path in files for verdict in read_judged(path)}
 
 
 def claims_in(folder: Path) -> list[dict[str, Any]]:

@@ -70,17 +70,17 @@ def edges_of(*arms: str) -> Measurement:
     """The table of the settled sharpness of these arms, from what probes saw at every epoch."""
 
     def make(finished: Finished) -> dict[str, pd.DataFrame]:
-        tables = [_settled(finished, arm.name) for arm in finished.arms if arm.name in arms]
+        tables = [_settled(finished, arm) for arm in finished.arms if arm.name in arms]
         empty = pd.DataFrame(columns=list(EDGES.required))
         return {EDGES.name: pd.concat(tables, ignore_index=True) if tables else empty}
 
     return Measurement({EDGES.name: arms}, make)
 
 
-def _settled(finished: Finished, arm: str) -> pd.DataFrame:
-    table, column = SHARPNESS_TABLES[arm.partition("_")[0]]
+def _settled(finished: Finished, arm: Arm) -> pd.DataFrame:
+    table, column = SHARPNESS_TABLES[arm.spec.optimizer.name]
     rows = finished.results.tables[table]
-    own = rows.loc[rows["arm"] == arm]
+    own = rows.loc[rows["arm"] == arm.name]
     last = own.loc[own["epoch"] > (1 - SETTLED) * own["epoch"].max()]
     means = last.groupby("seed")[column].mean()
-    return pd.DataFrame({"arm": arm, "seed": means.index.to_numpy(), "settled_sharpness": means.to_numpy(float)})
+    return pd.DataFrame({"arm": arm.name, "seed": means.index.to_numpy(), "settled_sharpness": means.to_numpy(float)})

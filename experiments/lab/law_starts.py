@@ -5,7 +5,7 @@ numbered on through the seeds. One input from N(0, 1) goes through the nets with
 """
 
 from collections.abc import Callable, Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -130,16 +130,21 @@ def _numbered(finished: Finished, count: int) -> np.ndarray:
     return np.arange(count * finished.first_seed, count * (finished.first_seed + seeds))
 
 
-def _drifts(finished: Finished, starts: Mapping[str, DriftStart]) -> pd.DataFrame:
+def _one_each(
+    finished: Finished, starts: Mapping[str, Any], table: Table, of: Callable[[Array, Any], Array], most: int
+) -> pd.DataFrame:
+    """The rows of a table that has one number per start; as many side by side as have `most` weights a layer."""
     tables = []
     for name, start in starts.items():
-        seeds = _numbered(finished, start.each)
-        lanes = max(1, 2**16 // start.width**2)
-        slopes = each_of(lambda key, start=start: drift_of(key, start), name, seeds, lanes)
-        alive = np.isfinite(slopes)
-        rows = {"start": name, "seed": seeds[alive], DRIFT.columns[0].name: slopes[alive].astype(float)}
-        tables.append(pd.DataFrame(rows))
+        seeds, lanes = _numbered(finished, start.each), max(1, most // start.width**2)
+        numbers = each_of(lambda key, start=start: of(key, start), name, seeds, lanes)
+        tables.append(pd.DataFrame({"start": name, "seed": seeds, table.columns[0].name: numbers.astype(float)}))
     return pd.concat(tables, ignore_index=True)
+
+
+def _drifts(finished: Finished, starts: Mapping[str, DriftStart]) -> pd.DataFrame:
+    rows = _one_each(finished, starts, DRIFT, drift_of, 2**16)
+    return rows.loc[np.isfinite(rows[DRIFT.columns[0].name])].reset_index(drop=True)
 
 
 def _dead(finished: Finished, tails: Mapping[str, Tail]) -> pd.DataFrame:
@@ -152,16 +157,6 @@ def _dead(finished: Finished, tails: Mapping[str, Tail]) -> pd.DataFrame:
     return pd.concat(tables, ignore_index=True)
 
 
-def _growths(finished: Finished, starts: Mapping[str, NormStart]) -> pd.DataFrame:
-    tables = []
-    for name, start in starts.items():
-        seeds = _numbered(finished, start.each)
-        growths = each_of(lambda key, start=start: norm_growth_of(key, start), name, seeds, 1)
-        rows = {"start": name, "seed": seeds, NORM_GROWTH.columns[0].name: growths.astype(float)}
-        tables.append(pd.DataFrame(rows))
-    return pd.concat(tables, ignore_index=True)
-
-
 def laws_of_starts(
     drifts: Mapping[str, DriftStart], tails: Mapping[str, Tail], norms: Mapping[str, NormStart]
 ) -> Measurement:
@@ -171,7 +166,7 @@ def laws_of_starts(
         return {
             DRIFT.name: _drifts(finished, drifts),
             BORN_DEAD.name: _dead(finished, tails),
-            NORM_GROWTH.name: _growths(finished, norms),
+            NORM_GROWTH.name: _one_each(finished, norms, NORM_GROWTH, norm_growth_of, 1),
         }
 
     subjects = {DRIFT.name: tuple(drifts), BORN_DEAD.name: tuple(tails), NORM_GROWTH.name: tuple(norms)}

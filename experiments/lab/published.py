@@ -1,6 +1,5 @@
 """What full runs gave, kept small in `experiments/published/`."""
 
-import json
 import shutil
 from collections.abc import Collection, Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from experiments.lab.claim_list import (
     checked_folder,
     checksum_of,
     claims_in,
+    read_judged,
     verdicts_in,
 )
 from experiments.lab.demo import DEMO
@@ -32,7 +32,6 @@ from jaxmlp.evidence import Overview, is_preview, write_overview
 from jaxmlp.files import (
     FIGURES_FOLDER,
     REPORT_FILE,
-    DamagedFileError,
     read_rows,
     read_sealed_json,
     write_sealed_json,
@@ -77,19 +76,8 @@ def claim_rows() -> list[dict[str, Any]]:
 
 def published_comparisons() -> list[dict[str, Any]]:
     """The documents' numbers that published runs stand beside; see `compare_reported`."""
-    return [one for one in _of_all_studies(BESIDE_FILE) if one["n"]]
-
-
-def _of_all_studies(name: str) -> list[dict[str, Any]]:
-    files = [PUBLISHED / experiment / name for experiment in EXPERIMENTS]
-    return [one for path in files if path.is_file() for one in _judged(published_folder(path.parent.name) / name)]
-
-
-def _judged(path: Path) -> list[dict[str, Any]]:
-    try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
-        raise DamagedFileError(path, f"it is not readable as JSON ({error})") from None
+    files = [published_folder(name) / BESIDE_FILE for name in EXPERIMENTS]
+    return [one for path in files for one in read_judged(path) if one["n"]]
 
 
 def write_published_overview(path: Path, reports: Path | None = None) -> Path:
@@ -97,7 +85,7 @@ def write_published_overview(path: Path, reports: Path | None = None) -> Path:
     ledger = load_ledger()
     links = {}
     if reports is not None:
-        pages = {claim: reports / name / REPORT_FILE for claim, name in _tested_by()}
+        pages = {claim.id: reports / one.name / REPORT_FILE for one in EXPERIMENTS.values() for claim in one.claims}
         links = {claim: page.relative_to(path.parent).as_posix() for claim, page in pages.items() if page.is_file()}
     titles = {document.id: document.title for document in ledger.documents.values()}
     return write_overview(path, Overview(titles, claim_rows(), links))
@@ -202,9 +190,3 @@ def _copy(experiment: Experiment, folder: Path) -> list[Path]:
     if MEASURED_FILE not in kept:  # version 1's file: its numbers are in the tables now
         (target / MEASURED_FILE).unlink(missing_ok=True)
     return [*(target / name for name in kept), _write_checksums(target)]
-
-
-def _tested_by() -> Iterator[tuple[str, str]]:
-    for experiment in EXPERIMENTS.values():
-        for claim in experiment.claims:
-            yield claim.id, experiment.name

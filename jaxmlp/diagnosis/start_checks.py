@@ -22,21 +22,21 @@ from jaxmlp.training.regularized import penalty_of
 DEVIATIONS = 4.0
 """A start so many standard deviations from the law's mean is not of that law."""
 CLASS_LOSS_LIMITS = Limits(warn=2.0, fail=5.0)
-"""Of the first loss over that of logits of 0, for losses with a softmax or a sigmoid inside. He's start gives D0's
-nets 2.4 to 2.9 for ten classes, 1.04 to 1.26 times ln 10, and the healthy nets of the tests that were looked at have
-0.65 to 1.62: 2 lies beyond them. Tables that are not standardized have 70 to 160. Five times is the loss of a net that
-is sure and wrong: it has to be brought back before anything is learned."""
+"""Of the first loss over that of logits of 0, for losses with a softmax or a sigmoid inside. Logits of He's start add
+about half their variance to ln K (C-417), which is less than ln K for the healthy nets of the tests: 2 lies beyond
+them, by little for some. Tables that are not standardized lie far above. Five times is the loss of a net that is sure
+and wrong: it has to be brought back before anything is learned."""
 FREE_LOSS_LIMITS = Limits(warn=5.0, fail=100.0)
 """The same of losses that outputs enter as they are, such as squared error: outputs of variance 1 or 2 beside targets
-of variance 1 make it 2 or 3. A hundred is outputs ten times as large as the targets; SO 48385830 has 3,260."""
+of variance 1 make it 2 or 3. A hundred is outputs ten times as large as the targets; SO 48385830 lies above it."""
 PENALTY_LIMITS = Limits(warn=1.0, fail=20.0)
 """Of what the penalty adds, over the loss: from 1 on training goes down the penalty first; at 20 times nothing else is
 seen of the loss."""
 SIGNAL_LIMITS = Limits(warn=1.5, fail=2.0)
 """Powers of ten between the spread of rows at the input and in the last hidden layer. The law of He's start has D0's
-41 layers within 1.64 of them at four standard deviations, and shallower nets within less. A hundredth is below that,
-and 1/n at 34 layers (A1) is 5.2 of them down. It is no fail at 1.8, where T5's layers all have one answer, which
-`units` tells."""
+41 layers within a factor of 45 at four standard deviations, and shallower nets within less. A hundredth is
+below that, and 1/n at 34 layers (A1), which halves the square a layer, far below. Where layers have one answer for
+all rows, as T5's have, `units` tells it."""
 GRADIENT_LIMITS = Limits(warn=3.0, fail=8.0)
 """Powers of ten between the gradients for the first and for the last hidden linear's output. Behind batch norm the law
 gives D0's 41 layers 3.3, which train at first: that is worth a look. Eight is more than float32 tells apart in one
@@ -47,7 +47,7 @@ layers of tanh; where nineteen of twenty have less than a twentieth of the slope
 layers."""
 DEATH_LIMITS = Limits(warn=0.5, fail=0.99)
 """Of the share of a layer's units that answer no row, or of rows that no unit answers. Narrow layers of ReLU have some
-from the start, 0.43 in a healthy one of eight layers, and nets with half of them dead still learn (Q13); a layer
+from the start, healthy ones too, and nets with half of them dead still learn (Q13); a layer
 without any is a wall."""
 
 

@@ -14,7 +14,7 @@ from experiments.laws import DRIFT_WIDTHS, EDGE_ARMS, GROWTHS, LAWS_EXPERIMENT
 from jaxmlp.nn import MLPSpec, init_mlp
 from jaxmlp.probes import laws
 from jaxmlp.study import Arm, Results
-from jaxmlp.training import Hyper, RunSpec
+from jaxmlp.training import Hyper, OptimizerSpec, RunSpec
 
 KEY = jax.random.key(5)
 
@@ -99,7 +99,8 @@ def test_an_edge_is_read_of_the_last_quarter():
         for seed in (0, 1)
         for epoch in range(9)
     ]
-    arms = [Arm("sgd_0.1", RunSpec(MLPSpec((2, 2)), epochs=8), Hyper())]
+    spec = RunSpec(MLPSpec((2, 2)), optimizer=OptimizerSpec("sgd"), epochs=8)
+    arms = [Arm("sgd_0.1", spec, Hyper())]
     results = Results({"curvature": pd.DataFrame(rows)}, {})
     made = edges_of("sgd_0.1", "adam_1").make(Finished(arms, {"sgd_0.1": 2}, results, few_digits()))["edges"]
     assert made["settled_sharpness"].tolist() == [7.5, 107.5]

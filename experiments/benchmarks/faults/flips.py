@@ -5,7 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from experiments.benchmarks.faults.jobs import PUBLISH, REPORTED, STUDY, listing
+from experiments.benchmarks.faults.jobs import PUBLISH, REPORTED, STUDY, listing, published_in
 from experiments.benchmarks.faults.operations import watch_operations
 from experiments.benchmarks.faults.trying import Fuzzer, Numbers, Try, one_of
 from experiments.lab import published
@@ -70,13 +70,10 @@ def _published(folder: Path) -> _Flippable:
 
 
 def _read_published(out: Path) -> Any:
-    home, published.PUBLISHED = published.PUBLISHED, out
-    try:
+    with published_in(out):
         results = study.Results.load(published.published_folder(REPORTED))
         tables = {name: rows.to_json(double_precision=15) for name, rows in results.tables.items()}
         return tables, results.manifest, published.published_verdicts(), published.published_comparisons()
-    finally:
-        published.PUBLISHED = home
 
 
 def _draw_flip(numbers: Numbers, flippable: _Flippable) -> Try:

@@ -1,7 +1,8 @@
 """What is killed, raced and starved: a small study, a report and a publishing, each with what must come of it."""
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -115,13 +116,19 @@ def _unpublished(out: Path) -> None:
     write_rows(earlier / ROWS_FILE, rows.loc[rows["seed"] < rows["seed"].max()])
 
 
-def _publish(out: Path) -> None:
-    home = published.PUBLISHED
-    published.PUBLISHED = out / "published"
+@contextmanager
+def published_in(folder: Path) -> Iterator[None]:
+    """What is published lies in this folder."""
+    home, published.PUBLISHED = published.PUBLISHED, folder
     try:
-        published.publish_studies(out / "out")
+        yield
     finally:
         published.PUBLISHED = home
+
+
+def _publish(out: Path) -> None:
+    with published_in(out / "published"):
+        published.publish_studies(out / "out")
 
 
 STUDY = Undertaking("study", Path.mkdir, train_job, studied)
